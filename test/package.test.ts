@@ -1,0 +1,168 @@
+/** The package as users get it: packed, installed into empty projects, compiled and run there. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { temporaryDirectory } from './support/temporary-directory.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const INSTALL_TIMEOUT_MS = 180_000;
+
+/** What npm tells the scripts it runs about the package they belong to would mislead an npm started from here. */
+const environment = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) =>
+      !/^npm_(package_|lifecycle_|command|config_local_prefix)|^NODE_OPTIONS$/i.test(name),
+  ),
+);
+
+function run(directory: string, command: string, ...parameters: string[]): string {
+  const shell = process.platform === 'win32' && command === 'npm';
+  try {
+    return execFileSync(command, parameters, {
+      cwd: directory,
+      encoding: 'utf8',
+      env: environment,
+      shell,
+      stdio: 'pipe',
+    });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${[command, ...parameters].join(' ')}\n${stdout}${stderr}`, { cause: error });
+  }
+}
+
+interface PackedFile {
+  readonly path: string;
+}
+
+function pack(directory: string): { tarball: string; files: string[] } {
+  // The build is there already; its scripts have nothing to add.
+  const report = run(
+    root,
+    'npm',
+    'pack',
+    '--json',
+    '--ignore-scripts',
+    '--pack-destination',
+    directory,
+  );
+  const [packed] = JSON.parse(report) as { filename: string; files: PackedFile[] }[];
+  if (!packed) throw new Error('npm pack made nothing');
+  return { tarball: join(directory, packed.filename), files: packed.files.map(({ path }) => path) };
+}
+
+/** An empty project with nothing but this package in it. */
+function projectWithPackage(type: 'module' | 'commonjs'): string {
+  const parent = temporaryDirectory();
+  const { tarball } = pack(parent);
+  const project = join(parent, 'project');
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type }));
+  run(
+    project,
+    'npm',
+    'install',
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    tarball,
+  );
+  return project;
+}
+
+/** What the programs below print: one event went in and came out again. */
+const expected = 'position 1, notes/first version 1, note.taken {"text":"hello"}\n';
+
+const program = `
+async function main() {
+  const log = await openLog(process.argv[2]);
+  await log.append('notes/first', [{ type: 'note.taken', data: { text: 'hello' } }]);
+  for await (const event of log.readAll()) {
+    console.log(
+      \`position \${event.position}, \${event.stream} version \${event.version}, \${event.type} \${JSON.stringify(event.data)}\`,
+    );
+  }
+  await log.close();
+}
+`;
+
+describe('the package', { timeout: INSTALL_TIMEOUT_MS }, () => {
+  test('holds the build, its sources and what the licence asks for, and nothing else', () => {
+    const { files } = pack(temporaryDirectory());
+
+    const others = files.filter(
+      (path) => !/^(dist\/.+\.(js|d\.ts)(\.map)?|src\/.+\.ts)$/.test(path),
+    );
+    expect(others.filter((path) => path !== 'README.md').sort()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'package.json',
+    ]);
+    expect(files).toContain('dist/index.js');
+    expect(files).toContain('dist/index.d.ts');
+  });
+
+  test('works from an ES module', () => {
+    const project = projectWithPackage('module');
+    writeFileSync(
+      join(project, 'main.js'),
+      `import { openLog } from 'recollect';\nimport 'recollect/locks';\n${program}\nawait main();\n`,
+    );
+
+    expect(run(project, process.execPath, 'main.js', join(project, 'memory'))).toBe(expected);
+  });
+
+  test('works from CommonJS through require()', () => {
+    const project = projectWithPackage('commonjs');
+    writeFileSync(
+      join(project, 'main.js'),
+      `const { openLog } = require('recollect');\nrequire('recollect/locks');\n${program}\nmain();\n`,
+    );
+
+    expect(run(project, process.execPath, 'main.js', join(project, 'memory'))).toBe(expected);
+  });
+
+  test('works from strict TypeScript that checks the declarations of its libraries', () => {
+    const project = projectWithPackage('module');
+    const types = join(root, 'node_modules/@types');
+    const compilerOptions = {
+      target: 'es2022',
+      module: 'nodenext',
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      types: ['node'],
+      typeRoots: [types],
+    };
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
+    writeFileSync(
+      join(project, 'main.ts'),
+      `import { openLog, type RecordedEvent } from 'recollect';
+import * as locks from 'recollect/locks';
+
+const directory = process.argv[2] ?? '';
+const log = await openLog(directory);
+await log.append('notes/first', [{ type: 'note.taken', data: { text: 'hello' } }]);
+const events: RecordedEvent[] = [];
+for await (const event of log.readAll()) events.push(event);
+await log.close();
+
+const [event] = events;
+if (!event || typeof locks !== 'object') throw new Error('nothing came back');
+// @ts-expect-error data is unknown until somebody has looked at it
+const text: string = event.data;
+console.log(
+  \`position \${event.position}, \${event.stream} version \${event.version}, \${event.type} \${JSON.stringify(text)}\`,
+);
+`,
+    );
+
+    run(project, process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', project);
+
+    expect(run(project, process.execPath, 'main.js', join(project, 'memory'))).toBe(expected);
+  });
+});
