@@ -1,0 +1,321 @@
+/**
+ * Every error the library throws on purpose. `code` is stable, facts are fields, `cause` is kept.
+ * docs/ERRORS.md lists each with what to do; a test compares that table with this file.
+ */
+
+/** The root of all errors of this library. Tell them apart by `code`, which never changes between releases. */
+export class RecollectError extends Error {
+  /** Stable, upper-case name of the failure. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+/** Node's system error codes by which a disk tells why it refused. */
+export function systemCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** A wrong argument: a TypeError that carries a stable `code` (`INVALID_ARGUMENT` unless told otherwise). */
+export function invalidArgument(
+  message: string,
+  code = 'INVALID_ARGUMENT',
+): TypeError & { code: string } {
+  return Object.assign(new TypeError(message), { code });
+}
+
+/** At most 60 characters of a text that came from elsewhere, with control and direction characters escaped. */
+export function quote(text: string): string {
+  const cut = text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  const escaped = (character: string) =>
+    `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(cut).replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped here
+    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\u0000-\u001f]/g,
+    escaped,
+  );
+}
+
+/** One condition of a commit that did not hold. */
+export interface VersionFailure {
+  readonly stream: string;
+  readonly expected: number | 'absent' | 'exists';
+  readonly actual: number;
+}
+
+/** An expected version did not hold against the true end of the log. Nothing was written. */
+export class VersionConflictError extends RecollectError {
+  readonly failures: readonly VersionFailure[];
+
+  constructor(failures: readonly VersionFailure[]) {
+    const [first] = failures;
+    const more = failures.length > 1 ? ` (and ${failures.length - 1} more)` : '';
+    const what = first
+      ? `${quote(first.stream)} is at version ${first.actual}, expected ${first.expected}`
+      : 'a condition did not hold';
+    super(
+      'VERSION_CONFLICT',
+      `Nothing was written: ${what}${more}. Read the stream again and decide anew.`,
+    );
+    this.failures = failures;
+  }
+}
+
+/** The idempotency key was used before for other content. Nothing was written. */
+export class IdempotencyKeyReusedError extends RecollectError {
+  readonly idempotencyKey: string;
+  readonly position: number;
+
+  constructor(idempotencyKey: string, position: number) {
+    super(
+      'IDEMPOTENCY_KEY_REUSED',
+      `Nothing was written: the idempotency key ${quote(idempotencyKey)} stands at position ${position} with other content. Use a new key for new content.`,
+    );
+    this.idempotencyKey = idempotencyKey;
+    this.position = position;
+  }
+}
+
+/** A value that JSON would mangle, or an event of the wrong shape. Nothing was written. */
+export class InvalidEventError extends RecollectError {
+  /** Where the value stands, such as `events[0].data.when`. */
+  readonly path: string;
+  /** What to do about it. */
+  readonly hint: string;
+
+  constructor(path: string, problem: string, hint: string) {
+    super('INVALID_EVENT', `${path}: ${problem}. ${hint}`);
+    this.path = path;
+    this.hint = hint;
+  }
+}
+
+/** A documented limit was exceeded. Nothing was written. `limit` names it, its value is `max`. */
+export class LimitExceededError extends RecollectError {
+  readonly limit: string;
+  readonly max: number;
+  readonly actual: number;
+
+  constructor(limit: string, max: number, actual: number, where: string, code = 'LIMIT_EXCEEDED') {
+    super(
+      code,
+      `${where}: ${actual} is beyond ${limit} = ${max}. Make it smaller or raise the option ${limit}.`,
+    );
+    this.limit = limit;
+    this.max = max;
+    this.actual = actual;
+  }
+}
+
+/** So much waits to be written that another append was refused (code `QUEUE_FULL`). Nothing was written. */
+export class QueueFullError extends LimitExceededError {
+  constructor(max: number, actual: number) {
+    super('queueBytes', max, actual, 'The queue of waiting appends is full', 'QUEUE_FULL');
+  }
+}
+
+/** The lock was not free in time. Nothing was written; trying again is safe. */
+export class LockTimeoutError extends RecollectError {
+  readonly file: string;
+  readonly timeoutMs: number;
+  /** Process id of the last known holder, when known. */
+  readonly pid: number | undefined;
+  readonly host: string | undefined;
+  /** Since when that process runs, when known. */
+  readonly since: Date | undefined;
+  readonly label: string | undefined;
+
+  constructor(facts: {
+    file: string;
+    timeoutMs: number;
+    pid?: number | undefined;
+    host?: string | undefined;
+    since?: Date | undefined;
+    label?: string | undefined;
+  }) {
+    const holder =
+      facts.pid === undefined
+        ? 'its holder is unknown'
+        : `last held by pid ${facts.pid} on ${quote(facts.host ?? 'this host')}, running since ${facts.since?.toISOString() ?? 'an unknown time'}`;
+    const label = facts.label === undefined ? '' : ` for ${quote(facts.label)}`;
+    super(
+      'LOCK_TIMEOUT',
+      `The lock ${facts.file}${label} was not free within ${facts.timeoutMs} ms: ${holder}. Nothing was written. Look at that process (is it stopped?) or raise lockTimeoutMs.`,
+    );
+    this.file = facts.file;
+    this.timeoutMs = facts.timeoutMs;
+    this.pid = facts.pid;
+    this.host = facts.host;
+    this.since = facts.since;
+    this.label = facts.label;
+  }
+}
+
+/** Writing began and its success could not be established: the commit may stand in the log or not. */
+export class OutcomeUnknownError extends RecollectError {
+  constructor(cause: unknown) {
+    super(
+      'OUTCOME_UNKNOWN',
+      'It is not known whether the commit was made durable: the disk failed while it was written. Open the store again and look, or repeat with the same idempotency key.',
+      { cause },
+    );
+  }
+}
+
+/** An earlier failure of the disk stopped this writer. This commit was not written. Only opening again helps. */
+export class StorePoisonedError extends RecollectError {
+  constructor(cause: unknown) {
+    super(
+      'STORE_POISONED',
+      'Nothing was written: an earlier sync or cut failed, so this writer stopped for good. Close it and open the store again.',
+      { cause },
+    );
+  }
+}
+
+/** The store was closed. */
+export class StoreClosedError extends RecollectError {
+  constructor() {
+    super(
+      'STORE_CLOSED',
+      'The store is closed. Open it again, or close it only after the last call.',
+    );
+  }
+}
+
+/** The store was opened with `readOnly: true`, or lies on a read-only file system. */
+export class StoreReadOnlyError extends RecollectError {
+  constructor(directory: string) {
+    super(
+      'STORE_READ_ONLY',
+      `${directory} is open for reading only. Open it without readOnly to write.`,
+    );
+  }
+}
+
+/** There is no store in that directory. */
+export class StoreNotFoundError extends RecollectError {
+  readonly directory: string;
+  /** Directories near by that do hold a store. */
+  readonly nearby: readonly string[];
+
+  constructor(directory: string, reason: string, nearby: readonly string[] = []) {
+    const hint = nearby.length > 0 ? ` Did you mean ${nearby.join(' or ')}?` : '';
+    super('STORE_NOT_FOUND', `No store in ${directory}: ${reason}.${hint}`);
+    this.directory = directory;
+    this.nearby = nearby;
+  }
+}
+
+/** Bytes that were durable are changed or gone. Nothing is repaired on its own. */
+export class StoreDamagedError extends RecollectError {
+  readonly file: string;
+  readonly offset: number;
+  /** The position expected at that place, when known. */
+  readonly position: number | undefined;
+  /** What is wrong there, in words. */
+  readonly problem: string;
+  /** The command that saves what can be read into a new store. */
+  readonly command: string;
+
+  constructor(facts: {
+    directory: string;
+    file: string;
+    offset: number;
+    position?: number | undefined;
+    problem: string;
+    cause?: unknown;
+  }) {
+    const command = `recollect salvage ${facts.directory} ${facts.directory}-salvaged`;
+    const at = facts.position === undefined ? '' : `, position ${facts.position}`;
+    super(
+      'STORE_DAMAGED',
+      `${facts.file} is damaged at byte ${facts.offset}${at}: ${facts.problem}. Nothing was changed. Open it with readOnly to read what stands before the damage, restore a backup, or save what can be read into a new store with: ${command} (salvageStore in code).`,
+      { cause: facts.cause },
+    );
+    this.file = facts.file;
+    this.offset = facts.offset;
+    this.position = facts.position;
+    this.problem = facts.problem;
+    this.command = command;
+  }
+}
+
+/** The disk, or a quota on it, is full. Nothing was written; reads go on, and appends as soon as there is room. */
+export class StoreFullError extends RecollectError {
+  constructor(what: string, cause: unknown) {
+    super(
+      'STORE_FULL',
+      `${what}: no room on the disk. Nothing was written; free some space and try again.`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** The operating system refused access, or a resource such as file descriptors ran out. Nothing was written. */
+export class StoreAccessError extends RecollectError {
+  constructor(what: string, cause: unknown, hint?: string) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super('STORE_ACCESS', `${what}: ${reason}.${hint === undefined ? '' : ` ${hint}`}`, { cause });
+  }
+}
+
+/** The store was written by a newer format than this program knows. */
+export class FormatTooNewError extends RecollectError {
+  readonly found: number;
+  readonly supported: number;
+
+  constructor(file: string, found: number, supported: number) {
+    super(
+      'FORMAT_TOO_NEW',
+      `${file} has format ${found}, this program knows formats up to ${supported}. Update recollect; nothing was changed.`,
+    );
+    this.found = found;
+    this.supported = supported;
+  }
+}
+
+/** A file system on which locks or syncs do not hold. */
+export class UnsupportedFileSystemError extends RecollectError {
+  readonly fileSystem: string;
+
+  constructor(directory: string, fileSystem: string) {
+    super(
+      'UNSUPPORTED_FILE_SYSTEM',
+      `${directory} lies on ${fileSystem}, where locks between processes or syncs cannot be relied on: acknowledged data could be lost. Use a local disk, or accept the risk with allowFileSystem: true.`,
+    );
+    this.fileSystem = fileSystem;
+  }
+}
+
+/** The directory of an open store was replaced by another one. This writer stopped. */
+export class StoreMovedError extends RecollectError {
+  constructor(directory: string) {
+    super(
+      'STORE_MOVED',
+      `${directory} is no longer the directory that was opened (moved, deleted or restored over). Nothing was written; close this store and open it again.`,
+    );
+  }
+}
+
+/** A position that the log has not reached. */
+export class PositionAheadError extends RecollectError {
+  readonly position: number;
+  readonly head: number;
+
+  constructor(position: number, head: number) {
+    super(
+      'POSITION_AHEAD',
+      `Position ${position} is beyond the head ${head}. For a moment in time pass a Date.`,
+    );
+    this.position = position;
+    this.head = head;
+  }
+}

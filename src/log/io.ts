@@ -1,0 +1,97 @@
+/**
+ * One implementation for synchronous and asynchronous callers: code that reads files is a generator that yields
+ * the disk call it wants, and one of two drivers makes it. `runSync` makes it here and now; `runAsync` makes it
+ * on the thread pool, so that no asynchronous call does file I/O on its caller's thread.
+ *
+ * Never used between lock and unlock: that part runs on one thread without a return to an event loop.
+ */
+import type { Disk, DiskCalls } from './disk.js';
+
+/** A disk call that a generator asks its driver to make. */
+export interface DiskRequest {
+  readonly method: keyof DiskCalls;
+  readonly args: readonly unknown[];
+}
+
+/** A piece of work with file I/O in it, giving `T`. */
+export type Io<T> = Generator<DiskRequest, T, unknown>;
+
+/** Asks for one disk call: `const count = yield* ask('read', file, buffer, 0, 512, 0)`. */
+export function* ask<Name extends keyof DiskCalls>(
+  method: Name,
+  ...args: Parameters<DiskCalls[Name]>
+): Io<ReturnType<DiskCalls[Name]>> {
+  return (yield { method, args }) as ReturnType<DiskCalls[Name]>;
+}
+
+type AnyCall = (...args: readonly unknown[]) => unknown;
+
+/** Makes every call on this thread. */
+export function runSync<T>(disk: Disk, work: Io<T>): T {
+  let step = work.next();
+  while (!step.done) {
+    let answer: unknown;
+    try {
+      answer = (disk[step.value.method] as AnyCall).apply(disk, [...step.value.args]);
+    } catch (error) {
+      step = work.throw(error);
+      continue;
+    }
+    step = work.next(answer);
+  }
+  return step.value;
+}
+
+/** Makes every call off this thread (on a disk without asynchronous calls: directly). */
+export async function runAsync<T>(disk: Disk, work: Io<T>): Promise<T> {
+  const calls = (disk.promises ?? disk) as unknown as Record<string, AnyCall>;
+  let step = work.next();
+  while (!step.done) {
+    let answer: unknown;
+    try {
+      answer = await calls[step.value.method]?.apply(calls, [...step.value.args]);
+    } catch (error) {
+      step = work.throw(error);
+      continue;
+    }
+    step = work.next(answer);
+  }
+  return step.value;
+}
+
+/**
+ * Writes all the bytes with one call. A short count is a failure, not a reason to go on: two writes could be torn where they meet, in the
+ * middle of a sector, which no reader could tell from damage.
+ */
+export function writeFully(disk: Disk, file: number, bytes: Uint8Array, position: number): void {
+  const count = disk.write(file, bytes, 0, bytes.length, position);
+  if (count === bytes.length) return;
+  throw Object.assign(new Error(`the disk took ${count} of ${bytes.length} bytes`), {
+    code: 'ENOSPC',
+  });
+}
+
+/** A sync that failed. It is final: the kernel counts the pages as clean, so trying again would succeed without writing them. */
+export class SyncFailure extends Error {
+  constructor(cause: unknown) {
+    super('a sync failed', { cause });
+  }
+}
+
+/** @throws SyncFailure */
+export function syncFile(disk: Disk, file: number): void {
+  try {
+    disk.sync(file);
+  } catch (error) {
+    throw new SyncFailure(error);
+  }
+}
+
+/** @throws SyncFailure */
+export function syncDirectory(disk: Disk, path: string): void {
+  try {
+    disk.syncDirectory(path);
+  } catch (error) {
+    throw new SyncFailure(error);
+  }
+}
