@@ -1,0 +1,69 @@
+/**
+ * The decision: whether a commit is accepted, and with which versions. One pure function, shared by every place a log can live.
+ * It sees the streams and keys as they stand right before the commit; the caller records what was accepted and asks for the next one.
+ */
+
+import type { VersionFailure } from '../errors.js';
+import type { Condition } from './payload.js';
+
+/** What a commit asks for, without its data. */
+export interface Proposal {
+  readonly streams: readonly string[];
+  readonly counts: readonly number[];
+  readonly conditions: readonly Condition[];
+  readonly idempotencyKey: string | undefined;
+}
+
+/** An earlier commit with the same idempotency key, inside the window. */
+export interface EarlierCommit {
+  readonly position: number;
+  readonly time: string;
+  /** Last version of each stream it wrote, in the order of its streams. */
+  readonly lastVersions: readonly number[];
+  /** Whether it holds the same events for the same streams. */
+  readonly sameContent: boolean;
+}
+
+/** The log right before the commit. */
+export interface LogView {
+  /** A stream's version, 0 when absent. */
+  version(stream: string): number;
+  /** The commit that used the proposal's key, if it is within the window. */
+  earlier(idempotencyKey: string): EarlierCommit | undefined;
+}
+
+export type Decision =
+  | { readonly kind: 'accepted'; readonly firstVersions: readonly number[] }
+  | { readonly kind: 'repeated'; readonly earlier: EarlierCommit }
+  | { readonly kind: 'key-reused'; readonly position: number }
+  | { readonly kind: 'conflict'; readonly failures: readonly VersionFailure[] };
+
+export function decide(proposal: Proposal, log: LogView): Decision {
+  const { idempotencyKey } = proposal;
+  if (idempotencyKey !== undefined) {
+    const earlier = log.earlier(idempotencyKey);
+    if (earlier) {
+      return earlier.sameContent
+        ? { kind: 'repeated', earlier }
+        : { kind: 'key-reused', position: earlier.position };
+    }
+  }
+  if (proposal.conditions.length > 0) {
+    const failures: VersionFailure[] = [];
+    for (const { stream, expected } of proposal.conditions) {
+      if (expected === 'any') continue;
+      const actual = log.version(stream);
+      if (!holds(expected, actual)) failures.push({ stream, expected, actual });
+    }
+    if (failures.length > 0) return { kind: 'conflict', failures };
+  }
+  const firstVersions: number[] = [];
+  for (const stream of proposal.streams) firstVersions.push(log.version(stream) + 1);
+  return { kind: 'accepted', firstVersions };
+}
+
+function holds(expected: number | 'absent' | 'exists', actual: number): boolean {
+  if (expected === 'absent') return actual === 0;
+  if (expected === 'exists') return actual > 0;
+  return actual === expected;
+}

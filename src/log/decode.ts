@@ -1,0 +1,157 @@
+/** From the lines of docs/FORMAT.md to values. Throws `LineProblem` when a line is not what the format says. */
+import { crc32 } from 'node:zlib';
+import { type CommitHead, Envelope, LineProblem, latin1 } from './envelope.js';
+import { ATTEMPT_DIGITS, LINE_TAIL_BYTES } from './format.js';
+import type { RecordedEvent } from './types.js';
+
+export { type CommitHead, LineProblem };
+
+interface CommitBody extends CommitHead {
+  readonly d: readonly unknown[];
+  readonly m?: readonly unknown[];
+}
+
+export interface SealFacts {
+  readonly seal: string;
+  readonly g: string;
+  readonly p: number;
+  readonly n: number;
+  readonly b: number;
+  readonly salt: string;
+}
+
+export type LineKind = 'commit' | 'seal' | 'close' | 'segment' | 'other';
+
+const CHECKSUM_MARK = Buffer.from(',"c":"');
+const KINDS: readonly (readonly [Buffer, LineKind])[] = [
+  [Buffer.from('{"p":'), 'commit'],
+  [Buffer.from('{"seal":'), 'seal'],
+  [Buffer.from('{"close":'), 'close'],
+  [Buffer.from('{"segment":'), 'segment'],
+];
+const HEX_VALUE = new Int8Array(256).fill(-1);
+for (let value = 0; value < 16; value += 1) {
+  HEX_VALUE['0123456789abcdef'.charCodeAt(value)] = value;
+}
+
+function beginsWith(first: Buffer, buffer: Buffer, start: number): boolean {
+  for (let index = 0; index < first.length; index += 1) {
+    if (buffer[start + index] !== first[index]) return false;
+  }
+  return true;
+}
+
+/** The kind of the line that begins at `start`, by its first key. */
+export function lineKind(buffer: Buffer, start: number): LineKind {
+  for (const [first, kind] of KINDS) {
+    if (beginsWith(first, buffer, start)) return kind;
+  }
+  return 'other';
+}
+
+/** Whether the line at `[start, end)`, LF included, ends in the right checksum of its body. */
+export function checksumHolds(buffer: Buffer, start: number, end: number): boolean {
+  const body = end - LINE_TAIL_BYTES;
+  if (body <= start) return false;
+  for (let index = 0; index < CHECKSUM_MARK.length; index += 1) {
+    if (buffer[body + index] !== CHECKSUM_MARK[index]) return false;
+  }
+  if (buffer[end - 3] !== 0x22 || buffer[end - 2] !== 0x7d || buffer[end - 1] !== 0x0a)
+    return false;
+  let stored = 0;
+  for (let index = end - 11; index < end - 3; index += 1) {
+    const value = HEX_VALUE[buffer[index] as number] as number;
+    if (value < 0) return false;
+    stored = stored * 16 + value;
+  }
+  return stored === crc32(buffer.subarray(start, body));
+}
+
+/** Whether only lower-case hexadecimal digits stand at `[start, end)`. */
+export function areHexDigits(buffer: Buffer, start: number, end: number): boolean {
+  for (let index = start; index < end; index += 1) {
+    if ((HEX_VALUE[buffer[index] as number] as number) < 0) return false;
+  }
+  return true;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new LineProblem('not valid JSON although its checksum is right');
+  }
+}
+
+function isPosition(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+}
+
+const envelope = new Envelope();
+
+/** The envelope of the commit line at `[start, end)`. The data is not looked at. */
+export function decodeHead(buffer: Buffer, start: number, end: number): CommitHead {
+  envelope.scan(buffer, start, end);
+  return envelope.head(buffer);
+}
+
+const SEAL_LINE =
+  /^\{"seal":"([0-9a-f]{64})","g":"([^"\\]*)","p":([1-9][0-9]{0,15}),"n":([1-9][0-9]{0,15}),"b":([1-9][0-9]{0,15}),"salt":"([0-9a-f]{32})","c":"[0-9a-f]{8}"\}\n$/;
+const SEAL_LINE_MAX = 512;
+
+export function decodeSeal(buffer: Buffer, start: number, end: number): SealFacts {
+  const match = end - start > SEAL_LINE_MAX ? null : SEAL_LINE.exec(latin1(buffer, start, end));
+  if (!match) throw new LineProblem('a seal line that is not what the format says');
+  const [, seal, g, p, n, b, salt] = match as unknown as [string, string, string, ...string[]];
+  const facts = { seal, g, p: Number(p), n: Number(n), b: Number(b), salt: salt as string };
+  if (![facts.p, facts.n, facts.b].every(isPosition)) {
+    throw new LineProblem('a seal line with a number that is too large');
+  }
+  return facts;
+}
+
+/** First position of the group that a tag names; `undefined` when it is no tag. */
+export function groupOfTag(tag: string): number | undefined {
+  const dash = tag.length - ATTEMPT_DIGITS - 1;
+  if (dash < 1 || tag[dash] !== '-') return undefined;
+  const first = Number(tag.slice(0, dash));
+  return isPosition(first) ? first : undefined;
+}
+
+/** Freezes a JSON value with all that it holds. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const key of Object.keys(value)) deepFreeze((value as Record<string, unknown>)[key]);
+  return Object.freeze(value);
+}
+
+/** The whole commit line at `[start, end)` as events, deeply frozen. Its checksum was looked at before. */
+export function decodeEvents(buffer: Buffer, start: number, end: number): RecordedEvent[] {
+  const body = parse(buffer.toString('utf8', start, end)) as CommitBody;
+  const count = body.e.length;
+  if (!Array.isArray(body.d) || body.d.length !== count || (body.m && body.m.length !== count)) {
+    throw new LineProblem('a commit whose events and data differ in number');
+  }
+  return body.e.map(([stream, version, type, schemaVersion], index) => {
+    const metadata = body.m?.[index];
+    const event: RecordedEvent = {
+      id: `${body.p}.${index}`,
+      position: body.p,
+      index,
+      last: index === count - 1,
+      time: body.t,
+      stream,
+      version,
+      type,
+      schemaVersion: schemaVersion ?? 1,
+      data: deepFreeze(body.d[index]),
+      ...(metadata === undefined || metadata === null ? {} : { metadata: deepFreeze(metadata) }),
+      ...(body.a === undefined ? {} : { actor: body.a }),
+      ...(body.r === undefined ? {} : { reason: body.r }),
+      ...(body.o === undefined ? {} : { correlationId: body.o }),
+      ...(body.u === undefined ? {} : { causationId: body.u }),
+      ...(body.k === undefined ? {} : { idempotencyKey: body.k }),
+    };
+    return Object.freeze(event);
+  });
+}

@@ -1,0 +1,50 @@
+/** Constants of docs/FORMAT.md. Reader, writer and repair share these and nothing else. */
+
+export const FORMAT = 1;
+
+export const STORE_FILE = 'store.json';
+export const LOCK_FILE = 'lock';
+export const ANCHOR_FILE = 'anchor';
+export const LOG_DIRECTORY = 'log';
+export const INDEX_DIRECTORY = 'index';
+
+/** Bytes at the end of each line: `,"c":"` + 8 hex digits + `"}` + LF. */
+export const LINE_TAIL_BYTES = 17;
+/** Longest line a reader accepts, LF included. */
+export const lineBytesMax: number = 64 * 1024 * 1024;
+/** Power loss leaves each of these units old, new or zero. */
+export const SECTOR_BYTES = 512;
+
+export const SEAL_DIGITS = 64;
+/** Digits of a group's salt that its tag repeats. */
+export const ATTEMPT_DIGITS = 4;
+export const SALT_DIGITS = 32;
+
+interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Lock ranges, far beyond any content (Windows locks are mandatory). */
+export const WRITE_LOCK: ByteRange = { offset: 2 ** 40, length: 1 };
+export const COMPACTION_LOCK: ByteRange = { offset: 2 ** 40 + 1, length: 1 };
+export const CREATION_LOCK: ByteRange = { offset: 2 ** 40 + 2, length: 1 };
+/** Held, shared, by whoever waits for WRITE_LOCK: a writer that releases it sees whether to step back for a moment. */
+export const WAITING_LOCK: ByteRange = { offset: 2 ** 40 + 3, length: 1 };
+
+export const LF = 0x0a;
+
+const SEGMENT_NAME = /^([0-9]{20})\.ndjson$/;
+
+/** `1` -> `00000000000000000001.ndjson` */
+export function segmentName(first: number): string {
+  return `${String(first).padStart(20, '0')}.ndjson`;
+}
+
+/** The first position a segment's name tells, or `undefined` for any other name. */
+export function segmentOfName(name: string): number | undefined {
+  const match = SEGMENT_NAME.exec(name);
+  if (!match) return undefined;
+  const first = Number(match[1]);
+  return Number.isSafeInteger(first) && first > 0 ? first : undefined;
+}

@@ -1,0 +1,78 @@
+/** Writes index files so that a reader finds a whole one or none (docs/FORMAT.md, "Index files in detail"). */
+import { systemCode } from '../errors.js';
+import { type ClosingFacts, encodeIndex } from './index-encode.js';
+import { indexPath } from './index-file.js';
+import { ask, type Io } from './io.js';
+import type { Paths } from './paths.js';
+import type { TailIndex } from './segment-index.js';
+import { makeDirectories, writeAll } from './whole-file.js';
+
+const WRITE_BYTES = 64 * 1024;
+const TEMPORARY_NAMES = 8;
+
+/**
+ * Writes the index file of a closed segment: beside, synced, renamed. Another process may do the same at the same time; whoever
+ * is last wins with the same bytes.
+ */
+export function* writeIndexFile(paths: Paths, tail: TailIndex, closing: ClosingFacts): Io<void> {
+  const path = indexPath(paths, tail.first);
+  const temporary = yield* createTemporary(paths, path);
+  try {
+    try {
+      let position = 0;
+      for (const piece of piecesOf(tail, closing)) {
+        yield* writeAll(temporary.file, piece, position);
+        position += piece.length;
+      }
+      yield* ask('sync', temporary.file);
+    } finally {
+      yield* ask('close', temporary.file);
+    }
+    yield* ask('rename', temporary.path, path);
+  } catch (error) {
+    if (systemCode(error) !== undefined) yield* removeIfThere(temporary.path);
+    throw error;
+  }
+  yield* ask('syncDirectory', paths.index);
+}
+
+/** Small enough that between two writes nobody waits long for the thread that encodes. */
+function* piecesOf(tail: TailIndex, closing: ClosingFacts): Generator<Buffer, void> {
+  let parts: Buffer[] = [];
+  let bytes = 0;
+  for (const part of encodeIndex(tail, closing)) {
+    parts.push(part);
+    bytes += part.length;
+    if (bytes < WRITE_BYTES) continue;
+    yield Buffer.concat(parts);
+    parts = [];
+    bytes = 0;
+  }
+  yield Buffer.concat(parts);
+}
+
+/** Names that are taken belong to another process that writes the same index, or were left over by one that died. */
+function* createTemporary(paths: Paths, path: string): Io<{ file: number; path: string }> {
+  let madeDirectory = false;
+  for (let number = 0; ; ) {
+    const temporary = `${path}.${number}.tmp`;
+    try {
+      return { file: yield* ask('open', temporary, 'create'), path: temporary };
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === 'EEXIST' && number < TEMPORARY_NAMES - 1) number += 1;
+      else if (code === 'ENOENT' && !madeDirectory) {
+        madeDirectory = true;
+        yield* makeDirectories(paths.index);
+      } else throw error;
+    }
+  }
+}
+
+function* removeIfThere(path: string): Io<void> {
+  try {
+    yield* ask('remove', path);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
+}

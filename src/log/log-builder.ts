@@ -1,0 +1,348 @@
+/**
+ * Writes the log of a new store from commits that were made before: salvage, restore and import stand on it.
+ *
+ * Invariants:
+ * - positions and versions are given out here, contiguous from 1, whatever the commits had before;
+ * - times never go back: a commit that claims an earlier time than the one before it gets that one's, and keeps its own as raw time;
+ * - everything is written in a new directory beside the target and synced, and read back and verified before one rename
+ *   publishes it. Until then nothing stands at the target; after a failure nothing is left beside it either, as far as
+ *   the disk allows.
+ */
+import { basename, dirname, join } from 'node:path';
+import { invalidArgument, LimitExceededError, StoreAccessError, systemCode } from '../errors.js';
+import { finishStore, newStoreId } from './create.js';
+import type { CommitHead } from './decode.js';
+import {
+  type CommitText,
+  closingLine,
+  commitLine,
+  commitStamp,
+  groupTag,
+  headerLine,
+  SEAL_LINE_ROOM,
+  sealGroup,
+  writeText,
+} from './encode.js';
+import type { Environment } from './environment.js';
+import { lineBytesMax, SALT_DIGITS } from './format.js';
+import { isoTime } from './group.js';
+import { ask, type Io } from './io.js';
+import { idempotencyWindowDefault, segmentBytesDefault } from './limits.js';
+import { type Paths, pathsOf } from './paths.js';
+import { firstSeal, type Place } from './place.js';
+import type { Durability, StoreFacts } from './store-file.js';
+import type { Head } from './types.js';
+import { type VerifyReport, verifyLog } from './verify.js';
+import { makeDirectories, removeTree, writeAll, writeWhole } from './whole-file.js';
+
+export interface BuildOptions {
+  readonly durability?: Durability | undefined;
+  readonly idempotencyWindow?: number | undefined;
+  readonly segmentBytes?: number | undefined;
+  /** A group is sealed once its lines are that long. */
+  readonly groupBytes?: number | undefined;
+}
+
+/** A commit as it was: its envelope without position and group. Versions are given out anew. */
+export type BuildHead = Omit<CommitHead, 'p' | 'g'> & { readonly p?: number };
+
+/** What the events carry: the text `,"d":[…]` with, if there is any, `,"m":[…]`, or values that are plain JSON. */
+export type BuildPayload =
+  | string
+  | { readonly data: readonly unknown[]; readonly metadata?: readonly unknown[] | undefined };
+
+const GROUP_BYTES = 1024 * 1024;
+const EMPTY_SALT = '0'.repeat(SALT_DIGITS);
+
+export class LogBuilder {
+  readonly store: StoreFacts;
+  readonly #environment: Environment;
+  readonly #target: string;
+  readonly #paths: Paths;
+  readonly #segmentBytes: number;
+  readonly #groupBytes: number;
+  readonly #versions = new Map<string, number>();
+  #file: number | undefined;
+  #place: Place;
+  #time = '';
+  #events = 0;
+  #renumbered = false;
+  #buffer: Buffer;
+  /** Bytes of the commit lines of the group that is being put together, and how many these are. */
+  #filled = 0;
+  #count = 0;
+  #salt = EMPTY_SALT;
+  #stamp = '';
+  #stampTime = '';
+
+  private constructor(environment: Environment, target: string, options: BuildOptions) {
+    this.#environment = environment;
+    this.#target = target;
+    const suffix = environment.randomBytes(6).toString('hex');
+    this.#paths = pathsOf(join(dirname(target), `${basename(target)}.${suffix}.tmp`));
+    this.#segmentBytes = options.segmentBytes ?? segmentBytesDefault;
+    this.#groupBytes = options.groupBytes ?? GROUP_BYTES;
+    this.#buffer = Buffer.allocUnsafe(2 * this.#groupBytes + SEAL_LINE_ROOM);
+    this.store = {
+      id: newStoreId(environment),
+      created: isoTime(environment.clock()),
+      durability: options.durability ?? 'sync',
+      idempotencyWindow: options.idempotencyWindow ?? idempotencyWindowDefault,
+    };
+    this.#place = { segment: 1, offset: 0, position: 0, seal: firstSeal(this.store.id) };
+  }
+
+  /**
+   * Begins a store that will stand at `target`, an absolute path.
+   * @throws TypeError with code TARGET_EXISTS
+   */
+  static *begin(
+    environment: Environment,
+    target: string,
+    options: BuildOptions = {},
+  ): Io<LogBuilder> {
+    yield* refuseExisting(target);
+    const builder = new LogBuilder(environment, target, options);
+    yield* makeDirectories(dirname(target));
+    try {
+      yield* builder.#makeFiles();
+    } catch (error) {
+      yield* builder.discard();
+      throw error;
+    }
+    return builder;
+  }
+
+  /** The last position added. */
+  get position(): number {
+    return this.#place.position + this.#count;
+  }
+
+  get events(): number {
+    return this.#events;
+  }
+
+  /** True once a commit got another position or version than it had. */
+  get renumbered(): boolean {
+    return this.#renumbered;
+  }
+
+  /** Behind the last sealed group. */
+  get head(): Head {
+    const { position, seal } = this.#place;
+    return Object.freeze({ position, time: this.#time === '' ? undefined : this.#time, seal });
+  }
+
+  /** Adds a commit behind those before; gives its position. @throws LimitExceededError when its line would be too long */
+  *add(head: BuildHead, payload: BuildPayload): Io<number> {
+    const position = this.position + 1;
+    const time = head.t < this.#time ? this.#time : head.t;
+    const rawTime = head.w ?? (time === head.t ? undefined : head.t);
+    if (this.#count === 0) {
+      this.#salt = this.#environment.randomBytes(SALT_DIGITS / 2).toString('hex');
+      this.#stampTime = '';
+    }
+    if (this.#stampTime !== time || rawTime !== undefined) {
+      const tag = groupTag(this.#place.position + 1, this.#salt);
+      this.#stamp = commitStamp(tag, time, rawTime);
+      this.#stampTime = rawTime === undefined ? time : '';
+    }
+    const { line, streams, lastVersions } = this.#line(position, head, payload);
+    this.#reserve(line);
+    this.#filled += writeText(this.#buffer, line, this.#filled);
+    this.#count += 1;
+    this.#time = time;
+    this.#events += head.e.length;
+    for (let part = 0; part < streams.length; part += 1) {
+      this.#versions.set(streams[part] as string, lastVersions[part] as number);
+    }
+    if (head.p !== undefined && head.p !== position) this.#renumbered = true;
+    if (this.#filled >= this.#groupBytes) yield* this.seal();
+    return position;
+  }
+
+  /** The commit's line, its checksum still to be filled in, and where it brings the versions of its streams. */
+  #line(
+    position: number,
+    head: BuildHead,
+    payload: BuildPayload,
+  ): { line: string; streams: string[]; lastVersions: number[] } {
+    const streams: string[] = [];
+    const firstVersions: number[] = [];
+    const lastVersions: number[] = [];
+    const parts: number[] = [];
+    const types: string[] = [];
+    for (const [stream, version, type, schemaVersion] of head.e) {
+      let part = streams.indexOf(stream);
+      if (part < 0) {
+        part = streams.length;
+        const before = this.#versions.get(stream) ?? 0;
+        streams.push(stream);
+        firstVersions.push(before + 1);
+        lastVersions.push(before);
+      }
+      const given = (lastVersions[part] as number) + 1;
+      lastVersions[part] = given;
+      if (version !== given) this.#renumbered = true;
+      const schema = schemaVersion === undefined || schemaVersion === 1 ? '' : `,${schemaVersion}`;
+      parts.push(part);
+      types.push(`,${JSON.stringify(type)}${schema}]`);
+    }
+    const text: CommitText = {
+      context: contextText(head),
+      parts,
+      types,
+      payload: payloadText(payload),
+    };
+    const names = streams.map((stream) => JSON.stringify(stream));
+    const line = commitLine(position, this.#stamp, text, names, firstVersions);
+    return { line, streams, lastVersions };
+  }
+
+  #reserve(line: string): void {
+    let bytes = line.length * 3;
+    if (this.#filled + bytes + SEAL_LINE_ROOM <= this.#buffer.length) return;
+    bytes = Buffer.byteLength(line);
+    if (bytes > lineBytesMax) {
+      throw new LimitExceededError('lineBytesMax', lineBytesMax, bytes, 'the commit line');
+    }
+    const need = this.#filled + bytes + SEAL_LINE_ROOM;
+    if (need <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafe(need + this.#groupBytes);
+    this.#buffer.copy(larger, 0, 0, this.#filled);
+    this.#buffer = larger;
+  }
+
+  /** Ends the group here; the next commit begins a new one. */
+  *seal(): Io<void> {
+    if (this.#count === 0) return;
+    if (this.#place.offset >= this.#segmentBytes) yield* this.#nextSegment();
+    const group = {
+      firstPosition: this.#place.position + 1,
+      lastPosition: this.position,
+      salt: this.#salt,
+    };
+    const { seal, length } = sealGroup(this.#buffer, this.#filled, this.#place.seal, group);
+    yield* this.#write(this.#buffer.subarray(0, length));
+    this.#place = { ...this.#place, position: group.lastPosition, seal };
+    this.#filled = 0;
+    this.#count = 0;
+  }
+
+  *#makeFiles(): Io<void> {
+    for (const path of [this.#paths.directory, this.#paths.log, this.#paths.index]) {
+      yield* ask('makeDirectory', path);
+    }
+    yield* writeWhole(this.#paths.lock, Buffer.alloc(0));
+    yield* this.#openSegment();
+  }
+
+  *#nextSegment(): Io<void> {
+    yield* this.#write(closingLine(this.#place.position, this.#place.seal));
+    yield* this.#closeSegment();
+    this.#place = { ...this.#place, segment: this.#place.position + 1, offset: 0 };
+    yield* this.#openSegment();
+  }
+
+  *#openSegment(): Io<void> {
+    const { segment, seal } = this.#place;
+    this.#file = yield* ask('open', this.#paths.segment(segment), 'create');
+    yield* this.#write(headerLine(segment, this.store.id, seal));
+  }
+
+  *#write(bytes: Buffer): Io<void> {
+    if (this.#file === undefined) throw new Error('the builder has ended');
+    yield* writeAll(this.#file, bytes, this.#place.offset);
+    this.#place = { ...this.#place, offset: this.#place.offset + bytes.length };
+  }
+
+  *#closeSegment(): Io<void> {
+    if (this.#file === undefined) return;
+    yield* ask('sync', this.#file);
+    const file = this.#file;
+    this.#file = undefined;
+    yield* ask('close', file);
+  }
+
+  /**
+   * Ends the log, verifies what the disk now holds and puts the store at its target. After a failure the builder is of no more use
+   * and nothing of it is left.
+   * @throws TypeError with code TARGET_EXISTS
+   */
+  *publish(): Io<VerifyReport> {
+    let report: VerifyReport;
+    try {
+      yield* this.seal();
+      yield* this.#closeSegment();
+      yield* ask('syncDirectory', this.#paths.log);
+      yield* finishStore(this.#paths, this.store, this.#place);
+      report = yield* this.#verify();
+      yield* this.#rename();
+    } catch (error) {
+      yield* this.discard();
+      throw error;
+    }
+    return report;
+  }
+
+  *#verify(): Io<VerifyReport> {
+    const report = yield* verifyLog(this.#paths, this.store, this.#place, { deep: true });
+    if (report.ok && report.events === this.#events) return report;
+    const { damage } = report;
+    const what = damage
+      ? `${damage.file} at byte ${damage.offset}: ${damage.problem}`
+      : `${report.events} of ${this.#events} events`;
+    const cause = new Error(`the new store does not read back as it was written (${what})`);
+    throw new StoreAccessError(this.#target, cause, 'Check the disk; nothing was left there.');
+  }
+
+  *#rename(): Io<void> {
+    const { directory } = this.#paths;
+    yield* refuseExisting(this.#target);
+    yield* ask('rename', directory, this.#target);
+    try {
+      yield* ask('syncDirectory', dirname(this.#target));
+    } catch (error) {
+      yield* ask('rename', this.#target, directory);
+      throw error;
+    }
+  }
+
+  /** Gives up: closes and removes what was written. */
+  *discard(): Io<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    try {
+      if (file !== undefined) yield* ask('close', file);
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+    }
+    yield* removeTree(this.#paths.directory);
+  }
+}
+
+function* refuseExisting(target: string): Io<void> {
+  if ((yield* ask('facts', target)) === undefined) return;
+  throw invalidArgument(
+    `${target} exists already; a store is only ever made where nothing stands`,
+    'TARGET_EXISTS',
+  );
+}
+
+const CONTEXT_KEYS = ['a', 'r', 'o', 'u', 'k'] as const;
+
+function contextText(head: BuildHead): string {
+  let text = '';
+  for (const key of CONTEXT_KEYS) {
+    if (head[key] !== undefined) text += `,"${key}":${JSON.stringify(head[key])}`;
+  }
+  return text;
+}
+
+function payloadText(payload: BuildPayload): string {
+  if (typeof payload === 'string') return payload;
+  const { data, metadata } = payload;
+  const hasMetadata = metadata?.some((value) => value !== null && value !== undefined);
+  const body = JSON.stringify(hasMetadata ? { d: data, m: metadata } : { d: data });
+  return `,${body.slice(1, -1)}`;
+}

@@ -1,0 +1,699 @@
+/** The log as programs use it: `openLog`. Everything below checks nothing twice; every public call here checks its arguments and state. */
+import { realpathSync } from 'node:fs';
+import { resolve as resolvePath } from 'node:path';
+import {
+  invalidArgument,
+  PositionAheadError,
+  quote,
+  StoreClosedError,
+  StoreDamagedError,
+  StoreMovedError,
+  StoreReadOnlyError,
+} from '../errors.js';
+import { Changes } from './changes.js';
+import type { Disk } from './disk.js';
+import { type Environment, realEnvironment } from './environment.js';
+import { ask, type Io, runAsync, runSync } from './io.js';
+import { checkOptions, type LogOptions, type LogSettings } from './log-options.js';
+import { markHolds, readMark } from './mark.js';
+import { MemoryDisk } from './memory-disk.js';
+import { type Found, findStore, findStoreSync, type OpenSettings, readLayout } from './open.js';
+import { pathsOf } from './paths.js';
+import { type EncodedCommit, encodeCommit, encodeSingle } from './payload.js';
+import { readAll, readStream } from './reader.js';
+import { RealDisk } from './real-disk.js';
+import { asStoreError } from './section.js';
+import { Segments } from './segments.js';
+import { LogState } from './state.js';
+import { WriterThread } from './thread.js';
+import type {
+  Appended,
+  AppendOptions,
+  AsyncEvents,
+  CommitContext,
+  CommitOptions,
+  CommitPart,
+  Committed,
+  FollowOptions,
+  Head,
+  NewEvent,
+  ReadAllOptions,
+  ReadStreamOptions,
+  RecordedEvent,
+  Recovery,
+  SyncEvents,
+} from './types.js';
+import { type VerifyOptions, type VerifyReport, verifyLog } from './verify.js';
+import { WaitingAppend, WaitingCommit, type WaitingKind } from './waiting.js';
+import { Writer } from './writer.js';
+
+/** Figures of an open log. Counts are of this process since it opened the log, unless they say otherwise. */
+export interface LogStats {
+  readonly head: Head;
+  /** Of the whole log. */
+  readonly segments: number;
+  readonly queue: { readonly commits: number; readonly bytes: number };
+  readonly groups: number;
+  readonly commits: number;
+  readonly conflicts: number;
+  readonly repeats: number;
+  /** Groups decided again because others had written. */
+  readonly moved: number;
+  readonly lockTimeouts: number;
+  readonly writeErrors: number;
+  /** Furthest that the clock stood behind the log, ms. */
+  readonly skewMsMax: number;
+  readonly anchors: number;
+}
+
+/** How often a reader makes sure that the directory is still the one it opened, ms. */
+const MOVED_CHECK_MS = 100;
+
+/** An open log. Calls marked with a twin do the same synchronously. An idle open log keeps no process alive. */
+export class Log {
+  readonly #environment: Environment;
+  readonly #settings: LogSettings;
+  readonly #found: Found;
+  readonly #state: LogState;
+  readonly #writer: Writer | undefined;
+  readonly #changes: Changes;
+  readonly #recovery: Recovery;
+  readonly #directory: string;
+  #closed = false;
+  #closing: Promise<void> | undefined;
+  #indexing: Promise<void> | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #movedCheckedAt = Number.NEGATIVE_INFINITY;
+
+  /** @internal Made by `openLog`. */
+  constructor(
+    environment: Environment,
+    settings: LogSettings,
+    directory: string,
+    found: Found,
+    state: LogState,
+    recovery: Recovery,
+  ) {
+    this.#environment = environment;
+    this.#settings = settings;
+    this.#directory = directory;
+    this.#found = found;
+    this.#state = state;
+    this.#recovery = Object.freeze(recovery);
+    const paths = pathsOf(directory);
+    this.#changes = new Changes(environment.disk, paths.lock);
+    if (found.section) {
+      this.#writer = new Writer(
+        environment,
+        {
+          paths,
+          lockFile: found.lockFile,
+          lockTimeoutMs: settings.lockTimeoutMs,
+          queueBytes: settings.queueBytes,
+          idempotencyWindow: found.store.idempotencyWindow,
+          ...(settings.writerThread && environment.disk.sharedBetweenThreads
+            ? { startThread: (onDeath: (error: Error) => void) => this.#startThread(onDeath) }
+            : {}),
+        },
+        state,
+        found.section,
+      );
+      openLogs.add(this);
+    }
+    state.onAdvance(() => this.#changes.wake());
+    if (found.section) state.onRotate(() => this.#writeIndexes());
+  }
+
+  /** The store's id, a UUID. */
+  get id(): string {
+    return this.#found.store.id;
+  }
+
+  /** The last durable commit this process knows of. */
+  get head(): Head {
+    return this.#state.head;
+  }
+
+  /** What opening found. */
+  get recovery(): Recovery {
+    return this.#recovery;
+  }
+
+  /**
+   * Appends events to one stream: all or nothing, durable when the promise resolves.
+   *
+   * @param stream - 1 to 200 bytes without control characters
+   * @param events - one event or a list; each event's data must be plain JSON
+   * @throws InvalidEventError, LimitExceededError, VersionConflictError, IdempotencyKeyReusedError, LockTimeoutError, QueueFullError,
+   * StoreFullError, StoreAccessError, StoreReadOnlyError, StoreClosedError, StorePoisonedError: nothing was written.
+   * @throws OutcomeUnknownError: writing began, and it could not be established whether it succeeded.
+   */
+  append(
+    stream: string,
+    events: NewEvent | readonly NewEvent[],
+    options: AppendOptions = {},
+  ): Promise<Appended> {
+    let commit: EncodedCommit;
+    try {
+      commit = this.#encodeAppend(stream, events, options);
+      this.#checkWritable().check(commit.bytesMax);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#enqueue(commit, options.signal, WaitingAppend);
+  }
+
+  /** {@link Log.append}, at once. Waits for the lock on the calling thread. */
+  appendSync(
+    stream: string,
+    events: NewEvent | readonly NewEvent[],
+    options: AppendOptions = {},
+  ): Appended {
+    const commit = this.#encodeAppend(stream, events, options);
+    return this.#enqueueSync(commit, options.signal, WaitingAppend);
+  }
+
+  /** Appends to several streams: all or nothing. Errors as {@link Log.append}. */
+  commit(parts: readonly CommitPart[], options: CommitOptions = {}): Promise<Committed> {
+    let commit: EncodedCommit;
+    try {
+      commit = this.#encode(parts, options);
+      this.#checkWritable().check(commit.bytesMax);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#enqueue(commit, options.signal, WaitingCommit);
+  }
+
+  /** {@link Log.commit}, at once. */
+  commitSync(parts: readonly CommitPart[], options: CommitOptions = {}): Committed {
+    const commit = this.#encode(parts, options);
+    return this.#enqueueSync(commit, options.signal, WaitingCommit);
+  }
+
+  /** Events by position. Commits of other processes are seen within `freshnessMs`. @throws StoreDamagedError */
+  readAll(options: ReadAllOptions = {}): AsyncEvents {
+    this.#checkOpen();
+    return readAll.async(this.#source(), options);
+  }
+
+  readAllSync(options: ReadAllOptions = {}): SyncEvents {
+    this.#checkOpen();
+    return readAll.sync(this.#source(), options);
+  }
+
+  /** Events of one stream by version. */
+  readStream(stream: string, options: ReadStreamOptions = {}): AsyncEvents {
+    this.#checkOpen();
+    return readStream.async(this.#source(), stream, options);
+  }
+
+  readStreamSync(stream: string, options: ReadStreamOptions = {}): SyncEvents {
+    this.#checkOpen();
+    return readStream.sync(this.#source(), stream, options);
+  }
+
+  /** The stream's version, 0 when it is absent. */
+  version(stream: string): Promise<number> {
+    this.#checkOpen();
+    return this.#run(this.#version(stream));
+  }
+
+  versionSync(stream: string): number {
+    this.#checkOpen();
+    return this.#runSync(this.#version(stream));
+  }
+
+  *#version(stream: string): Io<number> {
+    yield* this.#freshen();
+    return yield* this.#state.segments.version(stream);
+  }
+
+  /**
+   * History, then live, in log order, without gaps or repeats, also of what other processes append. Ends when the signal is aborted or
+   * the log is closed. Pull-based: what is not asked for is not read.
+   */
+  async *follow(options: FollowOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
+    this.#checkOpen();
+    const { signal, types, streams } = options;
+    let { position, index } = await this.#followFrom(options.from ?? 'start');
+    while (!signal?.aborted && !this.#closed) {
+      const waiting = this.#changes.next(signal);
+      await this.refresh();
+      const to = this.#state.place.position;
+      if (position > to) {
+        await waiting;
+        continue;
+      }
+      for await (const event of readAll.async(this.#source(), {
+        from: position,
+        to,
+        types,
+        streams,
+      })) {
+        if (event.position === position && event.index < index) continue;
+        if (signal?.aborted) return;
+        yield event;
+      }
+      position = to + 1;
+      index = 0;
+    }
+  }
+
+  async #followFrom(
+    from: NonNullable<FollowOptions['from']>,
+  ): Promise<{ position: number; index: number }> {
+    if (from === 'start') return { position: 1, index: 0 };
+    await this.refresh();
+    const head = this.#state.place.position;
+    if (from === 'end') return { position: head + 1, index: 0 };
+    if (typeof from === 'number') {
+      if (!Number.isSafeInteger(from) || from < 1) {
+        throw invalidArgument('from must be a position, an integer from 1');
+      }
+      if (from > head + 1) throw new PositionAheadError(from, head);
+      return { position: from, index: 0 };
+    }
+    const match = /^([0-9]{1,16})\.([0-9]{1,9})$/.exec(from.after);
+    if (!match)
+      throw invalidArgument(`after must be an event's id, not ${quote(String(from.after))}`);
+    const position = Number(match[1]);
+    if (position > head) throw new PositionAheadError(position, head);
+    return { position, index: Number(match[2]) + 1 };
+  }
+
+  /** Looks for commits of other processes now, whatever `freshnessMs` says. */
+  async refresh(): Promise<Head> {
+    this.#checkOpen();
+    await this.#run(this.#look());
+    return this.head;
+  }
+
+  refreshSync(): Head {
+    this.#checkOpen();
+    this.#runSync(this.#look());
+    return this.head;
+  }
+
+  /** Resolves when all that was appended before is durable or refused. */
+  async flush(): Promise<void> {
+    this.#checkOpen();
+    await this.#writer?.drain();
+  }
+
+  /** Walks the whole log and checks everything. Damage is told by the report, not thrown. */
+  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    this.#checkOpen();
+    return this.#run(this.#verify(options));
+  }
+
+  verifySync(options: VerifyOptions = {}): VerifyReport {
+    this.#checkOpen();
+    return this.#runSync(this.#verify(options));
+  }
+
+  *#verify(options: VerifyOptions): Io<VerifyReport> {
+    yield* this.#look();
+    const { place } = this.#state;
+    return yield* verifyLog(pathsOf(this.#directory), this.#found.store, place, options);
+  }
+
+  stats(): LogStats {
+    const counts = this.#writer?.counts;
+    return {
+      head: this.head,
+      segments: this.#state.segments.count,
+      queue: this.#writer?.waiting ?? { commits: 0, bytes: 0 },
+      groups: counts?.groups ?? 0,
+      commits: counts?.commits ?? 0,
+      conflicts: counts?.conflicts ?? 0,
+      repeats: counts?.repeats ?? 0,
+      moved: counts?.moved ?? 0,
+      lockTimeouts: counts?.lockTimeouts ?? 0,
+      writeErrors: counts?.writeErrors ?? 0,
+      skewMsMax: counts?.skewMsMax ?? 0,
+      anchors: counts?.anchors ?? 0,
+    };
+  }
+
+  /** Writes what waits, then closes all files. Calling it again does nothing. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#closed) return;
+    try {
+      await this.#writer?.close();
+      await this.#indexing;
+    } finally {
+      this.#release();
+    }
+  }
+
+  closeSync(): void {
+    if (this.#closed) return;
+    try {
+      this.#writer?.closeSync();
+    } finally {
+      this.#release();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.closeSync();
+  }
+
+  /** @internal The process ends: one attempt to move the anchor, without waiting for anybody. */
+  onExit(): void {
+    this.#writer?.anchorNow(0);
+  }
+
+  /** Index files are derived and never needed for writing: they are written when there is time, and a failure is none of the caller's. */
+  #writeIndexes(): void {
+    if (this.#indexing) return;
+    const work = runAsync(this.#environment.disk, this.#state.segments.writePendingIndexes());
+    this.#indexing = work
+      .catch(() => {})
+      .finally(() => {
+        this.#indexing = undefined;
+      });
+  }
+
+  #release(): void {
+    this.#closed = true;
+    openLogs.delete(this);
+    this.#changes.close();
+    const { disk } = this.#environment;
+    this.#found.section?.close();
+    runSync(disk, this.#state.segments.close());
+    disk.close(this.#found.lockFile);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed || this.#closing) throw new StoreClosedError();
+  }
+
+  #checkWritable(): Writer {
+    if (this.#closed || this.#closing) throw new StoreClosedError();
+    if (!this.#writer) throw new StoreReadOnlyError(this.#directory);
+    return this.#writer;
+  }
+
+  #encodeAppend(
+    stream: string,
+    events: NewEvent | readonly NewEvent[],
+    options: AppendOptions,
+  ): EncodedCommit {
+    checkOptionsObject(options);
+    const { expectedVersion } = options;
+    if (Array.isArray(events)) return this.#encode([{ stream, events, expectedVersion }], options);
+    const context = this.#context(options);
+    return encodeSingle(stream, events as NewEvent, expectedVersion, context, this.#settings);
+  }
+
+  #encode(parts: readonly CommitPart[], options: CommitOptions): EncodedCommit {
+    checkOptionsObject(options);
+    return encodeCommit(parts, options.checks, this.#context(options), this.#settings);
+  }
+
+  #context(options: CommitContext): CommitContext {
+    const { actor } = this.#settings;
+    return actor === undefined || options.actor !== undefined ? options : { ...options, actor };
+  }
+
+  #enqueue<T>(
+    commit: EncodedCommit,
+    signal: AbortSignal | undefined,
+    Kind: WaitingKind<T>,
+  ): Promise<T> {
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    const writer = this.#writer as Writer;
+    const { lockTimeoutMs } = this.#settings;
+    const deadline = this.#environment.monotonic() + lockTimeoutMs;
+    return new Promise<T>((resolve, reject) => {
+      writer.enqueue(new Kind(commit, deadline, lockTimeoutMs, signal, resolve, reject));
+    });
+  }
+
+  #enqueueSync<T>(commit: EncodedCommit, signal: AbortSignal | undefined, Kind: WaitingKind<T>): T {
+    const writer = this.#checkWritable();
+    writer.check(commit.bytesMax);
+    signal?.throwIfAborted();
+    const { lockTimeoutMs } = this.#settings;
+    const deadline = this.#environment.monotonic() + lockTimeoutMs;
+    const outcomes: ({ readonly value: T } | { readonly error: unknown })[] = [];
+    const waiting = new Kind(
+      commit,
+      deadline,
+      lockTimeoutMs,
+      undefined,
+      (value) => outcomes.push({ value }),
+      (error) => outcomes.push({ error }),
+    );
+    writer.enqueueSync(waiting, () => outcomes.length > 0);
+    const [outcome] = outcomes;
+    if (outcome && 'value' in outcome) return outcome.value;
+    throw outcome?.error;
+  }
+
+  #source() {
+    return {
+      disk: this.#environment.disk,
+      segments: this.#state.segments,
+      place: () => this.#state.place,
+      freshen: () => this.#freshen(),
+      told: (error: unknown) => asStoreError(error, this.#directory),
+    };
+  }
+
+  /** Looks for other processes' commits, if the last look is longer ago than `freshnessMs`. */
+  *#freshen(): Io<void> {
+    const { freshnessMs } = this.#settings;
+    if (freshnessMs === Number.POSITIVE_INFINITY) return;
+    if (freshnessMs > 0) {
+      const now = this.#environment.monotonic();
+      if (now - this.#lookedAt < freshnessMs) return;
+      this.#lookedAt = now;
+    }
+    yield* this.#look();
+  }
+
+  *#look(): Io<void> {
+    const { disk } = this.#environment;
+    const known = this.#state.place;
+    yield* this.#checkMoved();
+    const mark = yield* readMark(this.#found.lockFile);
+    if (!mark || !markHolds(mark, disk, this.#found.lockInode)) return;
+    if (mark.position < known.position) {
+      throw new StoreDamagedError({
+        directory: this.#directory,
+        file: pathsOf(this.#directory).segment(mark.segment),
+        offset: mark.offset,
+        position: mark.position,
+        problem: `the log ends at position ${mark.position}, but ${known.position} was read from it`,
+      });
+    }
+    if (mark.position > known.position || mark.segment > known.segment) {
+      yield* this.#state.readOn(mark);
+    }
+  }
+
+  *#checkMoved(): Io<void> {
+    const now = this.#environment.monotonic();
+    if (now - this.#movedCheckedAt < MOVED_CHECK_MS) return;
+    this.#movedCheckedAt = now;
+    const facts = yield* ask('facts', pathsOf(this.#directory).lock);
+    if (facts?.inode !== this.#found.lockInode) throw new StoreMovedError(this.#directory);
+  }
+
+  async #run<T>(work: Io<T>): Promise<T> {
+    try {
+      return await runAsync(this.#environment.disk, work);
+    } catch (error) {
+      throw asStoreError(error, this.#directory);
+    }
+  }
+
+  #runSync<T>(work: Io<T>): T {
+    try {
+      return runSync(this.#environment.disk, work);
+    } catch (error) {
+      throw asStoreError(error, this.#directory);
+    }
+  }
+
+  #startThread(onDeath: (error: Error) => void): WriterThread {
+    const { store, lockFile, lockInode } = this.#found;
+    return new WriterThread(
+      {
+        lockFile,
+        lockInode,
+        directory: this.#directory,
+        store,
+        segmentBytes: this.#settings.segmentBytes,
+        label: this.#settings.actor ?? '',
+        writer: this.#environment.writer,
+      },
+      onDeath,
+    );
+  }
+}
+
+function checkOptionsObject(options: unknown): void {
+  if (typeof options === 'object' && options !== null) return;
+  throw invalidArgument('the options must be an object');
+}
+
+/** Logs open for writing; one listener serves them all. */
+const openLogs = new Set<Log>();
+let listening = false;
+
+function listenForExit(): void {
+  if (listening) return;
+  listening = true;
+  process.on('exit', () => {
+    for (const log of openLogs) log.onExit();
+  });
+}
+
+/** An options object whose log lives in memory only. */
+export type MemoryLogOptions = LogOptions & { readonly memory: true };
+
+/** The directory's path as the file system has it, so that a link to a store's directory works. */
+function realDirectory(directory: unknown): string {
+  if (typeof directory !== 'string' || directory === '') {
+    throw invalidArgument('the directory must be a path');
+  }
+  if (directory.includes('\0')) throw invalidArgument('the directory must not hold a zero byte');
+  const resolved = resolvePath(directory);
+  try {
+    return realpathSync(resolved);
+  } catch {
+    return resolved;
+  }
+}
+
+function openSettings(directory: string, settings: LogSettings): OpenSettings {
+  const { create, readOnly, durability, idempotencyWindow } = settings;
+  return {
+    paths: pathsOf(directory),
+    create: create && !readOnly ? { durability, idempotencyWindow } : undefined,
+    readOnly,
+    lockTimeoutMs: settings.lockTimeoutMs,
+    segmentBytes: settings.segmentBytes,
+    label: settings.actor ?? '',
+    allowSharedDirectory: settings.allowSharedDirectory,
+    allowFileSystem: settings.allowFileSystem,
+  };
+}
+
+function* learn(
+  environment: Environment,
+  settings: LogSettings,
+  directory: string,
+  found: Found,
+): Io<Log> {
+  const paths = pathsOf(directory);
+  const layout = yield* readLayout(paths, found.store, found.place, settings.readOnly);
+  const segments = new Segments({
+    paths,
+    storeId: found.store.id,
+    tail: layout.tail,
+    writable: !settings.readOnly,
+    idempotencyWindow: found.store.idempotencyWindow,
+  });
+  const { place, time, damage } = layout;
+  const state = new LogState(environment, paths, found.store, segments, { place, time });
+  const recovery: Recovery = damage
+    ? {
+        state: 'damaged',
+        file: damage.file,
+        offset: damage.offset,
+        position: place.position,
+        problem: damage.problem,
+      }
+    : found.recovery;
+  return new Log(environment, settings, directory, found, state, recovery);
+}
+
+function abandon(disk: Disk, found: Found): void {
+  found.section?.close();
+  disk.close(found.lockFile);
+}
+
+/** @internal Opens a log on any disk, with any clock. */
+export async function openLogOn(
+  environment: Environment,
+  directory: string,
+  options: LogOptions = {},
+): Promise<Log> {
+  const settings = checkOptions(options);
+  const found = await findStore(environment, openSettings(directory, settings));
+  try {
+    return await runAsync(environment.disk, learn(environment, settings, directory, found));
+  } catch (error) {
+    abandon(environment.disk, found);
+    throw asStoreError(error, directory);
+  }
+}
+
+/** @internal {@link openLogOn}, at once. */
+export function openLogOnSync(
+  environment: Environment,
+  directory: string,
+  options: LogOptions = {},
+): Log {
+  const settings = checkOptions(options);
+  const found = findStoreSync(environment, openSettings(directory, settings));
+  try {
+    return runSync(environment.disk, learn(environment, settings, directory, found));
+  } catch (error) {
+    abandon(environment.disk, found);
+    throw asStoreError(error, directory);
+  }
+}
+
+const MEMORY_DIRECTORY = '/memory';
+
+function target(
+  place: string | MemoryLogOptions,
+  options: LogOptions | undefined,
+): { environment: Environment; directory: string; options: LogOptions } {
+  if (typeof place === 'object' && place !== null) {
+    if (place.memory !== true) throw invalidArgument('pass a directory, or { memory: true }');
+    const environment = realEnvironment(new MemoryDisk(), place.clock);
+    return { environment, directory: MEMORY_DIRECTORY, options: place };
+  }
+  listenForExit();
+  const environment = realEnvironment(new RealDisk(), options?.clock);
+  return { environment, directory: realDirectory(place), options: options ?? {} };
+}
+
+/**
+ * Opens the log in a directory, making it when there is none, or, with `{ memory: true }`, one with nothing on disk.
+ *
+ * @throws StoreDamagedError, StoreNotFoundError, FormatTooNewError, UnsupportedFileSystemError, StoreAccessError, LockTimeoutError
+ */
+export function openLog(directory: string, options?: LogOptions): Promise<Log>;
+export function openLog(options: MemoryLogOptions): Promise<Log>;
+export async function openLog(
+  place: string | MemoryLogOptions,
+  options?: LogOptions,
+): Promise<Log> {
+  const chosen = target(place, options);
+  return await openLogOn(chosen.environment, chosen.directory, chosen.options);
+}
+
+/** {@link openLog}, at once. */
+export function openLogSync(directory: string, options?: LogOptions): Log;
+export function openLogSync(options: MemoryLogOptions): Log;
+export function openLogSync(place: string | MemoryLogOptions, options?: LogOptions): Log {
+  const chosen = target(place, options);
+  return openLogOnSync(chosen.environment, chosen.directory, chosen.options);
+}

@@ -1,0 +1,85 @@
+/**
+ * The mark: 128 bytes at the beginning of the lock file that say how far the log is proven durable
+ * (docs/FORMAT.md). It lives in the page cache and is never synced: what it proves does not outlive a power loss either.
+ */
+import { crc32 } from 'node:zlib';
+import type { Disk } from './disk.js';
+import { ask, type Io } from './io.js';
+import type { Place } from './place.js';
+
+export const MARK_BYTES = 128;
+const HOST_OFFSET = 92;
+const CRC_OFFSET = 124;
+
+/** Who writes a mark. */
+export interface Writer {
+  readonly pid: number;
+  readonly host: string;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+}
+
+export interface Mark extends Place {
+  readonly writer: Writer;
+  /** Boot id as 32 hex digits. */
+  readonly boot: string;
+  readonly inode: number;
+}
+
+/** A boot id in the form the mark keeps it: 32 hex digits. */
+export function bootDigits(bootId: string): string {
+  return bootId.replaceAll('-', '').toLowerCase().padEnd(32, '0').slice(0, 32);
+}
+
+export function encodeMark(mark: Mark, bytes: Buffer = Buffer.alloc(MARK_BYTES)): Buffer {
+  bytes.fill(0, HOST_OFFSET, CRC_OFFSET);
+  bytes.write(mark.boot, 0, 'hex');
+  bytes.writeBigUInt64LE(BigInt(mark.inode), 16);
+  bytes.writeBigUInt64LE(BigInt(mark.segment), 24);
+  bytes.writeBigUInt64LE(BigInt(mark.offset), 32);
+  bytes.writeBigUInt64LE(BigInt(mark.position), 40);
+  bytes.write(mark.seal, 48, 'hex');
+  bytes.writeUInt32LE(mark.writer.pid >>> 0, 80);
+  bytes.writeDoubleLE(mark.writer.startedAt, 84);
+  bytes.write(mark.writer.host, HOST_OFFSET, CRC_OFFSET - HOST_OFFSET, 'utf8');
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, CRC_OFFSET)), CRC_OFFSET);
+  return bytes;
+}
+
+/** The mark in these bytes, or `undefined` when they are none. */
+export function decodeMark(bytes: Buffer): Mark | undefined {
+  if (bytes.length < MARK_BYTES) return undefined;
+  if (bytes.readUInt32LE(CRC_OFFSET) !== crc32(bytes.subarray(0, CRC_OFFSET))) return undefined;
+  const host = bytes.toString('utf8', HOST_OFFSET, CRC_OFFSET);
+  const end = host.indexOf('\0');
+  return {
+    boot: bytes.toString('hex', 0, 16),
+    inode: Number(bytes.readBigUInt64LE(16)),
+    segment: Number(bytes.readBigUInt64LE(24)),
+    offset: Number(bytes.readBigUInt64LE(32)),
+    position: Number(bytes.readBigUInt64LE(40)),
+    seal: bytes.toString('hex', 48, 80),
+    writer: {
+      pid: bytes.readUInt32LE(80),
+      startedAt: bytes.readDoubleLE(84),
+      host: end < 0 ? host : host.slice(0, end),
+    },
+  };
+}
+
+/** Whether a mark proves anything here and now: written since this boot, for this very lock file. */
+export function markHolds(mark: Mark, disk: Disk, inode: number): boolean {
+  return mark.inode === inode && mark.boot === bootDigits(disk.bootId());
+}
+
+/** Reads the mark; `undefined` when there is none. A mark caught half written is read again, a few times. */
+export function* readMark(lockFile: number): Io<Mark | undefined> {
+  const bytes = Buffer.alloc(MARK_BYTES);
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    const count = yield* ask('read', lockFile, bytes, 0, MARK_BYTES, 0);
+    if (count < MARK_BYTES) return undefined;
+    const mark = decodeMark(bytes);
+    if (mark) return mark;
+  }
+  return undefined;
+}

@@ -1,0 +1,541 @@
+/**
+ * What a caller hands in, checked and encoded in the caller's turn: nothing enters the queue that JSON would mangle, that is too large, or
+ * that could change behind the caller's back while it waits.
+ */
+import { InvalidEventError, invalidArgument, LimitExceededError, quote } from '../errors.js';
+import type { CommitText } from './encode.js';
+import { nameBytesMax, nestingMax, reasonBytesMax } from './limits.js';
+import type { CommitContext, CommitPart, ExpectedVersion, NewEvent, StreamCheck } from './types.js';
+
+export interface EventLimits {
+  readonly eventBytes: number;
+  readonly commitBytes: number;
+}
+
+/** One condition, as the decision takes it. */
+export interface Condition {
+  readonly stream: string;
+  readonly expected: ExpectedVersion;
+}
+
+/** A commit, ready but for its position and versions. */
+export interface EncodedCommit {
+  readonly streams: readonly string[];
+  /** Each stream's name as JSON text. */
+  readonly streamTexts: readonly string[];
+  /** Events per stream. */
+  readonly counts: readonly number[];
+  readonly conditions: readonly Condition[];
+  readonly idempotencyKey: string | undefined;
+  readonly text: CommitText;
+  /** An upper bound of the commit line's length. */
+  readonly bytesMax: number;
+}
+
+/** More than any envelope takes besides texts: keys, position, tag, times, checksum, and per event a version and punctuation. */
+const ENVELOPE_BYTES = 200;
+const EVENT_ENVELOPE_BYTES = 32;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused here
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** A name of 1 to 200 bytes without control characters; control characters would not survive being printed. */
+export function checkName(name: unknown, what: string): asserts name is string {
+  if (typeof name !== 'string') {
+    throw invalidArgument(`${what} must be a string, not ${kindOf(name)}`);
+  }
+  if (name.length === 0) throw invalidArgument(`${what} must not be empty`);
+  if (CONTROL.test(name)) {
+    throw invalidArgument(`${what} ${quote(name)} has a control character; leave it out`);
+  }
+  if (!name.isWellFormed()) {
+    throw invalidArgument(`${what} ${quote(name)} has half a surrogate pair; use toWellFormed()`);
+  }
+  if (name.length * 3 > nameBytesMax) {
+    const bytes = Buffer.byteLength(name);
+    if (bytes > nameBytesMax)
+      throw new LimitExceededError('nameBytesMax', nameBytesMax, bytes, what);
+  }
+}
+
+/** A name that was found right, in the forms in which lines need it. */
+interface KnownName {
+  /** As JSON text. */
+  readonly text: string;
+  /** As the end of an event's envelope: `,"type"]`. */
+  readonly asType: string;
+  readonly alone: readonly string[];
+  readonly textAlone: readonly string[];
+}
+
+/** The same few streams and types come again and again. */
+const knownNames = new Map<string, KnownName>();
+const KNOWN_NAMES_MAX = 20_000;
+
+function knownName(name: unknown, what: string): KnownName {
+  if (typeof name === 'string') {
+    const known = knownNames.get(name);
+    if (known !== undefined) return known;
+  }
+  checkName(name, what);
+  const text = JSON.stringify(name);
+  const known = { text, asType: `,${text}]`, alone: [name], textAlone: [text] };
+  if (knownNames.size >= KNOWN_NAMES_MAX) knownNames.clear();
+  knownNames.set(name, known);
+  return known;
+}
+
+function checkReason(reason: unknown): asserts reason is string {
+  if (typeof reason !== 'string')
+    throw invalidArgument(`reason must be a string, not ${kindOf(reason)}`);
+  if (!reason.isWellFormed())
+    throw invalidArgument('reason has half a surrogate pair; use toWellFormed()');
+  const bytes = Buffer.byteLength(reason);
+  if (bytes > reasonBytesMax) {
+    throw new LimitExceededError('reasonBytesMax', reasonBytesMax, bytes, 'reason');
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value !== 'object') return typeof value;
+  const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
+  return typeof name === 'string' && name !== 'Object' ? quote(name).slice(1, -1) : 'an object';
+}
+
+function member(path: string, key: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${quote(key)}]`;
+}
+
+/** The steps from the root to a value; the path is spelled out only when something is wrong. */
+type Trail = (string | number)[];
+
+function spell(root: string, trail: Trail): string {
+  return trail.reduce<string>(
+    (path, step) => (typeof step === 'number' ? `${path}[${step}]` : member(path, step)),
+    root,
+  );
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  undefined: 'Leave it out or use null.',
+  function: 'Only data can be stored; leave it out.',
+  symbol: 'Use a string.',
+  bigint: 'Use a string, or a number if it is small enough.',
+  Date: 'Use toISOString().',
+  Map: 'Use an object (Object.fromEntries) or an array of pairs.',
+  Set: 'Use an array ([...set]).',
+  Buffer: 'Use a string, such as toString("base64").',
+  Uint8Array: 'Use a string, such as Buffer.from(bytes).toString("base64").',
+  RegExp: 'Use its source as a string.',
+  Error: 'Use an object with its name and message.',
+  Promise: 'Await it first.',
+};
+
+function refuse(root: string, trail: Trail, value: unknown): never {
+  const kind = value instanceof Error ? 'Error' : kindOf(value);
+  const hint = HINTS[kind] ?? 'Use a plain object, such as { ...value }.';
+  throw new InvalidEventError(spell(root, trail), `${kind} cannot be stored as JSON`, hint);
+}
+
+/**
+ * Whether a value is plain JSON, without saying where it is not: one pass without bookkeeping, because nearly everything passes.
+ * `room` is how many arrays and objects may still be nested.
+ */
+function isPlainJson(value: unknown, room: number): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
+  if (typeof value === 'boolean' || value === null) return true;
+  if (typeof value !== 'object' || room === 0) return false;
+  if (Array.isArray(value)) {
+    if (Object.getPrototypeOf(value) !== Array.prototype) return false;
+    const { length } = value;
+    for (let index = 0; index < length; index += 1) {
+      // A hole reads as undefined, which is no JSON either.
+      if (!isPlainJson(value[index], room - 1)) return false;
+    }
+    return Object.keys(value).length === length;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  const members = value as Record<string, unknown>;
+  if (typeof members['toJSON'] === 'function') return false;
+  const keys = Object.keys(members);
+  for (let index = 0; index < keys.length; index += 1) {
+    const key = keys[index] as string;
+    if (!key.isWellFormed() || !isPlainJson(members[key], room - 1)) return false;
+  }
+  return Object.getOwnPropertySymbols(value).length === 0;
+}
+
+/** Throws when a value is not plain JSON. What passes reads back deep-equal. */
+function checkJson(value: unknown, root: string, trail: Trail): void {
+  switch (typeof value) {
+    case 'string':
+      if (!value.isWellFormed()) {
+        throw new InvalidEventError(
+          spell(root, trail),
+          'half a surrogate pair',
+          'Use toWellFormed(), or cut text at whole characters.',
+        );
+      }
+      return;
+    case 'boolean':
+      return;
+    case 'number':
+      if (!Number.isFinite(value)) {
+        throw new InvalidEventError(
+          spell(root, trail),
+          `${value} cannot be stored as JSON`,
+          'Use null or a string.',
+        );
+      }
+      if (Object.is(value, -0)) {
+        throw new InvalidEventError(spell(root, trail), '-0 reads back as 0', 'Use 0.');
+      }
+      return;
+    case 'object':
+      break;
+    default:
+      refuse(root, trail, value);
+  }
+  if (value === null) return;
+  if (trail.length >= nestingMax) {
+    const problem = isCyclic(value) ? 'it contains itself' : `nested deeper than ${nestingMax}`;
+    throw new InvalidEventError(
+      spell(root, trail.slice(0, 4)),
+      problem,
+      'Store a flatter value, or refer to other parts by id.',
+    );
+  }
+  if (Array.isArray(value)) checkArray(value, root, trail);
+  else checkObject(value, root, trail);
+}
+
+function checkArray(value: readonly unknown[], root: string, trail: Trail): void {
+  if (Object.getPrototypeOf(value) !== Array.prototype) refuse(root, trail, value);
+  for (let index = 0; index < value.length; index += 1) {
+    const item = value[index];
+    trail.push(index);
+    if (item === undefined && !(index in value)) {
+      throw new InvalidEventError(spell(root, trail), 'a hole in an array', 'Use null.');
+    }
+    checkJson(item, root, trail);
+    trail.pop();
+  }
+  const keys = Object.keys(value);
+  if (keys.length !== value.length) {
+    trail.push(keys.find((key) => !/^\d+$/.test(key)) ?? '');
+    throw new InvalidEventError(
+      spell(root, trail),
+      'an array with a named member',
+      'Use an object.',
+    );
+  }
+}
+
+function checkObject(value: object, root: string, trail: Trail): void {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null && !isForeignPlain(prototype)) {
+    refuse(root, trail, value);
+  }
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
+    trail.push('toJSON');
+    refuse(root, trail, (value as { toJSON?: unknown }).toJSON);
+  }
+  for (const key of Object.keys(value)) {
+    trail.push(key);
+    if (!key.isWellFormed()) {
+      throw new InvalidEventError(
+        spell(root, trail),
+        'half a surrogate pair in a name',
+        'Use toWellFormed().',
+      );
+    }
+    checkJson((value as Record<string, unknown>)[key], root, trail);
+    trail.pop();
+  }
+  if (Object.getOwnPropertySymbols(value).length > 0) {
+    throw new InvalidEventError(
+      spell(root, trail),
+      'a member named by a symbol would be lost',
+      'Use a string as its name.',
+    );
+  }
+}
+
+/** The Object.prototype of another realm (a vm context, a test runner): its objects are as plain as ours. */
+function isForeignPlain(prototype: unknown): boolean {
+  return (
+    typeof prototype === 'object' &&
+    prototype !== null &&
+    Object.getPrototypeOf(prototype) === null &&
+    Object.hasOwn(prototype, 'isPrototypeOf')
+  );
+}
+
+function isCyclic(value: object): boolean {
+  const above = new Set<object>();
+  const visit = (part: unknown): boolean => {
+    if (typeof part !== 'object' || part === null) return false;
+    if (above.has(part)) return true;
+    if (above.size > 10 * nestingMax) return false;
+    above.add(part);
+    const found = Object.values(part).some(visit);
+    above.delete(part);
+    return found;
+  };
+  return visit(value);
+}
+
+const MEMBERS_OF_EVENT = new Set(['type', 'data', 'metadata', 'schemaVersion']);
+
+function eventListOf(events: unknown): readonly NewEvent[] {
+  const list = Array.isArray(events) ? (events as NewEvent[]) : [events as NewEvent];
+  if (list.length === 0) throw invalidArgument('the list of events is empty; append at least one');
+  return list;
+}
+
+/** Throws unless it is `{ type, data, metadata?, schemaVersion? }`. */
+function checkShape(event: unknown, path: string): asserts event is NewEvent {
+  if (typeof event !== 'object' || event === null || Array.isArray(event)) {
+    throw new InvalidEventError(path, `${kindOf(event)} is no event`, 'Use { type, data }.');
+  }
+  for (const key in event) {
+    if (MEMBERS_OF_EVENT.has(key)) continue;
+    throw new InvalidEventError(
+      member(path, key),
+      'an event has no such member',
+      'An event is { type, data, metadata?, schemaVersion? }; put more into data or metadata.',
+    );
+  }
+}
+
+/** The end of an event's envelope: `,"type"[,schemaVersion]]`. */
+function typeTextOf(event: NewEvent, path: string): string {
+  const { schemaVersion } = event;
+  const known = knownName(event.type, `${path}.type`);
+  if (schemaVersion === undefined || schemaVersion === 1) return known.asType;
+  if (Number.isSafeInteger(schemaVersion) && schemaVersion > 0) {
+    return `,${known.text},${schemaVersion}]`;
+  }
+  throw invalidArgument(`${path}.schemaVersion must be a positive integer`);
+}
+
+function jsonText(value: unknown, path: string): string {
+  if (!isPlainJson(value, nestingMax)) checkJson(value, path, []);
+  return JSON.stringify(value);
+}
+
+function metadataTextOf(event: NewEvent, path: string): string | undefined {
+  const { metadata } = event;
+  if (metadata === undefined) return undefined;
+  if (typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)) {
+    return jsonText(metadata, `${path}.metadata`);
+  }
+  throw new InvalidEventError(
+    `${path}.metadata`,
+    `${kindOf(metadata)} is no object`,
+    'Use an object, or leave it out.',
+  );
+}
+
+function checkEventBytes(
+  dataText: string,
+  metadataText: string | undefined,
+  path: string,
+  limits: EventLimits,
+): void {
+  const characters = dataText.length + (metadataText?.length ?? 0);
+  if (characters * 3 <= limits.eventBytes) return;
+  const bytes = Buffer.byteLength(dataText) + Buffer.byteLength(metadataText ?? '');
+  if (bytes <= limits.eventBytes) return;
+  throw new LimitExceededError('eventBytes', limits.eventBytes, bytes, path);
+}
+
+function encodeContext(context: CommitContext): string {
+  let text = '';
+  const { actor, reason, correlationId, causationId, idempotencyKey } = context;
+  if (actor !== undefined) {
+    checkName(actor, 'actor');
+    text += `,"a":${JSON.stringify(actor)}`;
+  }
+  if (reason !== undefined) {
+    checkReason(reason);
+    text += `,"r":${JSON.stringify(reason)}`;
+  }
+  if (correlationId !== undefined) {
+    checkName(correlationId, 'correlationId');
+    text += `,"o":${JSON.stringify(correlationId)}`;
+  }
+  if (causationId !== undefined) {
+    checkName(causationId, 'causationId');
+    text += `,"u":${JSON.stringify(causationId)}`;
+  }
+  if (idempotencyKey !== undefined) {
+    checkName(idempotencyKey, 'idempotencyKey');
+    text += `,"k":${JSON.stringify(idempotencyKey)}`;
+  }
+  return text;
+}
+
+/** An expected version as the decision takes it: 0 is `'absent'`. */
+function checkExpected(expected: unknown, what: string): ExpectedVersion {
+  if (expected === undefined || expected === 'any') return 'any';
+  if (expected === 'absent' || expected === 0) return 'absent';
+  if (expected === 'exists') return 'exists';
+  if (typeof expected === 'number' && Number.isSafeInteger(expected) && expected > 0) {
+    return expected;
+  }
+  throw invalidArgument(
+    `${what} must be 'any', 'absent', 'exists' or a version (an integer from 0), not ${quote(String(expected))}`,
+  );
+}
+
+const FIRST_PART = [0] as const;
+const ONE_EVENT = [1] as const;
+const NO_CONDITIONS: readonly Condition[] = [];
+
+/**
+ * Checks and encodes a commit of one event for one stream: most commits are, so they get by without lists of their own.
+ * @throws InvalidEventError, LimitExceededError, TypeError
+ */
+export function encodeSingle(
+  stream: string,
+  event: NewEvent,
+  expectedVersion: ExpectedVersion | undefined,
+  context: CommitContext,
+  limits: EventLimits,
+): EncodedCommit {
+  const name = knownName(stream, 'stream');
+  checkShape(event, 'events[0]');
+  const type = typeTextOf(event, 'events[0]');
+  const data = jsonText(event.data, 'events[0].data');
+  const metadata = metadataTextOf(event, 'events[0]');
+  checkEventBytes(data, metadata, 'events[0]', limits);
+  const expected = checkExpected(expectedVersion, 'expectedVersion');
+  const payload = metadata === undefined ? `,"d":[${data}]` : `,"d":[${data}],"m":[${metadata}]`;
+  const text: CommitText = {
+    context: encodeContext(context),
+    parts: FIRST_PART,
+    types: [type],
+    payload,
+  };
+  return {
+    streams: name.alone,
+    streamTexts: name.textAlone,
+    counts: ONE_EVENT,
+    conditions: expected === 'any' ? NO_CONDITIONS : [{ stream, expected }],
+    idempotencyKey: context.idempotencyKey,
+    text,
+    bytesMax: lineBytesOf(text, name.textAlone, limits),
+  };
+}
+
+/**
+ * Checks and encodes a commit.
+ * @throws InvalidEventError, LimitExceededError, TypeError
+ */
+export function encodeCommit(
+  parts: readonly CommitPart[],
+  checks: readonly StreamCheck[] | undefined,
+  context: CommitContext,
+  limits: EventLimits,
+): EncodedCommit {
+  if (!Array.isArray(parts) || parts.length === 0) {
+    throw invalidArgument('a commit needs at least one { stream, events }');
+  }
+  const streams: string[] = [];
+  const streamTexts: string[] = [];
+  const counts: number[] = [];
+  const conditions: Condition[] = [];
+  const eventParts: number[] = [];
+  const types: string[] = [];
+  const data: string[] = [];
+  const metadata: string[] = [];
+  let anyMetadata = false;
+  for (const part of parts) {
+    if (typeof part !== 'object' || part === null) {
+      throw invalidArgument('a part of a commit must be { stream, events }');
+    }
+    const name = knownName(part.stream, 'stream');
+    if (streams.includes(part.stream)) {
+      throw invalidArgument(
+        `the stream ${quote(part.stream)} stands twice in the commit; put its events into one list`,
+      );
+    }
+    const expected = checkExpected(part.expectedVersion, 'expectedVersion');
+    const list = eventListOf(part.events);
+    const index = streams.length;
+    for (let place = 0; place < list.length; place += 1) {
+      const path = parts.length === 1 ? `events[${place}]` : `parts[${index}].events[${place}]`;
+      const event: unknown = list[place];
+      checkShape(event, path);
+      types.push(typeTextOf(event, path));
+      eventParts.push(index);
+      const dataText = jsonText(event.data, `${path}.data`);
+      const metadataText = metadataTextOf(event, path);
+      checkEventBytes(dataText, metadataText, path, limits);
+      data.push(dataText);
+      metadata.push(metadataText ?? 'null');
+      if (metadataText !== undefined) anyMetadata = true;
+    }
+    streams.push(part.stream);
+    streamTexts.push(name.text);
+    counts.push(list.length);
+    if (expected !== 'any') conditions.push({ stream: part.stream, expected });
+  }
+  for (const check of checks ?? []) {
+    knownName(check.stream, 'checks: stream');
+    const expected = checkExpected(check.expectedVersion, 'checks: expectedVersion');
+    if (streams.includes(check.stream)) {
+      throw invalidArgument(
+        `the stream ${quote(check.stream)} is written and checked; give it an expectedVersion instead`,
+      );
+    }
+    if (expected !== 'any') conditions.push({ stream: check.stream, expected });
+  }
+  const dataPart = `,"d":[${data.join(',')}]`;
+  const text: CommitText = {
+    context: encodeContext(context),
+    parts: eventParts,
+    types,
+    payload: anyMetadata ? `${dataPart},"m":[${metadata.join(',')}]` : dataPart,
+  };
+  return {
+    streams,
+    streamTexts,
+    counts,
+    conditions,
+    idempotencyKey: context.idempotencyKey,
+    text,
+    bytesMax: lineBytesOf(text, streamTexts, limits),
+  };
+}
+
+/**
+ * An upper bound of the commit line's length; the exact one when the bound is beyond the limit.
+ * @throws LimitExceededError
+ */
+function lineBytesOf(
+  text: CommitText,
+  streamTexts: readonly string[],
+  limits: EventLimits,
+): number {
+  const { context, parts, types, payload } = text;
+  const envelope = ENVELOPE_BYTES + parts.length * EVENT_ENVELOPE_BYTES;
+  let characters = payload.length + context.length;
+  for (let index = 0; index < parts.length; index += 1) {
+    const stream = streamTexts[parts[index] as number] as string;
+    characters += stream.length + (types[index] as string).length;
+  }
+  const bound = characters * 3 + envelope;
+  if (bound <= limits.commitBytes) return bound;
+  let bytes = Buffer.byteLength(payload) + Buffer.byteLength(context) + envelope;
+  for (let index = 0; index < parts.length; index += 1) {
+    const stream = streamTexts[parts[index] as number] as string;
+    bytes += Buffer.byteLength(stream) + Buffer.byteLength(types[index] as string);
+  }
+  if (bytes <= limits.commitBytes) return bytes;
+  throw new LimitExceededError('commitBytes', limits.commitBytes, bytes, 'the commit');
+}

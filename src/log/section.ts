@@ -1,0 +1,471 @@
+/**
+ * The critical section: from lock to unlock, on one thread, without a return to an event loop that runs user code. There is no
+ * second implementation: the writer thread and every synchronous call run this one.
+ *
+ * Invariants (docs/FORMAT.md, "Writing a group"):
+ * - bytes are written only at a place that is proven durable and is the true end of the log;
+ * - the mark moves only behind bytes that a sync by this descriptor, begun after they were written, made durable;
+ * - a group that cannot be written is cut off again, and the cut is durable, before anyone else may write;
+ * - after a failed sync nothing is ever written or acknowledged through this section again.
+ */
+import {
+  OutcomeUnknownError,
+  StoreAccessError,
+  StoreDamagedError,
+  StoreFullError,
+  StoreMovedError,
+  StorePoisonedError,
+  systemCode,
+} from '../errors.js';
+import { HOLDER_BYTES } from '../locks/holder.js';
+import { type Anchor, moveAnchor, readAnchor } from './anchor.js';
+import { closingLine, sealGroup } from './encode.js';
+import type { Environment } from './environment.js';
+import { type ExamineOptions, placeStands } from './examine.js';
+import { runSync, SyncFailure, syncFile, writeFully } from './io.js';
+import { bootDigits, decodeMark, encodeMark, MARK_BYTES, type Mark, markHolds } from './mark.js';
+import type { Paths } from './paths.js';
+import { type Place, samePlace } from './place.js';
+import { createSegment, damagedError, proveEnd, type Repaired } from './repair.js';
+import type { StoreFacts } from './store-file.js';
+import { type LockPatience, WriteLock } from './write-lock.js';
+
+/** Commit lines ready to be sealed and written behind `base`. */
+export interface GroupRequest {
+  /** Where the log ended when the group was decided. */
+  readonly base: Place;
+  /** Holds the commit lines at `[0, bytes)`, with room for the seal line behind them. */
+  readonly buffer: Buffer;
+  readonly bytes: number;
+  readonly firstPosition: number;
+  /** `firstPosition - 1` for a group that only refuses or repeats: it is checked against the end of the log and nothing is written. */
+  readonly lastPosition: number;
+  readonly salt: string;
+}
+
+export type GroupResult =
+  /** Durable. `place` is the new end; the group's lines begin at `start` in its segment. */
+  | {
+      readonly kind: 'written';
+      readonly place: Place;
+      readonly start: number;
+      /** When the segment was changed first: where the one before it ended. */
+      readonly closed?: Place;
+    }
+  /** Others wrote and no new decision came in time, or too much to hand over under the lock. Nothing was written. */
+  | { readonly kind: 'moved'; readonly place: Place }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'interrupted' };
+
+/** Decides a group again on what others wrote: the bytes from the group's base to `place`, all whole groups. */
+export type Moved = (bytes: Buffer, place: Place) => GroupRequest | undefined;
+
+/** More than this is read on without the lock. */
+export const MOVED_BYTES_MAX: number = 2 * 1024 * 1024;
+
+export interface SectionOptions {
+  readonly paths: Paths;
+  readonly store: StoreFacts;
+  readonly segmentBytes: number;
+  /** Shown to others who wait for the lock. */
+  readonly label: string;
+}
+
+export class Section {
+  readonly #environment: Environment;
+  readonly #options: SectionOptions;
+  readonly #lock: WriteLock;
+  readonly #lockFile: number;
+  readonly #lockInode: number;
+  readonly #boot: string;
+  readonly #examine: ExamineOptions;
+  #segment: { readonly first: number; readonly file: number } | undefined;
+  #anchorFile: number | undefined;
+  #anchor: Anchor | undefined;
+  #poison: unknown;
+  readonly #lockBytes: Buffer = Buffer.alloc(MARK_BYTES + HOLDER_BYTES);
+  /** The mark as this section wrote it last. */
+  readonly #ownMarkBytes: Buffer = Buffer.alloc(MARK_BYTES);
+  #ownMark: Mark | undefined;
+
+  /** `lockFile` is this writer's own descriptor of the lock file, `lockInode` the inode it was opened as. */
+  constructor(
+    environment: Environment,
+    options: SectionOptions,
+    lockFile: number,
+    lockInode: number,
+  ) {
+    this.#environment = environment;
+    this.#options = options;
+    this.#lockFile = lockFile;
+    this.#lockInode = lockInode;
+    this.#lock = new WriteLock(environment, lockFile, options.label);
+    this.#boot = bootDigits(environment.disk.bootId());
+    this.#examine = { laterGroupsProve: options.store.durability === 'sync' };
+  }
+
+  /** Why this section stopped for good, if it did. */
+  get poison(): unknown {
+    return this.#poison;
+  }
+
+  /**
+   * Takes the lock, proves the end of the log, and moves the anchor there.
+   * @throws StoreDamagedError, StoreFullError, StoreAccessError
+   */
+  prove(patience: LockPatience): Repaired | 'timeout' | 'interrupted' {
+    const taken = this.#lock.acquire(patience);
+    if (taken !== 'taken') return taken;
+    try {
+      this.#checkMoved();
+      const mark = this.#mark();
+      let from: Place;
+      if (mark) {
+        this.#checkStands(mark, this.#options.paths.lock);
+        from = mark;
+      } else {
+        from = this.#anchored();
+      }
+      const proven = this.#prove(from);
+      this.#syncLog(proven.place);
+      this.#writeMark(proven.place);
+      this.#moveAnchor(proven.place);
+      return proven;
+    } catch (error) {
+      throw this.#told(error);
+    } finally {
+      this.#lock.release(false);
+    }
+  }
+
+  /**
+   * Makes a group durable.
+   * @throws StoreFullError, StoreAccessError, StoreDamagedError, StoreMovedError: nothing was written, it is safe to try again.
+   * @throws OutcomeUnknownError: writing began, and the section is poisoned.
+   */
+  write(request: GroupRequest, patience: LockPatience, moved: Moved): GroupResult {
+    if (this.#poison !== undefined) throw new StorePoisonedError(this.#poison);
+    let sealed = this.#seal(request);
+    const taken = this.#lock.acquire(patience);
+    if (taken !== 'taken') return { kind: taken };
+    let othersWrote = false;
+    try {
+      this.#checkMoved();
+      let place = this.#end();
+      let current = request;
+      while (!samePlace(place, current.base)) {
+        othersWrote = true;
+        const bytes = this.#between(current.base, place);
+        const next = bytes && moved(bytes, place);
+        if (!next) return { kind: 'moved', place };
+        current = next;
+        sealed = this.#seal(current);
+      }
+      if (sealed.length === 0) return { kind: 'written', place, start: place.offset };
+      let closed: Place | undefined;
+      if (place.offset >= this.#options.segmentBytes) {
+        closed = place;
+        place = this.#nextSegment(place);
+      }
+      const start = place.offset;
+      const after = this.#append(place, current, sealed);
+      return { kind: 'written', place: after, start, ...(closed ? { closed } : {}) };
+    } catch (error) {
+      throw this.#told(error);
+    } finally {
+      this.#lock.release(othersWrote);
+    }
+  }
+
+  /** Moves the anchor to the proven end of the log. */
+  anchor(patience: LockPatience): 'done' | 'timeout' | 'interrupted' {
+    const taken = this.#lock.acquire(patience);
+    if (taken !== 'taken') return taken;
+    try {
+      this.#checkMoved();
+      const place = this.#end();
+      if (this.#options.store.durability === 'os') this.#syncLog(place);
+      this.#moveAnchor(place);
+      return 'done';
+    } catch (error) {
+      throw this.#told(error);
+    } finally {
+      this.#lock.release(false);
+    }
+  }
+
+  /** Closes the files it opened; the lock file is the caller's. */
+  close(): void {
+    const { disk } = this.#environment;
+    if (this.#segment) disk.close(this.#segment.file);
+    if (this.#anchorFile !== undefined) disk.close(this.#anchorFile);
+    this.#segment = undefined;
+    this.#anchorFile = undefined;
+  }
+
+  /** The proven end of the log, proving it if the last writer could not. */
+  #end(): Place {
+    const mark = this.#mark();
+    if (!mark) {
+      const { place } = this.#proveAndMark(this.#anchored());
+      return place;
+    }
+    const size = this.#environment.disk.size(this.#segmentFile(mark.segment));
+    if (size === mark.offset) return placeOf(mark);
+    if (size < mark.offset) {
+      throw this.#damaged(
+        mark,
+        size,
+        `the file ends at byte ${size}, but it was durable up to byte ${mark.offset}`,
+      );
+    }
+    return this.#proveAndMark(placeOf(mark)).place;
+  }
+
+  #proveAndMark(from: Place): Repaired {
+    const proven = this.#prove(from);
+    this.#syncLog(proven.place);
+    this.#writeMark(proven.place);
+    return proven;
+  }
+
+  #prove(from: Place): Repaired {
+    const { paths, store } = this.#options;
+    return proveEnd(this.#environment, paths, store.id, from, this.#examine);
+  }
+
+  /** The mark, if it holds; and signs the lock. One read for both, and no decoding when nobody else wrote since. */
+  #mark(): Mark | undefined {
+    const { disk } = this.#environment;
+    const bytes = this.#lockBytes;
+    const count = disk.read(this.#lockFile, bytes, 0, bytes.length, 0);
+    if (count < bytes.length) bytes.fill(0, count);
+    this.#lock.sign(bytes.subarray(MARK_BYTES));
+    if (this.#ownMark && bytes.compare(this.#ownMarkBytes, 0, MARK_BYTES, 0, MARK_BYTES) === 0) {
+      return this.#ownMark;
+    }
+    const mark = decodeMark(bytes.subarray(0, MARK_BYTES));
+    return mark && markHolds(mark, disk, this.#lockInode) ? mark : undefined;
+  }
+
+  /** The place from which to prove when no mark helps. */
+  #anchored(): Place {
+    const { disk } = this.#environment;
+    const anchor = runSync(disk, readAnchor(this.#openAnchor()));
+    if (!anchor) {
+      throw new StoreDamagedError({
+        directory: this.#options.paths.directory,
+        file: this.#options.paths.anchor,
+        offset: 0,
+        problem: 'neither slot of the anchor is whole',
+      });
+    }
+    this.#checkStands(anchor, this.#options.paths.anchor);
+    return placeOf(anchor);
+  }
+
+  #checkStands(place: Place, toldBy: string): void {
+    const { paths, store } = this.#options;
+    const problem = runSync(this.#environment.disk, placeStands(paths, place, store.id));
+    if (problem) throw this.#damaged(place, place.offset, `${problem} (told by ${toldBy})`);
+  }
+
+  #damaged(place: Place, offset: number, problem: string): StoreDamagedError {
+    const { paths } = this.#options;
+    return damagedError(paths.directory, {
+      file: paths.segment(place.segment),
+      offset,
+      position: place.position,
+      problem,
+    });
+  }
+
+  /** What others wrote between two places, or `undefined` when it is too much or in several segments. */
+  #between(base: Place, place: Place): Buffer | undefined {
+    if (place.segment < base.segment || place.position < base.position) {
+      throw this.#damaged(place, place.offset, 'the log is shorter than it was');
+    }
+    const bytes = place.offset - base.offset;
+    if (place.segment !== base.segment || bytes > MOVED_BYTES_MAX) return undefined;
+    if (bytes <= 0) throw this.#damaged(place, place.offset, 'the log is not what it was');
+    const buffer = Buffer.allocUnsafe(bytes);
+    const file = this.#segmentFile(place.segment);
+    let filled = 0;
+    while (filled < bytes) {
+      const count = this.#environment.disk.read(
+        file,
+        buffer,
+        filled,
+        bytes - filled,
+        base.offset + filled,
+      );
+      if (count === 0) throw this.#damaged(place, base.offset + filled, 'the file is too short');
+      filled += count;
+    }
+    return buffer;
+  }
+
+  #seal(request: GroupRequest): { seal: string; length: number } {
+    if (request.lastPosition < request.firstPosition) return { seal: '', length: 0 };
+    return sealGroup(request.buffer, request.bytes, request.base.seal, request);
+  }
+
+  #append(place: Place, group: GroupRequest, sealed: { seal: string; length: number }): Place {
+    const { disk } = this.#environment;
+    const file = this.#segmentFile(place.segment);
+    try {
+      writeFully(disk, file, group.buffer.subarray(0, sealed.length), place.offset);
+    } catch (error) {
+      this.#cutBack(file, place.offset, error);
+      throw error;
+    }
+    const after: Place = {
+      segment: place.segment,
+      offset: place.offset + sealed.length,
+      position: group.lastPosition,
+      seal: sealed.seal,
+    };
+    try {
+      if (this.#options.store.durability === 'sync') disk.sync(file);
+      this.#writeMark(after);
+    } catch (error) {
+      throw this.#poisoned(error);
+    }
+    return after;
+  }
+
+  /** Ends the segment and begins the next one. A crash in between leaves a closed segment, and whoever comes next goes on from there. */
+  #nextSegment(place: Place): Place {
+    const { disk } = this.#environment;
+    const { paths, store } = this.#options;
+    const file = this.#segmentFile(place.segment);
+    const line = closingLine(place.position, place.seal);
+    try {
+      writeFully(disk, file, line, place.offset);
+    } catch (error) {
+      this.#cutBack(file, place.offset, error);
+      throw error;
+    }
+    syncFile(disk, file);
+    const closed = { ...place, offset: place.offset + line.length };
+    const next = createSegment(disk, paths, store.id, closed);
+    this.#writeMark(next);
+    this.#moveAnchor(next);
+    return next;
+  }
+
+  /** Takes back what a failed write left. When that fails too, nobody knows what stands there. */
+  #cutBack(file: number, offset: number, because: unknown): void {
+    const { disk } = this.#environment;
+    try {
+      disk.truncate(file, offset);
+      disk.sync(file);
+    } catch (error) {
+      throw this.#poisoned(
+        new AggregateError([because, error], 'a failed write could not be cut off'),
+      );
+    }
+  }
+
+  #poisoned(cause: unknown): OutcomeUnknownError {
+    this.#poison = cause;
+    return new OutcomeUnknownError(cause);
+  }
+
+  /** Durability `os` leaves written groups unsynced; before an anchor names them they must be synced. */
+  #syncLog(place: Place): void {
+    syncFile(this.#environment.disk, this.#segmentFile(place.segment));
+  }
+
+  #writeMark(place: Place): void {
+    const mark: Mark = {
+      segment: place.segment,
+      offset: place.offset,
+      position: place.position,
+      seal: place.seal,
+      writer: this.#environment.writer,
+      boot: this.#boot,
+      inode: this.#lockInode,
+    };
+    this.#ownMark = undefined;
+    encodeMark(mark, this.#ownMarkBytes);
+    writeFully(this.#environment.disk, this.#lockFile, this.#ownMarkBytes, 0);
+    this.#ownMark = mark;
+  }
+
+  #moveAnchor(place: Place): void {
+    const { disk } = this.#environment;
+    const file = this.#openAnchor();
+    const before = runSync(disk, readAnchor(file));
+    if (before && samePlace(before, place)) return;
+    this.#anchor = moveAnchor(disk, file, before, place);
+  }
+
+  /** The place the anchor was last moved to by this section. */
+  get anchored(): Place | undefined {
+    return this.#anchor;
+  }
+
+  #openAnchor(): number {
+    this.#anchorFile ??= this.#environment.disk.open(this.#options.paths.anchor, 'write');
+    return this.#anchorFile;
+  }
+
+  #segmentFile(first: number): number {
+    const { disk } = this.#environment;
+    if (this.#segment?.first === first) return this.#segment.file;
+    if (this.#segment) disk.close(this.#segment.file);
+    this.#segment = undefined;
+    const path = this.#options.paths.segment(first);
+    try {
+      const file = disk.open(path, 'write');
+      this.#segment = { first, file };
+      return file;
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      const facts = { file: path, offset: 0, position: first, problem: 'the segment is missing' };
+      throw damagedError(this.#options.paths.directory, facts);
+    }
+  }
+
+  #checkMoved(): void {
+    const { paths } = this.#options;
+    const facts = this.#environment.disk.facts(paths.lock);
+    if (facts?.inode !== this.#lockInode) throw new StoreMovedError(paths.directory);
+  }
+
+  /** A system error as one of ours; others as they are. A failed sync stops this section for good. */
+  #told(error: unknown): unknown {
+    if (error instanceof SyncFailure) {
+      this.#poison = error.cause;
+      return asStoreError(error.cause, this.#options.paths.directory);
+    }
+    return asStoreError(error, this.#options.paths.directory);
+  }
+}
+
+function placeOf(place: Place): Place {
+  const { segment, offset, position, seal } = place;
+  return { segment, offset, position, seal };
+}
+
+/** A system error of the disk as the error that says what to do; any other error as it is. */
+export function asStoreError(error: unknown, directory: string): unknown {
+  const code = systemCode(error);
+  if (!(error instanceof Error) || code === undefined || 'hint' in error) return error;
+  if (!('syscall' in error) && !('errno' in error) && !DISK_CODES.has(code)) return error;
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+    return new StoreFullError(directory, error);
+  }
+  const hint =
+    code === 'EMFILE' || code === 'ENFILE'
+      ? 'Too many files are open: close some, or raise the limit (ulimit -n), and try again.'
+      : code === 'EACCES' || code === 'EPERM'
+        ? 'The user of this process must own the directory and its files.'
+        : code === 'EROFS'
+          ? 'The file system is read-only: open the store with readOnly.'
+          : 'Nothing was changed; the next attempt may work.';
+  return new StoreAccessError(directory, error, hint);
+}
+
+const DISK_CODES = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'EACCES', 'EROFS']);

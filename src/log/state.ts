@@ -1,0 +1,267 @@
+/** What this process knows of the durable log: its end, the versions of streams, keys. Moves only along whole, proven groups. */
+import type { StoreDamagedError } from '../errors.js';
+import { sameAsRecorded } from './content.js';
+import type { Environment } from './environment.js';
+import {
+  type FoundCommit,
+  type Group,
+  type GroupBase,
+  type GroupStart,
+  NotReady,
+  type Waiting,
+} from './group.js';
+import { ask, type Io } from './io.js';
+import type { Paths } from './paths.js';
+import { type Place, samePlace } from './place.js';
+import { readCommitAt } from './reader.js';
+import { damagedError } from './repair.js';
+import { TailIndex } from './segment-index.js';
+import type { Segments } from './segments.js';
+import type { StoreFacts } from './store-file.js';
+import type { Head } from './types.js';
+import type { CommitRef } from './walk.js';
+import { SegmentProblem, SegmentWalker } from './walk.js';
+
+const READ_ON_BYTES = 1024 * 1024;
+
+export interface StateStart {
+  readonly place: Place;
+  readonly time: string;
+}
+
+export class LogState implements GroupBase {
+  readonly segments: Segments;
+  readonly #environment: Environment;
+  readonly #paths: Paths;
+  readonly #store: StoreFacts;
+  #place: Place;
+  #time: string;
+  #advanced: () => void = () => {};
+  #rotated: () => void = () => {};
+
+  constructor(
+    environment: Environment,
+    paths: Paths,
+    store: StoreFacts,
+    segments: Segments,
+    start: StateStart,
+  ) {
+    this.#environment = environment;
+    this.#paths = paths;
+    this.#store = store;
+    this.segments = segments;
+    this.#place = start.place;
+    this.#time = start.time;
+  }
+
+  /** Called whenever the head moved. */
+  onAdvance(advanced: () => void): void {
+    this.#advanced = advanced;
+  }
+
+  /** Called whenever a segment was closed: its index file can be written. */
+  onRotate(rotated: () => void): void {
+    this.#rotated = rotated;
+  }
+
+  get place(): Place {
+    return this.#place;
+  }
+
+  get head(): Head {
+    const { position, seal } = this.#place;
+    return Object.freeze({ position, time: this.#time === '' ? undefined : this.#time, seal });
+  }
+
+  /** What a new group builds on. */
+  get end(): GroupStart {
+    return { position: this.#place.position, keyed: this.segments.keyed, time: this.#time };
+  }
+
+  version(stream: string): number {
+    const known = this.segments.versionNow(stream);
+    if (known === undefined) throw new NotReady();
+    return known;
+  }
+
+  earlier(waiting: Waiting): FoundCommit | undefined {
+    const key = waiting.commit.idempotencyKey;
+    if (key === undefined || !this.segments.mayHaveKeyNow(key)) return undefined;
+    const { lookedUp } = waiting;
+    const { tail } = this.segments;
+    if (!lookedUp || lookedUp.tail !== tail.first) throw new NotReady();
+    const inTail = tail.keyNow(key);
+    if (inTail && inTail.position !== lookedUp.earlier?.position) throw new NotReady();
+    return lookedUp.earlier;
+  }
+
+  /** Reads what deciding the commit takes. */
+  *lookUp(waiting: Waiting): Io<void> {
+    const { commit } = waiting;
+    for (const stream of commit.streams) yield* this.#lookUpVersion(stream);
+    for (const { stream } of commit.conditions) yield* this.#lookUpVersion(stream);
+    const key = commit.idempotencyKey;
+    if (key === undefined || !this.segments.mayHaveKeyNow(key)) return;
+    const tail = this.segments.tail.first;
+    const found = yield* this.segments.findKey(key);
+    if (!found) {
+      waiting.lookedUp = { tail, earlier: undefined };
+      return;
+    }
+    const events = yield* readCommitAt(this.segments, found.segment, found.offset);
+    const versions = new Map(events.map((event) => [event.stream, event.version]));
+    const [first] = events;
+    waiting.lookedUp = {
+      tail,
+      earlier: {
+        position: found.position,
+        time: first?.time ?? '',
+        lastVersions: commit.streams.map((stream) => versions.get(stream) ?? 0),
+        sameContent: sameAsRecorded(commit, events),
+        ordinal: found.ordinal,
+      },
+    };
+  }
+
+  *#lookUpVersion(stream: string): Io<void> {
+    if (this.segments.versionNow(stream) === undefined) yield* this.segments.version(stream);
+  }
+
+  /** Takes over a group of this process that became durable, its lines beginning at `start`. */
+  committed(group: Group, place: Place, start: number, closed: Place | undefined): void {
+    if (closed) this.#rotate(closed);
+    const { tail } = this.segments;
+    for (const { commit, decision, position, offset } of group.members) {
+      if (decision.kind !== 'accepted') continue;
+      const { streams, counts, idempotencyKey } = commit;
+      tail.add(
+        position,
+        start + offset,
+        group.time,
+        streams,
+        decision.firstVersions,
+        counts,
+        idempotencyKey,
+      );
+    }
+    this.#place = place;
+    this.#time = group.end.time;
+    this.#advanced();
+  }
+
+  #rotate(closed: Place): void {
+    this.segments.rotate(new TailIndex(closed.position + 1), closed);
+    this.#rotated();
+  }
+
+  /**
+   * Takes over whole groups that others wrote: `bytes` stand in the current segment from `offset` on, and may begin before the place
+   * this process knows. Half a group at their end is left for the next time.
+   * @throws StoreDamagedError
+   */
+  absorb(bytes: Buffer, offset: number): { closed: boolean } {
+    const known = this.#place;
+    const skip = known.offset - offset;
+    if (skip < 0 || skip > bytes.length) return { closed: false };
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    if (end <= skip) return { closed: false };
+    const walker = new SegmentWalker(
+      { place: known, time: this.#time, storeId: this.#store.id },
+      { group: (commits, _seal, place) => this.#takeOver(commits, place) },
+    );
+    try {
+      walker.feed(bytes, skip, end, known.offset);
+    } catch (error) {
+      if (!(error instanceof SegmentProblem)) throw error;
+      const file = this.#paths.segment(known.segment);
+      const { offset: at, position, message } = error;
+      throw damagedError(this.#paths.directory, { file, offset: at, position, problem: message });
+    } finally {
+      if (!samePlace(known, this.#place)) this.#advanced();
+    }
+    return { closed: walker.closed };
+  }
+
+  #takeOver(commits: readonly CommitRef[], place: Place): void {
+    const { tail } = this.segments;
+    for (const { head, offset } of commits) {
+      tail.addHead(head, offset);
+      this.#time = head.t;
+    }
+    this.#place = place;
+  }
+
+  /** Reads on until this process knows the log up to `target`, which is proven. */
+  *readOn(target: Place): Io<void> {
+    let span = READ_ON_BYTES;
+    while (this.#place.position < target.position || this.#place.segment < target.segment) {
+      const from = this.#place;
+      const last = from.segment === target.segment;
+      const file = yield* ask('open', this.#paths.segment(from.segment), 'read');
+      let bytes: Buffer;
+      try {
+        const size = last ? target.offset : yield* ask('size', file);
+        bytes = Buffer.allocUnsafe(Math.max(0, Math.min(span, size - from.offset)));
+        let filled = 0;
+        while (filled < bytes.length) {
+          const at = from.offset + filled;
+          const count = yield* ask('read', file, bytes, filled, bytes.length - filled, at);
+          if (count === 0) break;
+          filled += count;
+        }
+        bytes = bytes.subarray(0, filled);
+      } finally {
+        yield* ask('close', file);
+      }
+      // While the bytes were read, a group of this process may have taken the same way.
+      if (!samePlace(from, this.#place)) continue;
+      const { closed } = this.absorb(bytes, from.offset);
+      if (closed) yield* this.#enterNext();
+      else if (samePlace(from, this.#place)) {
+        if (bytes.length < span) throw this.#short(from, target);
+        span *= 2;
+      } else span = READ_ON_BYTES;
+    }
+  }
+
+  *#enterNext(): Io<void> {
+    const closed = this.#place;
+    const first = closed.position + 1;
+    const path = this.#paths.segment(first);
+    const file = yield* ask('open', path, 'read');
+    const bytes = Buffer.alloc(512);
+    let header: Buffer;
+    try {
+      const count = yield* ask('read', file, bytes, 0, bytes.length, 0);
+      header = bytes.subarray(0, bytes.subarray(0, count).indexOf(0x0a) + 1);
+    } finally {
+      yield* ask('close', file);
+    }
+    if (!samePlace(closed, this.#place)) return;
+    const place = { segment: first, offset: 0, position: closed.position, seal: closed.seal };
+    const walker = new SegmentWalker({ place, time: this.#time, storeId: this.#store.id }, {});
+    try {
+      walker.feed(header, 0, header.length, 0);
+    } catch (error) {
+      if (!(error instanceof SegmentProblem)) throw error;
+      const { offset, position, message } = error;
+      const facts = { file: path, offset, position, problem: message };
+      throw damagedError(this.#paths.directory, facts);
+    }
+    this.#rotate(closed);
+    this.#place = walker.place;
+  }
+
+  #short(place: Place, target: Place): StoreDamagedError {
+    return damagedError(this.#paths.directory, {
+      file: this.#paths.segment(place.segment),
+      offset: place.offset,
+      position: place.position + 1,
+      problem: `the log ends here, but position ${target.position} was durable`,
+    });
+  }
+
+  get environment(): Environment {
+    return this.#environment;
+  }
+}

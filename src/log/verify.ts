@@ -1,0 +1,314 @@
+/**
+ * Walks a log from its very beginning and checks everything that can be checked: checksums, groups, the chain of seals,
+ * headers and closing lines, positions, times, versions, that data and events are as many. Damage is told, never thrown, and
+ * nothing is changed.
+ */
+import { randomInt } from 'node:crypto';
+import { systemCode } from '../errors.js';
+import { type Envelope, LineProblem } from './envelope.js';
+import type { DamageFacts } from './examine.js';
+import { ask, type Io } from './io.js';
+import { LineReader } from './line-reader.js';
+import { listSegments, type Paths } from './paths.js';
+import { firstSeal, type Place, samePlace } from './place.js';
+import type { StoreFacts } from './store-file.js';
+import { StreamVersions } from './stream-versions.js';
+import type { Head } from './types.js';
+import { SegmentProblem, SegmentWalker } from './walk.js';
+
+export interface VerifyOptions {
+  /** A seal published earlier: whether the log still contains it, and with it all that stood before it. */
+  readonly against?: string | undefined;
+  /** Parse every commit and encode it again: finds repeated keys and other forms that a checksum takes as they are. Default false. */
+  readonly deep?: boolean | undefined;
+  /** Called now and then. Must not throw. */
+  readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
+}
+
+export interface VerifyProgress {
+  readonly segments: number;
+  readonly commits: number;
+  readonly bytes: number;
+}
+
+export interface VerifyReport {
+  /** No damage was found, and the seal asked for was. */
+  readonly ok: boolean;
+  /** What was walked: all, or what stands before the damage. */
+  readonly segments: number;
+  readonly groups: number;
+  readonly commits: number;
+  readonly events: number;
+  readonly streams: number;
+  readonly bytes: number;
+  /** The end of what was walked. */
+  readonly head: Head;
+  readonly firstTime?: string;
+  readonly lastTime?: string;
+  /** The first damage. */
+  readonly damage?: DamageFacts;
+  /** Whether the log contains the seal that was asked for. */
+  readonly against?: 'found' | 'missing';
+}
+
+/** A segment that was walked to its end. */
+export interface WalkedSegment {
+  /** Behind its last line. */
+  readonly place: Place;
+  readonly events: number;
+}
+
+export interface VerifyHooks {
+  /** Called for each closed segment; what it gives is damage of that segment. */
+  readonly segment?: (walked: WalkedSegment) => Io<DamageFacts | undefined>;
+}
+
+const CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * Verifies the log up to `to`, a place that is proven to be its end.
+ * Throws nothing but errors of the disk that say nothing about the log, such as too many open files.
+ */
+export function* verifyLog(
+  paths: Paths,
+  store: StoreFacts,
+  to: Place,
+  options: VerifyOptions = {},
+  hooks: VerifyHooks = {},
+): Io<VerifyReport> {
+  const verification = new Verification(paths, store, to, options, hooks);
+  const damage = yield* verification.run();
+  return verification.report(damage);
+}
+
+class Verification {
+  readonly #paths: Paths;
+  readonly #storeId: string;
+  readonly #to: Place;
+  readonly #options: VerifyOptions;
+  readonly #hooks: VerifyHooks;
+  readonly #versions = new StreamVersions(randomInt(2 ** 32));
+  readonly #against: string | undefined;
+  /** Behind the last whole group, header or closing line. */
+  #place: Place;
+  /** Of the last commit before that place. */
+  #time = '';
+  #firstTime = '';
+  #found: boolean;
+  #segments = 0;
+  #groups = 0;
+  #events = 0;
+  #streams = 0;
+  #bytes = 0;
+
+  constructor(
+    paths: Paths,
+    store: StoreFacts,
+    to: Place,
+    options: VerifyOptions,
+    hooks: VerifyHooks,
+  ) {
+    this.#paths = paths;
+    this.#storeId = store.id;
+    this.#to = to;
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#against = options.against?.toLowerCase();
+    this.#place = { segment: 1, offset: 0, position: 0, seal: firstSeal(store.id) };
+    this.#found = this.#against === this.#place.seal;
+  }
+
+  /** Walks segment after segment; gives the first damage. */
+  *run(): Io<DamageFacts | undefined> {
+    let segments: number[];
+    try {
+      segments = yield* listSegments(this.#paths);
+    } catch (error) {
+      return this.#unreadable(error, this.#place.segment, 0);
+    }
+    for (;;) {
+      const { segment } = this.#place;
+      const damage = yield* this.#segment(segment);
+      if (damage) return damage;
+      if (segment === this.#to.segment) return this.#endProblem();
+      const next = this.#place.position + 1;
+      const stray = segments.find((first) => first > segment && first < next);
+      if (stray !== undefined) return this.#damage(stray, 0, 'a segment that no other leads to');
+      this.#place = { ...this.#place, segment: next, offset: 0 };
+      if (next > this.#to.segment) return this.#endProblem();
+    }
+  }
+
+  report(damage: DamageFacts | undefined): VerifyReport {
+    const { position, seal } = this.#place;
+    const empty = position === 0;
+    const against = this.#against === undefined ? undefined : this.#found ? 'found' : 'missing';
+    return Object.freeze({
+      ok: damage === undefined && against !== 'missing',
+      segments: this.#segments,
+      groups: this.#groups,
+      commits: position,
+      events: this.#events,
+      streams: this.#streams,
+      bytes: this.#bytes,
+      head: Object.freeze({ position, seal, time: empty ? undefined : this.#time }),
+      ...(empty ? {} : { firstTime: this.#firstTime, lastTime: this.#time }),
+      ...(damage === undefined ? {} : { damage: Object.freeze({ ...damage }) }),
+      ...(against === undefined ? {} : { against }),
+    });
+  }
+
+  #damage(segment: number, offset: number, problem: string, position?: number): DamageFacts {
+    const file = this.#paths.segment(segment);
+    return { file, offset, position: position ?? this.#place.position + 1, problem };
+  }
+
+  /** The log was durable up to a place at which the walk did not arrive. */
+  #endProblem(): DamageFacts | undefined {
+    if (samePlace(this.#place, this.#to)) return undefined;
+    const { segment, offset } = this.#place;
+    const { position } = this.#to;
+    const problem =
+      this.#place.position < position
+        ? `the log ends here, but position ${position} was durable`
+        : 'the log ends here in another way than it was durable';
+    return this.#damage(segment, offset, problem);
+  }
+
+  #unreadable(error: unknown, segment: number, offset: number): DamageFacts {
+    switch (systemCode(error)) {
+      case 'ENOENT':
+      case 'ENOTDIR':
+        return this.#damage(segment, offset, 'the segment is missing');
+      case 'ELOOP':
+      case 'EISDIR':
+      case 'EINVAL':
+        return this.#damage(segment, offset, 'it is no plain file');
+      case 'EIO':
+        return this.#damage(segment, offset, 'the disk cannot read it');
+      default:
+        throw error;
+    }
+  }
+
+  *#segment(first: number): Io<DamageFacts | undefined> {
+    let file: number;
+    try {
+      file = yield* ask('open', this.#paths.segment(first), 'read');
+    } catch (error) {
+      return this.#unreadable(error, first, 0);
+    }
+    const eventsBefore = this.#events;
+    let damage: DamageFacts | undefined;
+    try {
+      damage = yield* this.#walk(first, file);
+    } finally {
+      yield* ask('close', file);
+    }
+    if (damage || first === this.#to.segment) return damage;
+    const walked = { place: this.#place, events: this.#events - eventsBefore };
+    return yield* this.#hooks.segment?.(walked) ?? nothing();
+  }
+
+  *#walk(first: number, file: number): Io<DamageFacts | undefined> {
+    const last = first === this.#to.segment;
+    const size = yield* ask('size', file);
+    const end = last ? Math.min(size, this.#to.offset) : size;
+    const reader = new LineReader(file, 0, end, { chunkBytes: CHUNK_BYTES });
+    const walker = this.#walker();
+    this.#segments += 1;
+    const bytesBefore = this.#bytes;
+    for (;;) {
+      let problem: DamageFacts | undefined;
+      let more = false;
+      try {
+        const lines = yield* reader.next();
+        more = lines !== undefined;
+        if (lines) walker.feed(lines.buffer, lines.start, lines.end, lines.offset);
+      } catch (error) {
+        problem =
+          error instanceof SegmentProblem
+            ? this.#damage(first, error.offset, error.message, error.position)
+            : this.#unreadable(error, first, reader.rest.offset);
+      }
+      this.#place = walker.place;
+      this.#bytes = bytesBefore + walker.place.offset;
+      const { commits, bytes } = { commits: walker.place.position, bytes: this.#bytes };
+      this.#options.onProgress?.({ segments: this.#segments, commits, bytes });
+      if (problem) return problem;
+      if (!more) break;
+    }
+    const { rest } = reader;
+    if (rest.bytes > 0) {
+      const what = walker.closed ? 'bytes behind the closing line' : 'a line without its end';
+      return this.#damage(first, rest.offset, what, walker.nextPosition);
+    }
+    if (walker.insideGroup && !(last && size < this.#to.offset)) {
+      return this.#damage(first, end, 'a group without its seal', walker.nextPosition);
+    }
+    if (last || walker.closed) return undefined;
+    return this.#damage(first, end, 'a segment that is not closed although another follows');
+  }
+
+  #walker(): SegmentWalker {
+    let events = 0;
+    let lastTime = this.#time;
+    let firstTime = this.#firstTime;
+    const versions = this.#versions;
+    const deep = this.#options.deep === true;
+    return new SegmentWalker(
+      { place: this.#place, time: this.#time, storeId: this.#storeId },
+      {
+        envelope: (envelope, buffer, start, end) => {
+          envelope.checkPayload(buffer, end);
+          if (deep) checkForm(buffer, start, end);
+          checkVersions(versions, envelope, buffer);
+          events += envelope.eventCount;
+          lastTime = envelope.time;
+          if (firstTime === '') firstTime = lastTime;
+        },
+        sealed: ({ seal }) => {
+          this.#groups += 1;
+          this.#events += events;
+          this.#streams = versions.count;
+          this.#time = lastTime;
+          this.#firstTime = firstTime;
+          events = 0;
+          if (seal === this.#against) this.#found = true;
+        },
+      },
+    );
+  }
+}
+
+// biome-ignore lint/correctness/useYield: there is nothing to do
+function* nothing(): Io<undefined> {
+  return undefined;
+}
+
+function checkVersions(versions: StreamVersions, envelope: Envelope, buffer: Buffer): void {
+  for (let event = 0; event < envelope.eventCount; event += 1) {
+    const next = versions.next(buffer, envelope.streamStart(event), envelope.streamEnd(event));
+    const version = envelope.version(event);
+    if (version !== next) {
+      throw new LineProblem(`version ${version} of a stream where ${next} must stand`);
+    }
+  }
+}
+
+/** A line must be what encoding its values gives: keys once, no white space, numbers and strings in one form. */
+function checkForm(buffer: Buffer, start: number, end: number): void {
+  const text = buffer.toString('utf8', start, end - 1);
+  let again: string;
+  try {
+    again = JSON.stringify(JSON.parse(text));
+  } catch {
+    // Too deep a nesting fails here as well.
+    throw new LineProblem('not JSON that can be read although its checksum is right');
+  }
+  if (again !== text) {
+    throw new LineProblem(
+      'a line that reads back as something else, such as one with a repeated key',
+    );
+  }
+}

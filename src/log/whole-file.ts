@@ -1,0 +1,76 @@
+/**
+ * Files and directories that are there as a whole or not at all. Whoever makes or replaces a file does it through these calls,
+ * so that a crash at any point leaves nothing that looks finished and is not.
+ */
+import { dirname, join } from 'node:path';
+import { systemCode } from '../errors.js';
+import { ask, type Io } from './io.js';
+
+/** Writes all the bytes, going on after a short count; the write that cannot go on throws why. */
+export function* writeAll(file: number, bytes: Uint8Array, position: number): Io<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const count = yield* ask('write', file, bytes, done, bytes.length - done, position + done);
+    if (count === 0) throw Object.assign(new Error('the disk took no byte'), { code: 'ENOSPC' });
+    done += count;
+  }
+}
+
+/** Makes a directory with its missing parents, each entry durable. */
+export function* makeDirectories(path: string): Io<void> {
+  if ((yield* ask('facts', path)) !== undefined) return;
+  const parent = dirname(path);
+  if (parent !== path) yield* makeDirectories(parent);
+  try {
+    yield* ask('makeDirectory', path);
+  } catch (error) {
+    // Another process made it at the same time.
+    if ((yield* ask('facts', path))?.kind !== 'directory') throw error;
+  }
+  yield* ask('syncDirectory', parent);
+}
+
+/** Opens a file, making it empty when it is missing. Its entry is durable once the directory is synced. */
+export function* openOrMake(path: string): Io<number> {
+  if ((yield* ask('facts', path)) !== undefined) return yield* ask('open', path, 'write');
+  try {
+    return yield* ask('open', path, 'create');
+  } catch (error) {
+    if ((yield* ask('facts', path)) === undefined) throw error;
+    return yield* ask('open', path, 'write');
+  }
+}
+
+/** Gives a file exactly this content, synced. */
+export function* writeWhole(path: string, bytes: Uint8Array): Io<void> {
+  const file = yield* openOrMake(path);
+  try {
+    yield* ask('truncate', file, 0);
+    yield* writeAll(file, bytes, 0);
+    yield* ask('sync', file);
+  } finally {
+    yield* ask('close', file);
+  }
+}
+
+/** Puts a whole file in place at once: beside, synced, renamed, the directory synced. */
+export function* putInPlace(directory: string, name: string, bytes: Uint8Array): Io<void> {
+  const temporary = join(directory, `${name}.tmp`);
+  yield* writeWhole(temporary, bytes);
+  yield* ask('rename', temporary, join(directory, name));
+  yield* ask('syncDirectory', directory);
+}
+
+/** Removes a directory with all that is in it, as far as the disk lets it. */
+export function* removeTree(path: string): Io<void> {
+  try {
+    const facts = yield* ask('facts', path);
+    if (facts === undefined) return;
+    if (facts.kind === 'directory') {
+      for (const name of yield* ask('list', path)) yield* removeTree(join(path, name));
+    }
+    yield* ask('remove', path);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
+}

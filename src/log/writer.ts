@@ -1,0 +1,768 @@
+/**
+ * The single writer of an open log: all appends of this process wait here in one queue, in call order, and leave it in groups.
+ * While a group is written, the next one is decided and encoded on top of it.
+ *
+ * Invariants:
+ * - at most one group is being written, and at most one more is open; the open one stands on the one being written;
+ * - when the log moved under a group, or a group failed, every decision that rested on it is made again;
+ * - a commit is settled exactly once, and as durable only after the sync of the group that holds it.
+ */
+import fastq from 'fastq';
+import {
+  IdempotencyKeyReusedError,
+  QueueFullError,
+  RecollectError,
+  StoreClosedError,
+  StorePoisonedError,
+  VersionConflictError,
+} from '../errors.js';
+import type { AnchorLetter, ResultLetter } from './channel.js';
+import { SEAL_LINE_ROOM } from './encode.js';
+import type { Environment } from './environment.js';
+import { errorOf } from './error-letter.js';
+import { WRITE_LOCK } from './format.js';
+import { Group, NotReady, type Waiting } from './group.js';
+import { runAsync, runSync } from './io.js';
+import { anchorDelayMs, groupBytesMax } from './limits.js';
+import type { Paths } from './paths.js';
+import { type Place, samePlace } from './place.js';
+import type { GroupRequest, GroupResult, Section } from './section.js';
+import type { LogState } from './state.js';
+import { WriterThread } from './thread.js';
+import { lockTimeout } from './write-lock.js';
+
+/** Handed over at once when the writer is idle: a large burst is then written in parts while the rest is still encoded. */
+const EARLY_COMMITS = 128;
+/** A small group waits until this many turns of the microtask queue brought no more, so that callers acknowledged together append together. */
+const QUIET_TURNS = 4;
+/** Look-ups of cold streams and keys made side by side. */
+const LOOK_UPS = 64;
+const RETRY_MS = 1;
+
+export interface WriterOptions {
+  readonly paths: Paths;
+  readonly lockFile: number;
+  readonly lockTimeoutMs: number;
+  readonly queueBytes: number;
+  readonly idempotencyWindow: number;
+  /** Makes the writer thread; left out where no other thread could open the files. */
+  readonly startThread?: (onDeath: (error: Error) => void) => WriterThread;
+}
+
+export interface WriterCounts {
+  groups: number;
+  commits: number;
+  conflicts: number;
+  repeats: number;
+  moved: number;
+  lockTimeouts: number;
+  writeErrors: number;
+  skewMsMax: number;
+  anchors: number;
+  waitingCommits: number;
+  waitingBytes: number;
+}
+
+interface Flight {
+  /** `undefined` when the log moved and its commits went back to the queue. */
+  group: Group | undefined;
+  readonly done: () => void;
+}
+
+type Outcome = ResultLetter | { readonly kind: 'thrown'; readonly error: unknown };
+
+type Task = { readonly kind: 'group'; readonly group: Group } | { readonly kind: 'anchor' };
+
+export class Writer {
+  readonly #environment: Environment;
+  readonly #options: WriterOptions;
+  readonly #state: LogState;
+  readonly #section: Section;
+  readonly #line: fastq.queue<Task>;
+  #queue: Waiting[] = [];
+  #queueStart = 0;
+  #open: Group | undefined;
+  #flight: Flight | undefined;
+  #anchoring = false;
+  #thread: WriterThread | undefined;
+  #threadFailed = false;
+  #scheduled = false;
+  #lookingUp = false;
+  #readingOn = false;
+  #sync = 0;
+  #settling = false;
+  #poison: unknown;
+  #closing = false;
+  #absorbFailure: unknown;
+  #anchorTimer: NodeJS.Timeout | undefined;
+  #unanchored = false;
+  readonly #free: Buffer[] = [];
+  #idle: (() => void)[] = [];
+  #bytes = 0;
+  /** Commits ever taken into the queue. */
+  #enqueued = 0;
+  readonly counts: WriterCounts = {
+    groups: 0,
+    commits: 0,
+    conflicts: 0,
+    repeats: 0,
+    moved: 0,
+    lockTimeouts: 0,
+    writeErrors: 0,
+    skewMsMax: 0,
+    anchors: 0,
+    waitingCommits: 0,
+    waitingBytes: 0,
+  };
+
+  constructor(environment: Environment, options: WriterOptions, state: LogState, section: Section) {
+    this.#environment = environment;
+    this.#options = options;
+    this.#state = state;
+    this.#section = section;
+    this.#line = fastq((task: Task, done) => this.#work(task, () => done(null)), 1);
+  }
+
+  get poison(): unknown {
+    return this.#poison;
+  }
+
+  /** Commits and bytes that wait or are being written. */
+  get waiting(): { readonly commits: number; readonly bytes: number } {
+    const open = (this.#open?.members.length ?? 0) + (this.#flight?.group?.members.length ?? 0);
+    return { commits: this.#queue.length - this.#queueStart + open, bytes: this.#bytes };
+  }
+
+  /** @throws StoreClosedError, StorePoisonedError, QueueFullError */
+  check(bytes: number): void {
+    if (this.#closing) throw new StoreClosedError();
+    if (this.#poison !== undefined) throw new StorePoisonedError(this.#poison);
+    if (this.#bytes + bytes > 2 * this.#options.queueBytes && this.#bytes > 0) {
+      throw new QueueFullError(2 * this.#options.queueBytes, this.#bytes + bytes);
+    }
+  }
+
+  /** Takes a commit into the queue. Its outcome comes through the callbacks. */
+  enqueue(waiting: Waiting): void {
+    this.#bytes += waiting.commit.bytesMax;
+    this.#queue.push(waiting);
+    this.#enqueued += 1;
+    if (waiting.signal) this.#listen(waiting, waiting.signal);
+    if (this.#sync > 0) return;
+    if (this.#flight) {
+      this.#fill();
+      // A long run of callers keeps this thread from its event loop; the disk must not stand idle meanwhile.
+      if ((this.#open?.members.length ?? 0) >= EARLY_COMMITS) this.#thread?.poll();
+    } else if (this.#queue.length - this.#queueStart >= EARLY_COMMITS) {
+      this.#start();
+    } else {
+      this.#schedule();
+    }
+  }
+
+  #listen(waiting: Waiting, signal: AbortSignal): void {
+    const aborted = () => this.#aborted(waiting);
+    signal.addEventListener('abort', aborted, { once: true });
+    waiting.settled = () => signal.removeEventListener('abort', aborted);
+  }
+
+  /** Settles the commit before it returns: drains what waits, in order, and writes on this thread. */
+  enqueueSync(waiting: Waiting, isSettled: () => boolean): void {
+    if (this.#settling || this.#sync > 0) {
+      throw new RecollectError(
+        'REENTRANT_SYNC_CALL',
+        'A synchronous append was made from inside the log (a handler or an acknowledgement). Use the asynchronous form there.',
+      );
+    }
+    this.#sync += 1;
+    try {
+      this.#bytes += waiting.commit.bytesMax;
+      this.#queue.push(waiting);
+      while (!isSettled()) this.#stepSync();
+    } finally {
+      this.#sync -= 1;
+      if (this.#hasWork()) this.#schedule();
+    }
+  }
+
+  /** Resolves when nothing waits any more. */
+  async drain(): Promise<void> {
+    while (this.#hasWork() || this.#flight || this.#anchoring) {
+      await new Promise<void>((resolve) => {
+        this.#idle.push(resolve);
+        if (this.#hasWork()) this.#schedule();
+      });
+    }
+  }
+
+  drainSync(): void {
+    this.#sync += 1;
+    try {
+      while (this.#hasWork() || this.#flight || this.#anchoring) this.#stepSync();
+    } finally {
+      this.#sync -= 1;
+    }
+  }
+
+  /** Refuses new commits, writes those that wait, moves the anchor, ends the thread. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.drain();
+    clearTimeout(this.#anchorTimer);
+    if (this.#unanchored && this.#poison === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#line.push({ kind: 'anchor' }, () => resolve());
+      });
+    }
+    await this.#thread?.close();
+  }
+
+  closeSync(): void {
+    this.#closing = true;
+    this.drainSync();
+    clearTimeout(this.#anchorTimer);
+    this.anchorNow(this.#options.lockTimeoutMs);
+    this.#thread?.closeSync();
+  }
+
+  /** Moves the anchor on this thread if anything was written since; best effort. */
+  anchorNow(timeoutMs: number): void {
+    if (!this.#unanchored || this.#poison !== undefined || this.#flight || this.#anchoring) return;
+    try {
+      const outcome = this.#section.anchor({ deadline: this.#environment.monotonic() + timeoutMs });
+      if (outcome === 'done') this.#unanchored = false;
+    } catch {
+      // The log itself is durable; only the time in which a cut could pass unseen grows.
+    }
+  }
+
+  #hasWork(): boolean {
+    return this.#queue.length > this.#queueStart || this.#open !== undefined;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#awaitQuiet(this.#enqueued, 0);
+  }
+
+  #awaitQuiet(enqueued: number, quietTurns: number): void {
+    queueMicrotask(() => {
+      if (quietTurns < QUIET_TURNS && !this.#flight) {
+        const quiet = this.#enqueued === enqueued;
+        this.#awaitQuiet(this.#enqueued, quiet ? quietTurns + 1 : 0);
+        return;
+      }
+      this.#scheduled = false;
+      this.#start();
+    });
+  }
+
+  /** Decides and encodes what waits into the open group, as far as it fits and can be decided without a read. */
+  #fill(): void {
+    const below = this.#flight?.group;
+    this.#open = this.#fillGroup(this.#open, () => this.#newGroup(below));
+    const next = this.#queue[this.#queueStart];
+    if (next && this.#sync === 0 && (!this.#open || this.#open.hasRoomFor(next.commit))) {
+      this.#lookUp();
+    }
+  }
+
+  /** The same for any group; stops at the first commit that does not fit or takes a read, which stays in the queue. */
+  #fillGroup(open: Group | undefined, begin: () => Group): Group | undefined {
+    let group = open;
+    while (this.#queueStart < this.#queue.length) {
+      const waiting = this.#queue[this.#queueStart] as Waiting;
+      if (waiting.signal?.aborted) {
+        this.#shift();
+        this.#fail(waiting, waiting.signal.reason);
+        continue;
+      }
+      group ??= begin();
+      if (group.members.length > 0 && !group.hasRoomFor(waiting.commit)) break;
+      try {
+        group.add(waiting);
+        this.#shift();
+      } catch (error) {
+        if (error instanceof NotReady) break;
+        this.#shift();
+        this.#fail(waiting, error);
+      }
+    }
+    if (group?.members.length !== 0) return group;
+    this.#giveBack(group.buffer);
+    return undefined;
+  }
+
+  #shift(): void {
+    this.#queueStart += 1;
+    if (this.#queueStart === this.#queue.length) {
+      this.#queue = [];
+      this.#queueStart = 0;
+    } else if (this.#queueStart > 4096 && this.#queueStart * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#queueStart);
+      this.#queueStart = 0;
+    }
+  }
+
+  #newGroup(below: Group | undefined, buffer?: Buffer): Group {
+    const group = new Group(
+      buffer ?? this.#takeBuffer(),
+      below ? below.end : this.#state.end,
+      below ?? this.#state,
+      this.#environment.clock(),
+      this.#environment.randomBytes,
+      this.#options.idempotencyWindow,
+    );
+    if (group.skewMs > this.counts.skewMsMax) this.counts.skewMsMax = group.skewMs;
+    return group;
+  }
+
+  /** A buffer with room for the commit that waits first, whatever its size. */
+  #takeBuffer(): Buffer {
+    const first = this.#queue[this.#queueStart];
+    const need = (first?.commit.bytesMax ?? 0) + SEAL_LINE_ROOM;
+    const usual = groupBytesMax + SEAL_LINE_ROOM;
+    if (need > usual) return WriterThread.buffer(need);
+    return this.#free.pop() ?? WriterThread.buffer(usual);
+  }
+
+  #giveBack(buffer: Buffer): void {
+    if (buffer.length === groupBytesMax + SEAL_LINE_ROOM) this.#free.push(buffer);
+    else this.#thread?.release(buffer);
+  }
+
+  /** Puts members that were decided back to where they waited, in order. */
+  #requeue(members: readonly Waiting[]): void {
+    if (members.length === 0) return;
+    const rest = this.#queue.slice(this.#queueStart);
+    this.#queue = [...members, ...rest];
+    this.#queueStart = 0;
+  }
+
+  #requeueOpen(): void {
+    const open = this.#open;
+    if (!open) return;
+    this.#open = undefined;
+    this.#requeue(open.members);
+    this.#giveBack(open.buffer);
+  }
+
+  /** Hands the open group over to be written, if nothing else is. */
+  #start(): void {
+    if (this.#flight || this.#sync > 0 || this.#readingOn || this.#anchoring) return;
+    this.#fill();
+    const group = this.#open;
+    if (!group || group.members.length === 0) {
+      this.#maybeIdle();
+      return;
+    }
+    this.#open = undefined;
+    this.#line.push({ kind: 'group', group });
+  }
+
+  #maybeIdle(): void {
+    if (this.#hasWork() || this.#flight || this.#anchoring) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+
+  #work(task: Task, done: () => void): void {
+    if (task.kind === 'anchor') this.#writeAnchor(done);
+    else this.#write(task.group, done);
+  }
+
+  #write(group: Group, done: () => void): void {
+    this.#flight = { group, done };
+    const request = this.#request(group);
+    const moved = (bytes: Buffer, place: Place) => this.#decideAgain(bytes, place);
+    const thread = this.#readyThread();
+    if (thread) {
+      const letter = thread.letter(request, this.#deadline(group));
+      thread.submit(letter, { moved, done: (result) => this.#settle(result) });
+      if (this.#open === undefined) this.#fill();
+      return;
+    }
+    // No thread (yet): this thread writes, but it does not wait for the lock here.
+    this.#settle(this.#writeHere(request, this.#environment.monotonic(), moved));
+  }
+
+  #request(group: Group): GroupRequest {
+    return {
+      base: this.#state.place,
+      buffer: group.buffer,
+      bytes: group.bytes,
+      firstPosition: group.firstPosition,
+      lastPosition: group.lastPosition,
+      salt: group.salt,
+    };
+  }
+
+  #deadline(group: Group): number {
+    return group.members.reduce(
+      (earliest, { deadline }) => Math.min(earliest, deadline),
+      Number.MAX_VALUE,
+    );
+  }
+
+  #writeHere(
+    request: GroupRequest,
+    deadline: number,
+    moved: (bytes: Buffer, place: Place) => GroupRequest | undefined,
+  ): Outcome {
+    try {
+      return this.#section.write(request, { deadline }, moved);
+    } catch (error) {
+      return { kind: 'thrown', error };
+    }
+  }
+
+  #readyThread(): WriterThread | undefined {
+    const { startThread } = this.#options;
+    if (!startThread || this.#threadFailed) return undefined;
+    if (!this.#thread) {
+      try {
+        this.#thread = startThread((error) => this.#threadDied(error));
+      } catch {
+        // Where no thread can be started, this one goes on writing.
+        this.#threadFailed = true;
+        return undefined;
+      }
+    }
+    return this.#thread.ready ? this.#thread : undefined;
+  }
+
+  #threadDied(error: Error): void {
+    this.#threadFailed = true;
+    if (!this.#thread?.busy && !this.#flight) return;
+    this.#poison ??= error;
+    try {
+      // Its descriptor is this process's: the kernel would keep the lock as long as the process lives.
+      this.#environment.disk.unlock(this.#options.lockFile, WRITE_LOCK);
+    } catch {
+      // Then it was not held.
+    }
+  }
+
+  /** Others wrote: takes that over and decides the group again on top of it. Never throws: the lock is held. */
+  #decideAgain(bytes: Buffer, place: Place): GroupRequest | undefined {
+    const flight = this.#flight;
+    if (!flight?.group) return undefined;
+    this.counts.moved += 1;
+    try {
+      const base = place.offset - bytes.length;
+      this.#state.absorb(bytes, base);
+    } catch (error) {
+      this.#absorbFailure = error;
+      return undefined;
+    }
+    if (!samePlace(place, this.#state.place)) return undefined;
+    const before = flight.group;
+    this.#requeueOpen();
+    this.#requeue(before.members);
+    const group = this.#fillGroup(undefined, () => this.#newGroup(undefined, before.buffer));
+    if (!group) {
+      // All of it waits in the queue again; its buffer went back already.
+      flight.group = undefined;
+      return undefined;
+    }
+    flight.group = group;
+    return this.#request(group);
+  }
+
+  #settle(result: Outcome): void {
+    const flight = this.#flight;
+    if (!flight) return;
+    this.#flight = undefined;
+    this.#settling = true;
+    try {
+      this.#settleGroup(flight.group, result);
+    } finally {
+      this.#settling = false;
+    }
+    flight.done();
+    if (this.#sync === 0) this.#startWhenFull();
+  }
+
+  /** A large group goes at once; a small one waits for those who were just acknowledged. */
+  #startWhenFull(): void {
+    const open = this.#open?.members.length ?? 0;
+    if (open + this.#queue.length - this.#queueStart >= EARLY_COMMITS) this.#start();
+    else this.#schedule();
+  }
+
+  #settleGroup(group: Group | undefined, result: Outcome): void {
+    switch (result.kind) {
+      case 'written':
+        if (group) this.#written(group, result);
+        return;
+      case 'moved':
+        this.#requeueAll(group);
+        this.#readOn(result.place);
+        return;
+      case 'timeout':
+      case 'interrupted':
+        this.#requeueAll(group);
+        this.#lockNotTaken();
+        return;
+      case 'failed': {
+        const error = errorOf(result.error, this.#options.paths.directory);
+        if (result.poisoned) this.#poison ??= error;
+        this.#failed(group, error);
+        return;
+      }
+      case 'thrown':
+        this.#poison ??= this.#section.poison;
+        this.#failed(group, result.error);
+        return;
+      default:
+        this.#failed(group, new Error('the writer thread answered another question'));
+    }
+  }
+
+  #written(group: Group, result: Extract<GroupResult, { kind: 'written' }>): void {
+    const wrote = group.lastPosition >= group.firstPosition;
+    if (wrote) this.#state.committed(group, result.place, result.start, result.closed);
+    this.#open?.rebase(this.#state);
+    if (wrote) {
+      this.counts.groups += 1;
+      this.#wantAnchor();
+    }
+    for (const waiting of group.members) this.#acknowledge(waiting, group.time);
+    this.#giveBack(group.buffer);
+  }
+
+  #acknowledge(waiting: Waiting, time: string): void {
+    const { commit, decision } = waiting;
+    this.#bytes -= commit.bytesMax;
+    waiting.settled?.();
+    switch (decision.kind) {
+      case 'accepted':
+        this.counts.commits += 1;
+        waiting.durable(waiting.position, time, decision.firstVersions, false);
+        break;
+      case 'repeated': {
+        this.counts.repeats += 1;
+        const { earlier } = decision;
+        const firstVersions = earlier.lastVersions.map(
+          (last, index) => last - (commit.counts[index] as number) + 1,
+        );
+        waiting.durable(earlier.position, earlier.time, firstVersions, true);
+        break;
+      }
+      case 'key-reused': {
+        const key = commit.idempotencyKey ?? '';
+        waiting.failed(new IdempotencyKeyReusedError(key, decision.position));
+        break;
+      }
+      case 'conflict':
+        this.counts.conflicts += 1;
+        waiting.failed(new VersionConflictError(decision.failures));
+        break;
+    }
+  }
+
+  #fail(waiting: Waiting, error: unknown): void {
+    this.#bytes -= waiting.commit.bytesMax;
+    waiting.settled?.();
+    waiting.failed(error);
+  }
+
+  /** The group's commits, and those of the open group that stood on it, wait again. */
+  #requeueAll(group: Group | undefined): void {
+    this.#requeueOpen();
+    if (!group) return;
+    this.#requeue(group.members);
+    this.#giveBack(group.buffer);
+  }
+
+  /** The lock was not taken in time, or somebody asked to stop waiting: those whose time is over are told, the others wait on. */
+  #lockNotTaken(): void {
+    const now = this.#environment.monotonic();
+    const waiting = this.#queue.slice(this.#queueStart);
+    const late = waiting.filter(({ deadline }) => deadline <= now);
+    if (late.length > 0) {
+      this.#queue = waiting.filter(({ deadline }) => deadline > now);
+      this.#queueStart = 0;
+      const { lockFile, paths } = this.#options;
+      for (const each of late) {
+        this.counts.lockTimeouts += 1;
+        this.#fail(each, lockTimeout(this.#environment, lockFile, paths.lock, each.timeoutMs));
+      }
+    }
+    if (this.#sync > 0 || !this.#hasWork()) return;
+    if (this.#thread?.ready && !this.#threadFailed) return;
+    // Nobody waits for the lock on another thread: look again soon.
+    this.#readingOn = true;
+    setTimeout(() => {
+      this.#readingOn = false;
+      this.#start();
+    }, RETRY_MS);
+  }
+
+  #failed(group: Group | undefined, error: unknown): void {
+    this.counts.writeErrors += 1;
+    this.#requeueOpen();
+    if (group) this.#giveBack(group.buffer);
+    for (const waiting of group?.members ?? []) this.#fail(waiting, error);
+    if (this.#poison === undefined) return;
+    const rest = this.#queue.slice(this.#queueStart);
+    this.#queue = [];
+    this.#queueStart = 0;
+    for (const waiting of rest) this.#fail(waiting, new StorePoisonedError(this.#poison));
+  }
+
+  /** Others wrote more than could be handed over under the lock: reads it without the lock, then tries again. */
+  #readOn(place: Place): void {
+    const failure = this.#absorbFailure;
+    this.#absorbFailure = undefined;
+    if (failure !== undefined) {
+      this.#failAll(failure);
+      return;
+    }
+    if (this.#sync > 0) {
+      try {
+        runSync(this.#environment.disk, this.#state.readOn(place));
+      } catch (error) {
+        this.#failAll(error);
+      }
+      return;
+    }
+    this.#readingOn = true;
+    runAsync(this.#environment.disk, this.#state.readOn(place))
+      .catch((error: unknown) => this.#failAll(error))
+      .finally(() => {
+        this.#readingOn = false;
+        this.#start();
+      });
+  }
+
+  #failAll(error: unknown): void {
+    this.#requeueOpen();
+    const rest = this.#queue.slice(this.#queueStart);
+    this.#queue = [];
+    this.#queueStart = 0;
+    for (const waiting of rest) this.#fail(waiting, error);
+  }
+
+  /** Reads what the next commits need, then goes on. */
+  #lookUp(): void {
+    if (this.#lookingUp) return;
+    this.#lookingUp = true;
+    const next = this.#queue.slice(this.#queueStart, this.#queueStart + LOOK_UPS);
+    const lookUps = next.map((waiting) =>
+      runAsync(this.#environment.disk, this.#state.lookUp(waiting)).catch((error: unknown) => {
+        this.#remove(waiting);
+        this.#fail(waiting, error);
+      }),
+    );
+    void Promise.all(lookUps).then(() => {
+      this.#lookingUp = false;
+      if (this.#flight) this.#fill();
+      else this.#start();
+    });
+  }
+
+  #remove(waiting: Waiting): boolean {
+    const at = this.#queue.indexOf(waiting, this.#queueStart);
+    if (at < 0) return false;
+    this.#queue.splice(at, 1);
+    return true;
+  }
+
+  #aborted(waiting: Waiting): void {
+    if (this.#flight?.group?.members.includes(waiting)) {
+      this.#thread?.interrupt();
+      return;
+    }
+    if (this.#open?.members.includes(waiting)) this.#requeueOpen();
+    if (this.#remove(waiting)) this.#fail(waiting, waiting.signal?.reason);
+    if (this.#hasWork()) this.#schedule();
+    else this.#maybeIdle();
+  }
+
+  /** One step of a synchronous caller: ends what is in flight, or writes the next group, on this thread. */
+  #stepSync(): void {
+    if (this.#flight || this.#anchoring) {
+      // A wait for the lock is given up to this thread; what is past that point ends on its own.
+      this.#thread?.interrupt();
+      this.#thread?.settleSync();
+      return;
+    }
+    if (this.#poison !== undefined) {
+      this.#failAll(new StorePoisonedError(this.#poison));
+      return;
+    }
+    this.#fill();
+    const group = this.#open;
+    if (!group) {
+      const first = this.#queue[this.#queueStart];
+      if (!first) return;
+      try {
+        runSync(this.#environment.disk, this.#state.lookUp(first));
+      } catch (error) {
+        this.#shift();
+        this.#fail(first, error);
+      }
+      return;
+    }
+    this.#open = undefined;
+    this.#flight = { group, done: () => {} };
+    const request = this.#request(group);
+    const moved = (bytes: Buffer, place: Place) => this.#decideAgain(bytes, place);
+    this.#settle(this.#writeHere(request, this.#deadline(group), moved));
+  }
+
+  #wantAnchor(): void {
+    this.#unanchored = true;
+    if (this.#anchorTimer !== undefined) return;
+    this.#anchorTimer = setTimeout(() => {
+      this.#anchorTimer = undefined;
+      if (!this.#closing && this.#unanchored) this.#line.push({ kind: 'anchor' });
+    }, anchorDelayMs);
+    this.#anchorTimer.unref();
+  }
+
+  #writeAnchor(done: () => void): void {
+    const finish = (outcome: string) => {
+      this.#anchoring = false;
+      if (outcome === 'done') {
+        this.counts.anchors += 1;
+        this.#unanchored = false;
+      } else if (this.#poison === undefined && !this.#closing) {
+        this.#wantAnchor();
+      }
+      done();
+      if (this.#sync === 0) this.#start();
+    };
+    if (this.#poison !== undefined || this.#sync > 0) {
+      if (this.#poison === undefined) this.#wantAnchor();
+      done();
+      return;
+    }
+    this.#anchoring = true;
+    const timeoutMs = this.#closing ? this.#options.lockTimeoutMs : 0;
+    const deadline = this.#environment.monotonic() + timeoutMs;
+    const thread = this.#readyThread();
+    if (thread) {
+      const letter: AnchorLetter = { kind: 'anchor', deadline };
+      thread.submit(letter, {
+        moved: () => undefined,
+        done: (result) => {
+          if (result.kind === 'failed' && result.poisoned) {
+            this.#poison ??= errorOf(result.error, this.#options.paths.directory);
+          }
+          finish(result.kind);
+        },
+      });
+      return;
+    }
+    try {
+      finish(this.#section.anchor({ deadline }));
+    } catch {
+      if (this.#section.poison !== undefined) this.#poison ??= this.#section.poison;
+      finish('failed');
+    }
+  }
+}
