@@ -20,6 +20,6 @@ export const segmentBytesMin = 4096;
 export const lockTimeoutMsDefault = 10_000;
 export const idempotencyWindowDefault = 100_000;
 /** One group at most, so that no caller waits for a much larger neighbour. */
-export const groupBytesMax: number = 4 * 1024 * 1024;
+export const groupBytesMax: number = 1024 * 1024;
 /** How late an anchor may follow a commit. */
 export const anchorDelayMs = 1000;

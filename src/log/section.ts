@@ -306,6 +306,9 @@ export class Section {
   }
 
   #seal(request: GroupRequest): { seal: string; length: number } {
+    if (request.firstPosition !== request.base.position + 1) {
+      throw new Error(`a group at ${request.firstPosition} was decided on ${request.base.position}`);
+    }
     if (request.lastPosition < request.firstPosition) return { seal: '', length: 0 };
     return sealGroup(request.buffer, request.bytes, request.base.seal, request);
   }

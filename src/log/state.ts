@@ -129,6 +129,8 @@ export class LogState implements GroupBase {
 
   /** Takes over a group of this process that became durable, its lines beginning at `start`. */
   committed(group: Group, place: Place, start: number, closed: Place | undefined): void {
+    // A read may have found the group in the log before the writer told of it.
+    if (this.#place.position >= place.position) return;
     if (closed) this.#rotate(closed);
     const { tail } = this.segments;
     for (const { commit, decision, position, offset } of group.members) {

@@ -38,6 +38,8 @@ const QUIET_TURNS = 4;
 /** Look-ups of cold streams and keys made side by side. */
 const LOOK_UPS = 64;
 const RETRY_MS = 1;
+/** How long closing waits for the lock to move the anchor. What is durable stays so without it. */
+const CLOSING_ANCHOR_MS = 200;
 
 export interface WriterOptions {
   readonly paths: Paths;
@@ -221,7 +223,7 @@ export class Writer {
     this.#closing = true;
     this.drainSync();
     clearTimeout(this.#anchorTimer);
-    this.anchorNow(this.#options.lockTimeoutMs);
+    this.anchorNow(Math.min(CLOSING_ANCHOR_MS, this.#options.lockTimeoutMs));
     this.#thread?.closeSync();
   }
 
@@ -261,6 +263,11 @@ export class Writer {
   /** Decides and encodes what waits into the open group, as far as it fits and can be decided without a read. */
   #fill(): void {
     const below = this.#flight?.group;
+    // A read may have brought in what others wrote since the open group was begun: its positions are then taken.
+    const { position } = this.#state.place;
+    if (this.#open && !this.#flight && this.#open.firstPosition !== position + 1) {
+      this.#requeueOpen();
+    }
     this.#open = this.#fillGroup(this.#open, () => this.#newGroup(below));
     const next = this.#queue[this.#queueStart];
     if (next && this.#sync === 0 && (!this.#open || this.#open.hasRoomFor(next.commit))) {
@@ -461,9 +468,14 @@ export class Writer {
     const before = flight.group;
     this.#requeueOpen();
     this.#requeue(before.members);
-    const group = this.#fillGroup(undefined, () => this.#newGroup(undefined, before.buffer));
+    let begun = false;
+    const group = this.#fillGroup(undefined, () => {
+      begun = true;
+      return this.#newGroup(undefined, before.buffer);
+    });
     if (!group) {
-      // All of it waits in the queue again; its buffer went back already.
+      // All of it waits in the queue again, or was given up.
+      if (!begun) this.#giveBack(before.buffer);
       flight.group = undefined;
       return undefined;
     }
@@ -653,8 +665,8 @@ export class Writer {
     const next = this.#queue.slice(this.#queueStart, this.#queueStart + LOOK_UPS);
     const lookUps = next.map((waiting) =>
       runAsync(this.#environment.disk, this.#state.lookUp(waiting)).catch((error: unknown) => {
-        this.#remove(waiting);
-        this.#fail(waiting, error);
+        // It may have been aborted meanwhile, or have become ready without this.
+        if (this.#remove(waiting)) this.#fail(waiting, error);
       }),
     );
     void Promise.all(lookUps).then(() => {
@@ -742,7 +754,7 @@ export class Writer {
       return;
     }
     this.#anchoring = true;
-    const timeoutMs = this.#closing ? this.#options.lockTimeoutMs : 0;
+    const timeoutMs = this.#closing ? Math.min(CLOSING_ANCHOR_MS, this.#options.lockTimeoutMs) : 0;
     const deadline = this.#environment.monotonic() + timeoutMs;
     const thread = this.#readyThread();
     if (thread) {
