@@ -169,14 +169,15 @@ export class Segments {
   *findKey(key: string, window: number = this.#window): Io<FoundKey | undefined> {
     for (;;) {
       const tail = this.#tail;
-      const found = this.#keyInTail(key) ?? (yield* this.#keyInClosed(key, window));
+      const found = this.keyInTail(key) ?? (yield* this.#keyInClosed(key, window));
       if (tail !== this.#tail) continue;
-      const last = this.#keyInTail(key) ?? found;
+      const last = this.keyInTail(key) ?? found;
       return last && this.keyed - last.ordinal < window ? last : undefined;
     }
   }
 
-  #keyInTail(key: string): FoundKey | undefined {
+  /** The key's last commit in the segment that is being written, at once. */
+  keyInTail(key: string): FoundKey | undefined {
     const place = this.#tail.keyNow(key);
     if (!place) return undefined;
     const ordinal = this.#keyedBeforeTail + place.ordinal;

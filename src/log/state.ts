@@ -87,10 +87,12 @@ export class LogState implements GroupBase {
   earlier(waiting: Waiting): FoundCommit | undefined {
     const key = waiting.commit.idempotencyKey;
     if (key === undefined || !this.segments.mayHaveKeyNow(key)) return undefined;
+    const inTail = this.segments.keyInTail(key);
+    // Forgotten, and nothing older can be remembered.
+    const window = this.#store.idempotencyWindow;
+    if (inTail && this.segments.keyed - inTail.ordinal >= window) return undefined;
     const { lookedUp } = waiting;
-    const { tail } = this.segments;
-    if (!lookedUp || lookedUp.tail !== tail.first) throw new NotReady();
-    const inTail = tail.keyNow(key);
+    if (!lookedUp || lookedUp.tail !== this.segments.tail.first) throw new NotReady();
     if (inTail && inTail.position !== lookedUp.earlier?.position) throw new NotReady();
     return lookedUp.earlier;
   }
@@ -102,10 +104,11 @@ export class LogState implements GroupBase {
     for (const { stream } of commit.conditions) yield* this.#lookUpVersion(stream);
     const key = commit.idempotencyKey;
     if (key === undefined || !this.segments.mayHaveKeyNow(key)) return;
-    const tail = this.segments.tail.first;
+    const { first: tail } = this.segments.tail;
+    const inTail = this.segments.tail.keyNow(key)?.position;
     const found = yield* this.segments.findKey(key);
     if (!found) {
-      waiting.lookedUp = { tail, earlier: undefined };
+      waiting.lookedUp = { tail, inTail, earlier: undefined };
       return;
     }
     const events = yield* readCommitAt(this.segments, found.segment, found.offset);
@@ -113,6 +116,7 @@ export class LogState implements GroupBase {
     const [first] = events;
     waiting.lookedUp = {
       tail,
+      inTail,
       earlier: {
         position: found.position,
         time: first?.time ?? '',
