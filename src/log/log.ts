@@ -4,7 +4,6 @@ import { resolve as resolvePath } from 'node:path';
 import {
   invalidArgument,
   PositionAheadError,
-  quote,
   StoreClosedError,
   StoreDamagedError,
   StoreMovedError,
@@ -20,7 +19,7 @@ import { MemoryDisk } from './memory-disk.js';
 import { type Found, findStore, findStoreSync, type OpenSettings, readLayout } from './open.js';
 import { pathsOf } from './paths.js';
 import { type EncodedCommit, encodeCommit, encodeSingle } from './payload.js';
-import { readAll, readStream } from './reader.js';
+import { checkedStream, readAll, readStream } from './reader.js';
 import { RealDisk } from './real-disk.js';
 import { asStoreError } from './section.js';
 import { Segments } from './segments.js';
@@ -156,6 +155,7 @@ export class Log {
     let commit: EncodedCommit;
     try {
       commit = this.#encodeAppend(stream, events, options);
+      checkSignal(options.signal);
       this.#checkWritable().check(commit.bytesMax);
     } catch (error) {
       return Promise.reject(error);
@@ -170,6 +170,7 @@ export class Log {
     options: AppendOptions = {},
   ): Appended {
     const commit = this.#encodeAppend(stream, events, options);
+    checkSignal(options.signal);
     return this.#enqueueSync(commit, options.signal, WaitingAppend);
   }
 
@@ -178,6 +179,7 @@ export class Log {
     let commit: EncodedCommit;
     try {
       commit = this.#encode(parts, options);
+      checkSignal(options.signal);
       this.#checkWritable().check(commit.bytesMax);
     } catch (error) {
       return Promise.reject(error);
@@ -188,6 +190,7 @@ export class Log {
   /** {@link Log.commit}, at once. */
   commitSync(parts: readonly CommitPart[], options: CommitOptions = {}): Committed {
     const commit = this.#encode(parts, options);
+    checkSignal(options.signal);
     return this.#enqueueSync(commit, options.signal, WaitingCommit);
   }
 
@@ -214,13 +217,15 @@ export class Log {
   }
 
   /** The stream's version, 0 when it is absent. */
-  version(stream: string): Promise<number> {
+  async version(stream: string): Promise<number> {
     this.#checkOpen();
-    return this.#run(this.#version(stream));
+    checkedStream(stream);
+    return await this.#run(this.#version(stream));
   }
 
   versionSync(stream: string): number {
     this.#checkOpen();
+    checkedStream(stream);
     return this.#runSync(this.#version(stream));
   }
 
@@ -231,55 +236,62 @@ export class Log {
 
   /**
    * History, then live, in log order, without gaps or repeats, also of what other processes append. Ends when the signal is aborted or
-   * the log is closed. Pull-based: what is not asked for is not read.
+   * the log is closed. Pull-based: what is not asked for is not read. Where the log ends is looked up when this is called.
+   *
+   * @throws PositionAheadError from the first `next()` for a beginning beyond the head
    */
-  async *follow(options: FollowOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
+  follow(options: FollowOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
     this.#checkOpen();
-    const { signal, types, streams } = options;
-    let { position, index } = await this.#followFrom(options.from ?? 'start');
-    while (!signal?.aborted && !this.#closed) {
-      const waiting = this.#changes.next(signal);
-      await this.refresh();
-      const to = this.#state.place.position;
-      if (position > to) {
-        await waiting;
-        continue;
+    checkOptionsObject(options);
+    checkSignal(options.signal);
+    const filter = { types: options.types, streams: options.streams };
+    readAll.async(this.#source(), filter);
+    const from = checkedFrom(options.from);
+    const begin = from === 'start' ? Promise.resolve({ position: 1, index: 0 }) : this.#begin(from);
+    // Whoever never asks for an event must not be told of a failure either.
+    begin.catch(() => {});
+    return this.#followFrom(begin, filter, options.signal);
+  }
+
+  async *#followFrom(
+    begin: Promise<Beginning>,
+    filter: Pick<FollowOptions, 'types' | 'streams'>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<RecordedEvent, void, undefined> {
+    try {
+      let { position, index } = await begin;
+      while (!signal?.aborted && !this.#isClosing) {
+        const waiting = this.#changes.next(signal);
+        await this.refresh();
+        const to = this.#state.place.position;
+        if (position > to) {
+          await waiting;
+          continue;
+        }
+        const events = readAll.async(this.#source(), { ...filter, from: position, to });
+        for await (const event of events) {
+          if (event.position === position && event.index < index) continue;
+          if (signal?.aborted) return;
+          yield event;
+        }
+        position = to + 1;
+        index = 0;
       }
-      for await (const event of readAll.async(this.#source(), {
-        from: position,
-        to,
-        types,
-        streams,
-      })) {
-        if (event.position === position && event.index < index) continue;
-        if (signal?.aborted) return;
-        yield event;
-      }
-      position = to + 1;
-      index = 0;
+    } catch (error) {
+      if (error instanceof StoreClosedError && this.#isClosing) return;
+      throw error;
     }
   }
 
-  async #followFrom(
-    from: NonNullable<FollowOptions['from']>,
-  ): Promise<{ position: number; index: number }> {
-    if (from === 'start') return { position: 1, index: 0 };
+  async #begin(from: Exclude<From, 'start'>): Promise<Beginning> {
     await this.refresh();
     const head = this.#state.place.position;
     if (from === 'end') return { position: head + 1, index: 0 };
-    if (typeof from === 'number') {
-      if (!Number.isSafeInteger(from) || from < 1) {
-        throw invalidArgument('from must be a position, an integer from 1');
-      }
-      if (from > head + 1) throw new PositionAheadError(from, head);
-      return { position: from, index: 0 };
+    // Behind the last event there may be nothing yet; an event itself must stand.
+    if (from.position > head + (from.index === 0 ? 1 : 0)) {
+      throw new PositionAheadError(from.position, head);
     }
-    const match = /^([0-9]{1,16})\.([0-9]{1,9})$/.exec(from.after);
-    if (!match)
-      throw invalidArgument(`after must be an event's id, not ${quote(String(from.after))}`);
-    const position = Number(match[1]);
-    if (position > head) throw new PositionAheadError(position, head);
-    return { position, index: Number(match[2]) + 1 };
+    return from;
   }
 
   /** Looks for commits of other processes now, whatever `freshnessMs` says. */
@@ -302,13 +314,15 @@ export class Log {
   }
 
   /** Walks the whole log and checks everything. Damage is told by the report, not thrown. */
-  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     this.#checkOpen();
-    return this.#run(this.#verify(options));
+    checkOptionsObject(options);
+    return await this.#run(this.#verify(options));
   }
 
   verifySync(options: VerifyOptions = {}): VerifyReport {
     this.#checkOpen();
+    checkOptionsObject(options);
     return this.#runSync(this.#verify(options));
   }
 
@@ -386,6 +400,7 @@ export class Log {
   }
 
   #release(): void {
+    if (this.#closed) return;
     this.#closed = true;
     openLogs.delete(this);
     this.#changes.close();
@@ -395,12 +410,16 @@ export class Log {
     disk.close(this.#found.lockFile);
   }
 
+  get #isClosing(): boolean {
+    return this.#closed || this.#closing !== undefined;
+  }
+
   #checkOpen(): void {
-    if (this.#closed || this.#closing) throw new StoreClosedError();
+    if (this.#isClosing) throw new StoreClosedError();
   }
 
   #checkWritable(): Writer {
-    if (this.#closed || this.#closing) throw new StoreClosedError();
+    this.#checkOpen();
     if (!this.#writer) throw new StoreReadOnlyError(this.#directory);
     return this.#writer;
   }
@@ -468,7 +487,7 @@ export class Log {
       segments: this.#state.segments,
       place: () => this.#state.place,
       freshen: () => this.#freshen(),
-      told: (error: unknown) => asStoreError(error, this.#directory),
+      told: (error: unknown) => this.#told(error),
     };
   }
 
@@ -488,7 +507,10 @@ export class Log {
     const { disk } = this.#environment;
     const known = this.#state.place;
     yield* this.#checkMoved();
+    // The number of a closed file may soon be another file's.
+    if (this.#closed) throw new StoreClosedError();
     const mark = yield* readMark(this.#found.lockFile);
+    if (this.#closed) throw new StoreClosedError();
     if (!mark || !markHolds(mark, disk, this.#found.lockInode)) return;
     if (mark.position < known.position) {
       throw new StoreDamagedError({
@@ -516,7 +538,7 @@ export class Log {
     try {
       return await runAsync(this.#environment.disk, work);
     } catch (error) {
-      throw asStoreError(error, this.#directory);
+      throw this.#told(error);
     }
   }
 
@@ -524,8 +546,13 @@ export class Log {
     try {
       return runSync(this.#environment.disk, work);
     } catch (error) {
-      throw asStoreError(error, this.#directory);
+      throw this.#told(error);
     }
+  }
+
+  /** What a reader is told; one whose files were closed under it sees only that. */
+  #told(error: unknown): unknown {
+    return this.#closed ? new StoreClosedError() : asStoreError(error, this.#directory);
   }
 
   #startThread(onDeath: (error: Error) => void): WriterThread {
@@ -548,6 +575,38 @@ export class Log {
 function checkOptionsObject(options: unknown): void {
   if (typeof options === 'object' && options !== null) return;
   throw invalidArgument('the options must be an object');
+}
+
+/** Anything with the members of an AbortSignal that are used here: other realms have classes of their own. */
+function checkSignal(signal: unknown): void {
+  if (signal === undefined) return;
+  const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  const isSignal =
+    typeof aborted === 'boolean' &&
+    typeof addEventListener === 'function' &&
+    typeof removeEventListener === 'function';
+  if (!isSignal) throw invalidArgument('signal must be an AbortSignal');
+}
+
+/** The first event to give: a commit's position, and a place in that commit. */
+interface Beginning {
+  readonly position: number;
+  readonly index: number;
+}
+
+type From = 'start' | 'end' | Beginning;
+
+/** @throws TypeError unless it says where to begin */
+function checkedFrom(from: FollowOptions['from'] = 'start'): From {
+  if (from === 'start' || from === 'end') return from;
+  if (typeof from === 'number') {
+    if (Number.isSafeInteger(from) && from >= 1) return { position: from, index: 0 };
+    throw invalidArgument('from must be a position, an integer from 1');
+  }
+  const after: unknown = (from as { after?: unknown } | null)?.after;
+  const match = typeof after === 'string' && /^([1-9][0-9]{0,15})\.([0-9]{1,9})$/.exec(after);
+  if (match) return { position: Number(match[1]), index: Number(match[2]) + 1 };
+  throw invalidArgument("from must be 'start', 'end', a position, or { after: the id of an event }");
 }
 
 /** Logs open for writing; one listener serves them all. */

@@ -485,7 +485,13 @@ export function encodeCommit(
     counts.push(list.length);
     if (expected !== 'any') conditions.push({ stream: part.stream, expected });
   }
+  if (checks !== undefined && !Array.isArray(checks)) {
+    throw invalidArgument('checks must be a list of { stream, expectedVersion }');
+  }
   for (const check of checks ?? []) {
+    if (typeof check !== 'object' || check === null) {
+      throw invalidArgument('a check must be { stream, expectedVersion }');
+    }
     knownName(check.stream, 'checks: stream');
     const expected = checkExpected(check.expectedVersion, 'checks: expectedVersion');
     if (streams.includes(check.stream)) {

@@ -189,7 +189,8 @@ export const readAll: {
   },
 };
 
-function checkedStream(stream: string): void {
+/** @throws TypeError */
+export function checkedStream(stream: string): void {
   if (typeof stream !== 'string') throw invalidArgument('the stream must be a name');
 }
 

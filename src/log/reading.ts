@@ -107,10 +107,10 @@ export class Reading {
       if (offsets.size === 0) return [];
       // The commits from stride to stride around the span; those outside it are left out once they are read.
       const begin = yield* this.#segments.commitBefore(first, from);
-      const end = yield* this.#segments.commitBefore(first, to + POSITION_STRIDE);
-      const isNear = (offset: number) =>
-        offset >= begin.offset && (end.position <= to || offset < end.offset);
-      return [...offsets].filter(isNear).sort((a, b) => a - b);
+      const end = yield* this.#endBehind(first, to);
+      return [...offsets]
+        .filter((offset) => offset >= begin.offset && offset < end)
+        .sort((a, b) => a - b);
     } catch (error) {
       if (error instanceof StoreDamagedError) return undefined;
       throw error;
@@ -145,11 +145,14 @@ export class Reading {
   *#scanBackward({ first, from, to }: Span): EventWork {
     let step = FIRST_STEP;
     for (let high = to; high >= from && !this.done; ) {
-      let place = yield* this.#segments.commitBefore(first, Math.max(from, high - step + 1));
+      const end = yield* this.#endBehind(first, high);
+      let place: CommitPlace;
+      for (; ; step /= 2) {
+        place = yield* this.#segments.commitBefore(first, Math.max(from, high - step + 1));
+        if (end - place.offset <= READ_BYTES_MAX || step <= FIRST_STEP) break;
+      }
       const low = Math.max(from, place.position);
-      const beyond = yield* this.#segments.commitBefore(first, high + POSITION_STRIDE);
-      const bytes = beyond.position > high ? beyond.offset - place.offset : READ_BYTES_MAX;
-      const want = Math.min(bytes, READ_BYTES_MAX);
+      const want = Math.min(end - place.offset, READ_BYTES_MAX);
       const offsets: number[] = [];
       let lines: CommitLine[] = [];
       let reads = 0;
@@ -166,6 +169,12 @@ export class Reading {
       high = low - 1;
       step = Math.min(2 * step, COMMITS_STEP_MAX);
     }
+  }
+
+  /** An offset behind the commit with that position, not far behind if the index can tell. */
+  *#endBehind(first: number, position: number): Io<number> {
+    const place = yield* this.#segments.commitBefore(first, position + POSITION_STRIDE);
+    return place.position > position ? place.offset : this.#endOf(first);
   }
 
   /** The commits that begin at these ascending offsets. With `firstPosition` their positions follow one another. */

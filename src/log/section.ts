@@ -22,7 +22,7 @@ import { type Anchor, moveAnchor, readAnchor } from './anchor.js';
 import { closingLine, sealGroup } from './encode.js';
 import type { Environment } from './environment.js';
 import { type ExamineOptions, placeStands } from './examine.js';
-import { runSync, SyncFailure, syncFile, writeFully } from './io.js';
+import { runSync, SyncFailure, syncDirectory, syncFile, writeFully } from './io.js';
 import { bootDigits, decodeMark, encodeMark, MARK_BYTES, type Mark, markHolds } from './mark.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
@@ -251,16 +251,20 @@ export class Section {
   /** The place from which to prove when no mark helps. */
   #anchored(): Place {
     const { disk } = this.#environment;
+    const { paths } = this.#options;
+    // Whoever made the store or its last segment may have died before the entry was durable.
+    syncDirectory(disk, paths.directory);
+    syncDirectory(disk, paths.log);
     const anchor = runSync(disk, readAnchor(this.#openAnchor()));
     if (!anchor) {
       throw new StoreDamagedError({
-        directory: this.#options.paths.directory,
-        file: this.#options.paths.anchor,
+        directory: paths.directory,
+        file: paths.anchor,
         offset: 0,
         problem: 'neither slot of the anchor is whole',
       });
     }
-    this.#checkStands(anchor, this.#options.paths.anchor);
+    this.#checkStands(anchor, paths.anchor);
     return placeOf(anchor);
   }
 

@@ -104,11 +104,10 @@ export class LogState implements GroupBase {
     for (const { stream } of commit.conditions) yield* this.#lookUpVersion(stream);
     const key = commit.idempotencyKey;
     if (key === undefined || !this.segments.mayHaveKeyNow(key)) return;
-    const { first: tail } = this.segments.tail;
-    const inTail = this.segments.tail.keyNow(key)?.position;
+    const tail = this.segments.tail.first;
     const found = yield* this.segments.findKey(key);
     if (!found) {
-      waiting.lookedUp = { tail, inTail, earlier: undefined };
+      waiting.lookedUp = { tail, earlier: undefined };
       return;
     }
     const events = yield* readCommitAt(this.segments, found.segment, found.offset);
@@ -116,7 +115,6 @@ export class LogState implements GroupBase {
     const [first] = events;
     waiting.lookedUp = {
       tail,
-      inTail,
       earlier: {
         position: found.position,
         time: first?.time ?? '',

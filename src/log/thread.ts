@@ -56,6 +56,9 @@ export class WriterThread {
       // Its own arguments: a program's --require or --eval has no business in here.
       execArgv: [],
       env: {},
+      // Else its output is piped into this program's, which switches pipes to non-blocking and adds listeners for each thread.
+      stdout: true,
+      stderr: true,
       name: 'recollect writer',
     });
     port1.unref();
