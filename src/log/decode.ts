@@ -118,6 +118,26 @@ export function groupOfTag(tag: string): number | undefined {
   return isPosition(first) ? first : undefined;
 }
 
+/**
+ * A line must be what encoding its values gives: keys once, no white space, numbers and strings in one form. Reading a value
+ * hides what a checksum takes as it is.
+ */
+export function checkForm(buffer: Buffer, start: number, end: number): void {
+  const text = buffer.toString('utf8', start, end - 1);
+  let again: string;
+  try {
+    again = JSON.stringify(JSON.parse(text));
+  } catch {
+    // Too deep a nesting fails here as well.
+    throw new LineProblem('not JSON that can be read although its checksum is right');
+  }
+  if (again !== text) {
+    throw new LineProblem(
+      'a line that reads back as something else, such as one with a repeated key',
+    );
+  }
+}
+
 /** Freezes a JSON value with all that it holds. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;

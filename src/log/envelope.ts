@@ -144,6 +144,11 @@ export class Envelope {
     if (this.dataStart >= end - LINE_TAIL_BYTES) throw new LineProblem('a commit without data');
   }
 
+  /** Where the text of data and metadata begins, with its comma. */
+  get payloadStart(): number {
+    return this.dataStart - DATA_MARK.length + 1;
+  }
+
   /** What was scanned, as a value. `buffer` is the one that was scanned, unchanged. */
   head(buffer: Buffer): CommitHead {
     const e: [string, number, string, number?][] = [];

@@ -1,11 +1,12 @@
 /** Writes index files so that a reader finds a whole one or none (docs/FORMAT.md, "Index files in detail"). */
+import { join } from 'node:path';
 import { systemCode } from '../errors.js';
 import { type ClosingFacts, encodeIndex } from './index-encode.js';
 import { indexPath } from './index-file.js';
 import { ask, type Io } from './io.js';
 import type { Paths } from './paths.js';
 import type { TailIndex } from './segment-index.js';
-import { makeDirectories, writeAll } from './whole-file.js';
+import { writeAll } from './whole-file.js';
 
 const WRITE_BYTES = 64 * 1024;
 const TEMPORARY_NAMES = 8;
@@ -63,9 +64,25 @@ function* createTemporary(paths: Paths, path: string): Io<{ file: number; path: 
       if (code === 'EEXIST' && number < TEMPORARY_NAMES - 1) number += 1;
       else if (code === 'ENOENT' && !madeDirectory) {
         madeDirectory = true;
-        yield* makeDirectories(paths.index);
+        // Only the folder itself: a store that was moved or deleted meanwhile must not appear again.
+        yield* ask('makeDirectory', paths.index);
       } else throw error;
     }
+  }
+}
+
+/**
+ * Removes what writers of index files left when they died. One that is at work right now loses its file too, and then keeps that
+ * index in memory: no index file is ever needed.
+ */
+export function* removeLeftovers(paths: Paths): Io<void> {
+  try {
+    for (const name of yield* ask('list', paths.index)) {
+      if (name.endsWith('.tmp')) yield* removeIfThere(join(paths.index, name));
+    }
+  } catch (error) {
+    // No such folder, or no right: then they stay, and are ignored.
+    if (systemCode(error) === undefined) throw error;
   }
 }
 

@@ -5,8 +5,8 @@
  * - positions and versions are given out here, contiguous from 1, whatever the commits had before;
  * - times never go back: a commit that claims an earlier time than the one before it gets that one's, and keeps its own as raw time;
  * - everything is written in a new directory beside the target and synced, and read back and verified before one rename
- *   publishes it. Until then nothing stands at the target; after a failure nothing is left beside it either, as far as
- *   the disk allows.
+ *   publishes it. Until then nothing stands at the target; when the disk fails, nothing is left beside it either, as far as
+ *   the disk allows, and the builder is of no more use.
  */
 import { basename, dirname, join } from 'node:path';
 import { invalidArgument, LimitExceededError, StoreAccessError, systemCode } from '../errors.js';
@@ -52,6 +52,7 @@ export type BuildPayload =
   | { readonly data: readonly unknown[]; readonly metadata?: readonly unknown[] | undefined };
 
 const GROUP_BYTES = 1024 * 1024;
+const FIRST_BUFFER_BYTES = 64 * 1024;
 const EMPTY_SALT = '0'.repeat(SALT_DIGITS);
 
 export class LogBuilder {
@@ -67,7 +68,7 @@ export class LogBuilder {
   #time = '';
   #events = 0;
   #renumbered = false;
-  #buffer: Buffer;
+  #buffer: Buffer = Buffer.allocUnsafe(FIRST_BUFFER_BYTES);
   /** Bytes of the commit lines of the group that is being put together, and how many these are. */
   #filled = 0;
   #count = 0;
@@ -82,7 +83,6 @@ export class LogBuilder {
     this.#paths = pathsOf(join(dirname(target), `${basename(target)}.${suffix}.tmp`));
     this.#segmentBytes = options.segmentBytes ?? segmentBytesDefault;
     this.#groupBytes = options.groupBytes ?? GROUP_BYTES;
-    this.#buffer = Buffer.allocUnsafe(2 * this.#groupBytes + SEAL_LINE_ROOM);
     this.store = {
       id: newStoreId(environment),
       created: isoTime(environment.clock()),
@@ -104,12 +104,7 @@ export class LogBuilder {
     yield* refuseExisting(target);
     const builder = new LogBuilder(environment, target, options);
     yield* makeDirectories(dirname(target));
-    try {
-      yield* builder.#makeFiles();
-    } catch (error) {
-      yield* builder.discard();
-      throw error;
-    }
+    yield* builder.#orNothing(builder.#makeFiles());
     return builder;
   }
 
@@ -208,14 +203,17 @@ export class LogBuilder {
     }
     const need = this.#filled + bytes + SEAL_LINE_ROOM;
     if (need <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafe(need + this.#groupBytes);
+    const larger = Buffer.allocUnsafe(2 * need);
     this.#buffer.copy(larger, 0, 0, this.#filled);
     this.#buffer = larger;
   }
 
   /** Ends the group here; the next commit begins a new one. */
   *seal(): Io<void> {
-    if (this.#count === 0) return;
+    if (this.#count > 0) yield* this.#orNothing(this.#sealGroup());
+  }
+
+  *#sealGroup(): Io<void> {
     if (this.#place.offset >= this.#segmentBytes) yield* this.#nextSegment();
     const group = {
       firstPosition: this.#place.position + 1,
@@ -265,23 +263,20 @@ export class LogBuilder {
   }
 
   /**
-   * Ends the log, verifies what the disk now holds and puts the store at its target. After a failure the builder is of no more use
-   * and nothing of it is left.
+   * Ends the log, verifies what the disk now holds and puts the store at its target.
    * @throws TypeError with code TARGET_EXISTS
    */
   *publish(): Io<VerifyReport> {
-    let report: VerifyReport;
-    try {
-      yield* this.seal();
-      yield* this.#closeSegment();
-      yield* ask('syncDirectory', this.#paths.log);
-      yield* finishStore(this.#paths, this.store, this.#place);
-      report = yield* this.#verify();
-      yield* this.#rename();
-    } catch (error) {
-      yield* this.discard();
-      throw error;
-    }
+    yield* this.seal();
+    return yield* this.#orNothing(this.#publish());
+  }
+
+  *#publish(): Io<VerifyReport> {
+    yield* this.#closeSegment();
+    yield* ask('syncDirectory', this.#paths.log);
+    yield* finishStore(this.#paths, this.store, this.#place);
+    const report = yield* this.#verify();
+    yield* this.#rename();
     return report;
   }
 
@@ -304,6 +299,16 @@ export class LogBuilder {
       yield* ask('syncDirectory', dirname(this.#target));
     } catch (error) {
       yield* ask('rename', this.#target, directory);
+      throw error;
+    }
+  }
+
+  /** Does a piece of work that leaves nothing of the builder when it fails. */
+  *#orNothing<T>(work: Io<T>): Io<T> {
+    try {
+      return yield* work;
+    } catch (error) {
+      yield* this.discard();
       throw error;
     }
   }

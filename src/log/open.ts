@@ -15,6 +15,7 @@ import { closingLine } from './encode.js';
 import type { Environment } from './environment.js';
 import { examineTail, placeStands } from './examine.js';
 import { STORE_FILE, WRITE_LOCK } from './format.js';
+import { removeLeftovers } from './index-write.js';
 import { ask, type Io, runSync } from './io.js';
 import { LineReader } from './line-reader.js';
 import { markHolds, readMark } from './mark.js';
@@ -329,6 +330,7 @@ function endForWriting(
     section.close();
     return undefined;
   }
+  runSync(environment.disk, removeLeftovers(paths));
   return { ...files, section, place: proven.place, recovery: proven.recovery };
 }
 
@@ -518,7 +520,30 @@ export function* readLayout(
     );
   }
   if (damage && !tolerate) throw damage;
-  return { tail, closed, time: walker.time, place: walker.place, damage };
+  const time = walker.time || (yield* lastTimeOf(paths, store, closed, tolerate));
+  return { tail, closed, time, place: walker.place, damage };
+}
+
+/** Time of the last commit in closed segments: times never go back, also when the current segment holds no commit yet. */
+function* lastTimeOf(
+  paths: Paths,
+  store: StoreFacts,
+  closed: readonly Place[],
+  tolerate: boolean,
+): Io<string> {
+  const last = closed.at(-1);
+  if (!last) return '';
+  const { segment } = last;
+  const seal = closed.at(-2)?.seal ?? firstSeal(store.id);
+  const place: Place = { segment, offset: 0, position: segment - 1, seal };
+  const walker = new SegmentWalker({ place, time: '', storeId: store.id }, {});
+  const path = paths.segment(segment);
+  const problem = yield* walkFile(path, walker, Number.MAX_SAFE_INTEGER);
+  if (problem && !tolerate) {
+    const { offset, position, message } = problem;
+    throw damagedError(paths.directory, { file: path, offset, position, problem: message });
+  }
+  return walker.time;
 }
 
 function* walkFile(

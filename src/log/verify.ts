@@ -4,9 +4,11 @@
  * nothing is changed.
  */
 import { randomInt } from 'node:crypto';
-import { systemCode } from '../errors.js';
+import { invalidArgument, systemCode } from '../errors.js';
+import { type Anchor, readAnchor } from './anchor.js';
+import { checkForm } from './decode.js';
 import { type Envelope, LineProblem } from './envelope.js';
-import type { DamageFacts } from './examine.js';
+import { type DamageFacts, placeStands } from './examine.js';
 import { ask, type Io } from './io.js';
 import { LineReader } from './line-reader.js';
 import { listSegments, type Paths } from './paths.js';
@@ -63,11 +65,13 @@ export interface VerifyHooks {
   readonly segment?: (walked: WalkedSegment) => Io<DamageFacts | undefined>;
 }
 
+const SEAL = /^[0-9a-f]{64}$/i;
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
  * Verifies the log up to `to`, a place that is proven to be its end.
- * Throws nothing but errors of the disk that say nothing about the log, such as too many open files.
+ * Damage is never thrown; errors of the disk that say nothing about the log, such as too many open files, are.
+ * @throws TypeError when `against` cannot be a seal
  */
 export function* verifyLog(
   paths: Paths,
@@ -76,9 +80,27 @@ export function* verifyLog(
   options: VerifyOptions = {},
   hooks: VerifyHooks = {},
 ): Io<VerifyReport> {
+  checkAgainst(options.against);
   const verification = new Verification(paths, store, to, options, hooks);
   const damage = yield* verification.run();
   return verification.report(damage);
+}
+
+/** @throws TypeError unless it can be a seal */
+export function checkAgainst(seal: unknown): void {
+  if (seal === undefined || (typeof seal === 'string' && SEAL.test(seal))) return;
+  throw invalidArgument('against must be a seal: 64 hexadecimal digits');
+}
+
+/** The store's anchor, if it has one that is whole. */
+export function* anchorOf(paths: Paths): Io<Anchor | undefined> {
+  if ((yield* ask('facts', paths.anchor))?.kind !== 'file') return undefined;
+  const file = yield* ask('open', paths.anchor, 'read');
+  try {
+    return yield* readAnchor(file);
+  } finally {
+    yield* ask('close', file);
+  }
 }
 
 class Verification {
@@ -130,7 +152,7 @@ class Verification {
       const { segment } = this.#place;
       const damage = yield* this.#segment(segment);
       if (damage) return damage;
-      if (segment === this.#to.segment) return this.#endProblem();
+      if (segment === this.#to.segment) return this.#endProblem() ?? (yield* this.#anchorProblem());
       const next = this.#place.position + 1;
       const stray = segments.find((first) => first > segment && first < next);
       if (stray !== undefined) return this.#damage(stray, 0, 'a segment that no other leads to');
@@ -173,6 +195,20 @@ class Verification {
         ? `the log ends here, but position ${position} was durable`
         : 'the log ends here in another way than it was durable';
     return this.#damage(segment, offset, problem);
+  }
+
+  /** Whatever can be found in the log itself, a log whose anchor is lost or names another one is refused at the next start. */
+  *#anchorProblem(): Io<DamageFacts | undefined> {
+    const { anchor: file } = this.#paths;
+    const anchor = yield* anchorOf(this.#paths);
+    if (!anchor) {
+      const position = this.#place.position + 1;
+      return { file, offset: 0, position, problem: 'neither slot of the anchor is whole' };
+    }
+    const problem = yield* placeStands(this.#paths, anchor, this.#storeId);
+    if (problem === undefined) return undefined;
+    const { segment, offset, position } = anchor;
+    return this.#damage(segment, offset, `${problem} (told by ${file})`, position);
   }
 
   #unreadable(error: unknown, segment: number, offset: number): DamageFacts {
@@ -243,7 +279,11 @@ class Verification {
       const what = walker.closed ? 'bytes behind the closing line' : 'a line without its end';
       return this.#damage(first, rest.offset, what, walker.nextPosition);
     }
-    if (walker.insideGroup && !(last && size < this.#to.offset)) {
+    if (last && size < this.#to.offset) {
+      const problem = `the file ends here, but it was durable up to byte ${this.#to.offset}`;
+      return this.#damage(first, size, problem, walker.nextPosition);
+    }
+    if (walker.insideGroup) {
       return this.#damage(first, end, 'a group without its seal', walker.nextPosition);
     }
     if (last || walker.closed) return undefined;
@@ -293,22 +333,5 @@ function checkVersions(versions: StreamVersions, envelope: Envelope, buffer: Buf
     if (version !== next) {
       throw new LineProblem(`version ${version} of a stream where ${next} must stand`);
     }
-  }
-}
-
-/** A line must be what encoding its values gives: keys once, no white space, numbers and strings in one form. */
-function checkForm(buffer: Buffer, start: number, end: number): void {
-  const text = buffer.toString('utf8', start, end - 1);
-  let again: string;
-  try {
-    again = JSON.stringify(JSON.parse(text));
-  } catch {
-    // Too deep a nesting fails here as well.
-    throw new LineProblem('not JSON that can be read although its checksum is right');
-  }
-  if (again !== text) {
-    throw new LineProblem(
-      'a line that reads back as something else, such as one with a repeated key',
-    );
   }
 }

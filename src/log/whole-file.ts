@@ -16,10 +16,13 @@ export function* writeAll(file: number, bytes: Uint8Array, position: number): Io
   }
 }
 
-/** Makes a directory with its missing parents, each entry durable. */
+/**
+ * Makes a directory with its missing parents, each entry durable. Parents are made from the top, each synced before the next, so whoever
+ * died on the way left at most one entry unsynced: that of the lowest directory that is there now.
+ */
 export function* makeDirectories(path: string): Io<void> {
-  if ((yield* ask('facts', path)) !== undefined) return;
   const parent = dirname(path);
+  if ((yield* ask('facts', path)) !== undefined) return yield* syncEntry(parent);
   if (parent !== path) yield* makeDirectories(parent);
   try {
     yield* ask('makeDirectory', path);
@@ -29,6 +32,17 @@ export function* makeDirectories(path: string): Io<void> {
   }
   yield* ask('syncDirectory', parent);
 }
+
+/** Syncs a directory that was there before; one that this process may not open is none that it made. */
+function* syncEntry(directory: string): Io<void> {
+  try {
+    yield* ask('syncDirectory', directory);
+  } catch (error) {
+    if (!NOT_OURS.has(systemCode(error) ?? '')) throw error;
+  }
+}
+
+const NOT_OURS = new Set(['EACCES', 'EPERM', 'EROFS', 'EINVAL']);
 
 /** Opens a file, making it empty when it is missing. Its entry is durable once the directory is synced. */
 export function* openOrMake(path: string): Io<number> {
