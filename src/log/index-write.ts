@@ -65,9 +65,18 @@ function* createTemporary(paths: Paths, path: string): Io<{ file: number; path: 
       else if (code === 'ENOENT' && !madeDirectory) {
         madeDirectory = true;
         // Only the folder itself: a store that was moved or deleted meanwhile must not appear again.
-        yield* ask('makeDirectory', paths.index);
+        yield* makeIndexDirectory(paths);
       } else throw error;
     }
+  }
+}
+
+function* makeIndexDirectory(paths: Paths): Io<void> {
+  try {
+    yield* ask('makeDirectory', paths.index);
+  } catch (error) {
+    // Another one made it at the same time.
+    if (systemCode(error) !== 'EEXIST') throw error;
   }
 }
 

@@ -236,7 +236,7 @@ export class Log {
 
   /**
    * History, then live, in log order, without gaps or repeats, also of what other processes append. Ends when the signal is aborted or
-   * the log is closed. Pull-based: what is not asked for is not read. Where the log ends is looked up when this is called.
+   * the log is closed. Pull-based: what is not asked for is not read. `'end'` is where the log ends when this is called.
    *
    * @throws PositionAheadError from the first `next()` for a beginning beyond the head
    */
@@ -247,19 +247,29 @@ export class Log {
     const filter = { types: options.types, streams: options.streams };
     readAll.async(this.#source(), filter);
     const from = checkedFrom(options.from);
-    const begin = from === 'start' ? Promise.resolve({ position: 1, index: 0 }) : this.#begin(from);
-    // Whoever never asks for an event must not be told of a failure either.
-    begin.catch(() => {});
+    const begin = from === 'end' ? { position: this.#endNow() + 1, index: 0 } : from;
     return this.#followFrom(begin, filter, options.signal);
   }
 
+  /** Where the log ends at this very moment: one short read, because a later one could find what is appended after this call. */
+  #endNow(): number {
+    const { position } = this.#state.place;
+    const mark = this.#runSync(readMark(this.#found.lockFile));
+    const holds = mark && markHolds(mark, this.#environment.disk, this.#found.lockInode);
+    return holds ? Math.max(position, mark.position) : position;
+  }
+
   async *#followFrom(
-    begin: Promise<Beginning>,
+    begin: Beginning,
     filter: Pick<FollowOptions, 'types' | 'streams'>,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<RecordedEvent, void, undefined> {
     try {
-      let { position, index } = await begin;
+      let { position, index } = begin;
+      await this.refresh();
+      const head = this.#state.place.position;
+      // Behind the last event there may be nothing yet; an event itself must stand.
+      if (position > head + (index === 0 ? 1 : 0)) throw new PositionAheadError(position, head);
       while (!signal?.aborted && !this.#isClosing) {
         const waiting = this.#changes.next(signal);
         await this.refresh();
@@ -281,17 +291,6 @@ export class Log {
       if (error instanceof StoreClosedError && this.#isClosing) return;
       throw error;
     }
-  }
-
-  async #begin(from: Exclude<From, 'start'>): Promise<Beginning> {
-    await this.refresh();
-    const head = this.#state.place.position;
-    if (from === 'end') return { position: head + 1, index: 0 };
-    // Behind the last event there may be nothing yet; an event itself must stand.
-    if (from.position > head + (from.index === 0 ? 1 : 0)) {
-      throw new PositionAheadError(from.position, head);
-    }
-    return from;
   }
 
   /** Looks for commits of other processes now, whatever `freshnessMs` says. */
@@ -594,11 +593,10 @@ interface Beginning {
   readonly index: number;
 }
 
-type From = 'start' | 'end' | Beginning;
-
 /** @throws TypeError unless it says where to begin */
-function checkedFrom(from: FollowOptions['from'] = 'start'): From {
-  if (from === 'start' || from === 'end') return from;
+function checkedFrom(from: FollowOptions['from']): Beginning | 'end' {
+  if (from === undefined || from === 'start') return { position: 1, index: 0 };
+  if (from === 'end') return from;
   if (typeof from === 'number') {
     if (Number.isSafeInteger(from) && from >= 1) return { position: from, index: 0 };
     throw invalidArgument('from must be a position, an integer from 1');
@@ -664,6 +662,7 @@ function* learn(
     paths,
     storeId: found.store.id,
     tail: layout.tail,
+    closed: layout.closed.map(({ segment }) => segment),
     writable: !settings.readOnly,
     idempotencyWindow: found.store.idempotencyWindow,
   });
