@@ -30,7 +30,7 @@ export const Turn = {
 } as const;
 
 /** Words of the control block. */
-export const Word = { turn: 0, interrupt: 1, ready: 2, letterBytes: 3 } as const;
+export const Word = { turn: 0, interrupt: 1, ready: 2, letterBytes: 3, witness: 4 } as const;
 
 export const CONTROL_BYTES = 64;
 export const LETTER_BYTES: number = 64 * 1024;

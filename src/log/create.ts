@@ -2,8 +2,10 @@
  * Makes a store, in place and under the creation lock. store.json comes last: a crash before it leaves a directory without
  * commits, which the next attempt takes over; a crash after it leaves a store.
  */
+import { join } from 'node:path';
 import { StoreDamagedError, StoreNotFoundError } from '../errors.js';
-import { firstAnchor } from './anchor.js';
+import { HOLDER_BYTES } from '../locks/holder.js';
+import { firstAnchor, SLOT_BYTES } from './anchor.js';
 import type { Disk } from './disk.js';
 import { headerLine } from './encode.js';
 import type { Environment } from './environment.js';
@@ -14,13 +16,17 @@ import {
   LOCK_FILE,
   LOG_DIRECTORY,
   STORE_FILE,
+  segmentOfName,
 } from './format.js';
 import { isoTime } from './group.js';
-import { ask, type Io, runSync } from './io.js';
+import { ask, closeQuietly, type Io, runSync } from './io.js';
+import { readFully } from './open-files.js';
+import { MARK_BYTES } from './mark.js';
 import { listSegments, type Paths } from './paths.js';
 import { firstSeal, type Place } from './place.js';
 import { type Durability, encodeStoreFile, type StoreFacts } from './store-file.js';
 import { makeDirectories, openOrMake, putInPlace, writeWhole } from './whole-file.js';
+import { WriteLock } from './write-lock.js';
 
 export interface CreateOptions {
   readonly durability: Durability;
@@ -36,6 +42,9 @@ const OWN_NAMES = new Set([
   `${STORE_FILE}.tmp`,
 ]);
 const FIRST = 1;
+const LOCK_BYTES = MARK_BYTES + HOLDER_BYTES;
+const NO_MARK = Buffer.alloc(MARK_BYTES);
+const ANCHOR_BEGINS = Buffer.from('{"anchor":');
 const HEADER_BYTES_MAX = 1024;
 
 /**
@@ -49,9 +58,9 @@ export function tryCreateStore(
 ): boolean {
   const { disk } = environment;
   runSync(disk, makeDirectories(paths.directory));
-  const names = disk.list(paths.directory);
-  const foreign = names.find((name) => !OWN_NAMES.has(name));
-  if (foreign !== undefined && !names.includes(STORE_FILE)) {
+  const foreign = foreignName(disk, paths);
+  // Unless another process was faster: what stands there is then a store's.
+  if (foreign !== undefined && disk.facts(paths.store) === undefined) {
     throw new StoreNotFoundError(
       paths.directory,
       `it holds other files (${JSON.stringify(foreign.slice(0, 40))}) and no store.json; choose an empty or a new directory`,
@@ -61,7 +70,10 @@ export function tryCreateStore(
   try {
     if (!disk.tryLock(lockFile, CREATION_LOCK, 'exclusive')) return false;
     try {
-      if (disk.facts(paths.store) === undefined) create(environment, paths, options);
+      if (disk.facts(paths.store) === undefined) {
+        new WriteLock(environment, lockFile, '').sign(Buffer.alloc(0));
+        create(environment, paths, options);
+      }
     } finally {
       disk.unlock(lockFile, CREATION_LOCK);
     }
@@ -69,6 +81,46 @@ export function tryCreateStore(
     disk.close(lockFile);
   }
   return true;
+}
+
+/** Something in the directory that no interrupted creation can have left there. */
+function foreignName(disk: Disk, paths: Paths): string | undefined {
+  const names = disk.list(paths.directory);
+  const foreign = names.find((name) => !OWN_NAMES.has(name));
+  if (foreign !== undefined) return foreign;
+  for (const [name, path] of [
+    [LOG_DIRECTORY, paths.log],
+    [INDEX_DIRECTORY, paths.index],
+  ] as const) {
+    if (names.includes(name) && disk.facts(path)?.kind !== 'directory') return name;
+  }
+  const inside = (name: string) =>
+    names.includes(name) ? disk.list(join(paths.directory, name)) : [];
+  const inLog = inside(LOG_DIRECTORY);
+  // With a segment it is a store in the making, or one that lost its store.json.
+  if (inLog.some((name) => segmentOfName(name) !== undefined)) return undefined;
+  const [inFolder] = [...inLog, ...inside(INDEX_DIRECTORY)];
+  if (inFolder !== undefined) return inFolder;
+  if (names.includes(LOCK_FILE) && !beginsLike(disk, paths.lock, NO_MARK, LOCK_BYTES)) {
+    return LOCK_FILE;
+  }
+  const isAnchor = () => beginsLike(disk, paths.anchor, ANCHOR_BEGINS, 2 * SLOT_BYTES);
+  return names.includes(ANCHOR_FILE) && !isAnchor() ? ANCHOR_FILE : undefined;
+}
+
+/** Whether it is a file that begins with these bytes, or with zeros because power was lost before its sync, and is not too long. */
+function beginsLike(disk: Disk, path: string, begins: Buffer, bytesMax: number): boolean {
+  const facts = disk.facts(path);
+  if (facts?.kind !== 'file' || facts.size > bytesMax) return false;
+  const file = disk.open(path, 'read');
+  try {
+    const bytes = Buffer.alloc(begins.length);
+    const count = disk.read(file, bytes, 0, bytes.length, 0);
+    const found = bytes.subarray(0, count);
+    return found.equals(begins.subarray(0, count)) || found.every((byte) => byte === 0);
+  } finally {
+    closeQuietly(disk, file);
+  }
 }
 
 function create(environment: Environment, paths: Paths, options: CreateOptions): void {
@@ -101,7 +153,7 @@ function refuseCommits(disk: Disk, paths: Paths): void {
     try {
       if (first === FIRST && disk.size(file) <= HEADER_BYTES_MAX) {
         const bytes = Buffer.alloc(HEADER_BYTES_MAX);
-        const count = disk.read(file, bytes, 0, bytes.length, 0);
+        const count = runSync(disk, readFully(file, bytes, 0, bytes.length, 0));
         const text = bytes.toString('latin1', 0, count);
         if (!text.includes('"p":')) continue;
       }

@@ -233,7 +233,8 @@ export class Envelope {
     let value = 0;
     let byte = buffer[index] as number;
     while (isDigit(byte)) {
-      value = value * 10 + byte - 0x30;
+      // Not `value * 10 + byte - 0x30`: the sum in between would be rounded near the largest safe integer.
+      value = value * 10 + (byte - 0x30);
       index += 1;
       byte = buffer[index] as number;
     }

@@ -5,6 +5,7 @@
  *
  * Never used between lock and unlock: that part runs on one thread without a return to an event loop.
  */
+import { systemCode } from '../errors.js';
 import type { Disk, DiskCalls } from './disk.js';
 
 /** A disk call that a generator asks its driver to make. */
@@ -71,6 +72,18 @@ export function writeFully(disk: Disk, file: number, bytes: Uint8Array, position
   });
 }
 
+/**
+ * Closes a file whose content no longer depends on it: everything written through it was synced, or has failed already. The descriptor is
+ * gone even when the call fails, and an error here must not stand in for the one that counts.
+ */
+export function closeQuietly(disk: Disk, file: number): void {
+  try {
+    disk.close(file);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
+}
+
 /** A sync that failed. It is final: the kernel counts the pages as clean, so trying again would succeed without writing them. */
 export class SyncFailure extends Error {
   constructor(cause: unknown) {
@@ -92,6 +105,9 @@ export function syncDirectory(disk: Disk, path: string): void {
   try {
     disk.syncDirectory(path);
   } catch (error) {
+    // It never came to a sync: no descriptor was left to open the directory with.
+    const code = systemCode(error);
+    if (code === 'EMFILE' || code === 'ENFILE') throw error;
     throw new SyncFailure(error);
   }
 }

@@ -12,7 +12,7 @@ import {
 import { Changes } from './changes.js';
 import type { Disk } from './disk.js';
 import { type Environment, realEnvironment } from './environment.js';
-import { ask, type Io, runAsync, runSync } from './io.js';
+import { ask, closeQuietly, type Io, runAsync, runSync } from './io.js';
 import { checkOptions, type LogOptions, type LogSettings } from './log-options.js';
 import { markHolds, readMark } from './mark.js';
 import { MemoryDisk } from './memory-disk.js';
@@ -406,7 +406,7 @@ export class Log {
     const { disk } = this.#environment;
     this.#found.section?.close();
     runSync(disk, this.#state.segments.close());
-    disk.close(this.#found.lockFile);
+    closeQuietly(disk, this.#found.lockFile);
   }
 
   get #isClosing(): boolean {
@@ -682,7 +682,7 @@ function* learn(
 
 function abandon(disk: Disk, found: Found): void {
   found.section?.close();
-  disk.close(found.lockFile);
+  closeQuietly(disk, found.lockFile);
 }
 
 /** @internal Opens a log on any disk, with any clock. */

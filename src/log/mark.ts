@@ -4,7 +4,8 @@
  */
 import { crc32 } from 'node:zlib';
 import type { Disk } from './disk.js';
-import { ask, type Io } from './io.js';
+import type { Io } from './io.js';
+import { readFully } from './open-files.js';
 import type { Place } from './place.js';
 
 export const MARK_BYTES = 128;
@@ -76,7 +77,7 @@ export function markHolds(mark: Mark, disk: Disk, inode: number): boolean {
 export function* readMark(lockFile: number): Io<Mark | undefined> {
   const bytes = Buffer.alloc(MARK_BYTES);
   for (let attempt = 0; attempt < 4; attempt += 1) {
-    const count = yield* ask('read', lockFile, bytes, 0, MARK_BYTES, 0);
+    const count = yield* readFully(lockFile, bytes, 0, MARK_BYTES, 0);
     if (count < MARK_BYTES) return undefined;
     const mark = decodeMark(bytes);
     if (mark) return mark;

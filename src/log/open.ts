@@ -16,12 +16,13 @@ import type { Environment } from './environment.js';
 import { examineTail, placeStands } from './examine.js';
 import { STORE_FILE, WRITE_LOCK } from './format.js';
 import { removeLeftovers } from './index-write.js';
-import { ask, type Io, runSync } from './io.js';
+import { ask, closeQuietly, type Io, runSync } from './io.js';
 import { LineReader } from './line-reader.js';
 import { markHolds, readMark } from './mark.js';
+import { readFully } from './open-files.js';
 import { listSegments, type Paths } from './paths.js';
 import { firstSeal, type Place, samePlace } from './place.js';
-import { damagedError, type Repaired } from './repair.js';
+import { damagedError } from './repair.js';
 import { asStoreError, Section, type SectionOptions } from './section.js';
 import { TailIndex } from './segment-index.js';
 import { decodeStoreFile, type StoreFacts } from './store-file.js';
@@ -125,7 +126,7 @@ export async function findStore(environment: Environment, settings: OpenSettings
     try {
       return await attemptAsync(environment, end(environment, settings, files), lockTimeoutMs);
     } catch (error) {
-      environment.disk.close(files.lockFile);
+      closeQuietly(environment.disk, files.lockFile);
       throw error;
     }
   } catch (error) {
@@ -145,7 +146,7 @@ function closingOnError<T>(disk: Disk, file: number, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    disk.close(file);
+    closeQuietly(disk, file);
     throw error;
   }
 }
@@ -244,9 +245,19 @@ function creation(
       if (disk.facts(paths.store) !== undefined) return true;
       return tryCreateStore(environment, paths, options) ? true : undefined;
     },
-    late: () =>
-      new StoreAccessError(paths.directory, new Error('another process is still making the store')),
+    late: () => creationTimeout(environment, settings),
   };
+}
+
+/** Whoever makes the store signs its lock file, as whoever writes does. */
+function creationTimeout(environment: Environment, { paths, lockTimeoutMs }: OpenSettings): Error {
+  const { disk } = environment;
+  const file = disk.open(paths.lock, 'read');
+  try {
+    return lockTimeout(environment, file, paths.lock, lockTimeoutMs);
+  } finally {
+    closeQuietly(disk, file);
+  }
 }
 
 interface OpenFiles {
@@ -293,7 +304,7 @@ function readSmall(disk: Disk, path: string): Buffer {
   const file = disk.open(path, 'read');
   try {
     const bytes = Buffer.alloc(STORE_FILE_BYTES_MAX);
-    return bytes.subarray(0, disk.read(file, bytes, 0, bytes.length, 0));
+    return bytes.subarray(0, runSync(disk, readFully(file, bytes, 0, bytes.length, 0)));
   } finally {
     disk.close(file);
   }
@@ -319,19 +330,20 @@ function endForWriting(
   const { store, lockFile, lockInode } = files;
   const options: SectionOptions = { paths, store, segmentBytes, label };
   const section = new Section(environment, options, lockFile, lockInode);
-  let proven: Repaired | string;
   try {
-    proven = section.prove({ deadline: environment.monotonic() });
+    const proven = section.prove({ deadline: environment.monotonic() });
+    // A lock that could not be given back is given back by closing its file.
+    if (section.poison !== undefined) throw section.poison;
+    if (typeof proven === 'string') {
+      section.close();
+      return undefined;
+    }
+    runSync(environment.disk, removeLeftovers(paths));
+    return { ...files, section, place: proven.place, recovery: proven.recovery };
   } catch (error) {
     section.close();
     throw error;
   }
-  if (typeof proven === 'string') {
-    section.close();
-    return undefined;
-  }
-  runSync(environment.disk, removeLeftovers(paths));
-  return { ...files, section, place: proven.place, recovery: proven.recovery };
 }
 
 /** Changes nothing. Without a mark it says what it found only if it got the shared lock: otherwise a group is being written. */
@@ -578,7 +590,7 @@ function* closingOf(paths: Paths, first: number): Io<Place> {
     const size = yield* ask('size', file);
     const from = Math.max(0, size - CLOSING_BYTES_MAX);
     const bytes = Buffer.alloc(size - from);
-    const count = yield* ask('read', file, bytes, 0, bytes.length, from);
+    const count = yield* readFully(file, bytes, 0, bytes.length, from);
     const text = bytes.toString('latin1', 0, count);
     const match = /\{"close":([0-9]{1,16}),"seal":"([0-9a-f]{64})","c":"[0-9a-f]{8}"\}\n$/.exec(
       text,

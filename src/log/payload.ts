@@ -154,7 +154,9 @@ function isPlainJson(value: unknown, room: number): boolean {
       // A hole reads as undefined, which is no JSON either.
       if (!isPlainJson(value[index], room - 1)) return false;
     }
-    return Object.keys(value).length === length;
+    return (
+      Object.keys(value).length === length && Object.getOwnPropertySymbols(value).length === 0
+    );
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return false;
@@ -213,7 +215,8 @@ function checkJson(value: unknown, root: string, trail: Trail): void {
 }
 
 function checkArray(value: readonly unknown[], root: string, trail: Trail): void {
-  if (Object.getPrototypeOf(value) !== Array.prototype) refuse(root, trail, value);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Array.prototype && !isForeignArray(prototype)) refuse(root, trail, value);
   for (let index = 0; index < value.length; index += 1) {
     const item = value[index];
     trail.push(index);
@@ -232,6 +235,7 @@ function checkArray(value: readonly unknown[], root: string, trail: Trail): void
       'Use an object.',
     );
   }
+  checkSymbols(value, root, trail);
 }
 
 function checkObject(value: object, root: string, trail: Trail): void {
@@ -255,13 +259,16 @@ function checkObject(value: object, root: string, trail: Trail): void {
     checkJson((value as Record<string, unknown>)[key], root, trail);
     trail.pop();
   }
-  if (Object.getOwnPropertySymbols(value).length > 0) {
-    throw new InvalidEventError(
-      spell(root, trail),
-      'a member named by a symbol would be lost',
-      'Use a string as its name.',
-    );
-  }
+  checkSymbols(value, root, trail);
+}
+
+function checkSymbols(value: object, root: string, trail: Trail): void {
+  if (Object.getOwnPropertySymbols(value).length === 0) return;
+  throw new InvalidEventError(
+    spell(root, trail),
+    'a member named by a symbol would be lost',
+    'Use a string as its name.',
+  );
 }
 
 /** The Object.prototype of another realm (a vm context, a test runner): its objects are as plain as ours. */
@@ -272,6 +279,11 @@ function isForeignPlain(prototype: unknown): boolean {
     Object.getPrototypeOf(prototype) === null &&
     Object.hasOwn(prototype, 'isPrototypeOf')
   );
+}
+
+/** The same of arrays: alone among prototypes, that of arrays is an array itself. */
+function isForeignArray(prototype: unknown): boolean {
+  return Array.isArray(prototype) && isForeignPlain(Object.getPrototypeOf(prototype));
 }
 
 function isCyclic(value: object): boolean {

@@ -42,10 +42,6 @@ export class PositionSet {
     return gaps;
   }
 
-  get last(): number {
-    return this.#ranges.at(-1)?.to ?? 0;
-  }
-
   /** Index of the last range that begins at or before the position, -1 when none does. */
   #find(position: number): number {
     let low = 0;

@@ -10,7 +10,8 @@ import type { Disk } from './disk.js';
 import { headerLine } from './encode.js';
 import type { Environment } from './environment.js';
 import { type DamageFacts, type ExamineOptions, examineTail, type TailReport } from './examine.js';
-import { runSync, syncDirectory, syncFile, writeFully } from './io.js';
+import { closeQuietly, runSync, syncDirectory, syncFile, writeFully } from './io.js';
+import { readFully } from './open-files.js';
 import { listSegments, type Paths } from './paths.js';
 import type { Place } from './place.js';
 import type { Recovery } from './types.js';
@@ -58,7 +59,7 @@ export function proveEnd(
     disk.truncate(file, offset);
     syncFile(disk, file);
   } finally {
-    disk.close(file);
+    closeQuietly(disk, file);
   }
   const recovery = repaired(paths, report.place, offset, end.bytes, broken);
   return { place: report.place, time: report.time, recovery };
@@ -105,7 +106,7 @@ function writeAgain(disk: Disk, paths: Paths, from: Place, to: Place): void {
       }
       if (end > start) syncFile(disk, file);
     } finally {
-      disk.close(file);
+      closeQuietly(disk, file);
     }
   }
   if (to.segment !== from.segment) syncDirectory(disk, paths.log);
@@ -126,7 +127,7 @@ export function createSegment(disk: Disk, paths: Paths, storeId: string, closed:
     writeFully(disk, file, header, 0);
     syncFile(disk, file);
   } finally {
-    disk.close(file);
+    closeQuietly(disk, file);
   }
   syncDirectory(disk, paths.log);
   return { segment: first, offset: header.length, position: closed.position, seal: closed.seal };
@@ -151,14 +152,14 @@ function copyAside(
     from = disk.open(source, 'read');
     to = disk.open(target, 'create');
     const copy = Buffer.alloc(Math.min(bytes, BROKEN_BYTES_MAX));
-    const count = disk.read(from, copy, 0, copy.length, offset);
+    const count = runSync(disk, readFully(from, copy, 0, copy.length, offset));
     writeFully(disk, to, copy.subarray(0, count), 0);
     disk.sync(to);
     return target;
   } catch {
     return undefined;
   } finally {
-    if (from !== undefined) disk.close(from);
-    if (to !== undefined) disk.close(to);
+    if (from !== undefined) closeQuietly(disk, from);
+    if (to !== undefined) closeQuietly(disk, to);
   }
 }

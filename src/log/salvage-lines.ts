@@ -65,7 +65,7 @@ export class SalvageLines {
   }
 
   #readerFrom(offset: number): LineReader {
-    const options = { chunkBytes: CHUNK_BYTES, longest: this.#longest };
+    const options = { chunkBytes: Math.min(CHUNK_BYTES, this.#longest), longest: this.#longest };
     return new LineReader(this.#file, offset, Math.max(offset, this.#size), options);
   }
 

@@ -221,7 +221,7 @@ export class SalvageScan {
         case 'commit':
           return this.#commit(line, lineEnd);
         case 'seal':
-          this.#sealLine(line);
+          this.#sealLine(line, lineEnd);
           return undefined;
         case 'close':
           this.#closing(line);
@@ -301,7 +301,7 @@ export class SalvageScan {
     this.#group = undefined;
   }
 
-  #sealLine({ buffer, start, end, offset }: Stretch): void {
+  #sealLine({ buffer, start, end, offset }: Stretch, lineEnd: boolean): void {
     const facts = decodeSeal(buffer, start, end);
     const group = this.#group;
     const proven =
@@ -317,7 +317,8 @@ export class SalvageScan {
     this.#seal = facts.seal;
     this.#reach(facts.p + 1, offset);
     const run = this.runs.at(-1);
-    if (run?.segment === this.#segment && run.end === offset) run.end = offset + end - start;
+    const goesOn = run?.segment === this.#segment && run.end === offset && !run.badLineEnd;
+    if (goesOn && lineEnd) run.end = offset + end - start;
   }
 
   #closing({ buffer, start, end, offset }: Stretch): void {

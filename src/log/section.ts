@@ -22,7 +22,7 @@ import { type Anchor, moveAnchor, readAnchor } from './anchor.js';
 import { closingLine, sealGroup } from './encode.js';
 import type { Environment } from './environment.js';
 import { type ExamineOptions, placeStands } from './examine.js';
-import { runSync, SyncFailure, syncDirectory, syncFile, writeFully } from './io.js';
+import { closeQuietly, runSync, SyncFailure, syncDirectory, syncFile, writeFully } from './io.js';
 import { bootDigits, decodeMark, encodeMark, MARK_BYTES, type Mark, markHolds } from './mark.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
@@ -114,7 +114,7 @@ export class Section {
    * @throws StoreDamagedError, StoreFullError, StoreAccessError
    */
   prove(patience: LockPatience): Repaired | 'timeout' | 'interrupted' {
-    const taken = this.#lock.acquire(patience);
+    const taken = this.#acquire(patience);
     if (taken !== 'taken') return taken;
     try {
       this.#checkMoved();
@@ -134,7 +134,7 @@ export class Section {
     } catch (error) {
       throw this.#told(error);
     } finally {
-      this.#lock.release(false);
+      this.#release(false);
     }
   }
 
@@ -146,7 +146,7 @@ export class Section {
   write(request: GroupRequest, patience: LockPatience, moved: Moved): GroupResult {
     if (this.#poison !== undefined) throw new StorePoisonedError(this.#poison);
     let sealed = this.#seal(request);
-    const taken = this.#lock.acquire(patience);
+    const taken = this.#acquire(patience);
     if (taken !== 'taken') return { kind: taken };
     let othersWrote = false;
     try {
@@ -173,13 +173,13 @@ export class Section {
     } catch (error) {
       throw this.#told(error);
     } finally {
-      this.#lock.release(othersWrote);
+      this.#release(othersWrote);
     }
   }
 
   /** Moves the anchor to the proven end of the log. */
   anchor(patience: LockPatience): 'done' | 'timeout' | 'interrupted' {
-    const taken = this.#lock.acquire(patience);
+    const taken = this.#acquire(patience);
     if (taken !== 'taken') return taken;
     try {
       this.#checkMoved();
@@ -190,17 +190,38 @@ export class Section {
     } catch (error) {
       throw this.#told(error);
     } finally {
-      this.#lock.release(false);
+      this.#release(false);
     }
   }
 
   /** Closes the files it opened; the lock file is the caller's. */
   close(): void {
     const { disk } = this.#environment;
-    if (this.#segment) disk.close(this.#segment.file);
-    if (this.#anchorFile !== undefined) disk.close(this.#anchorFile);
+    if (this.#segment) closeQuietly(disk, this.#segment.file);
+    if (this.#anchorFile !== undefined) closeQuietly(disk, this.#anchorFile);
     this.#segment = undefined;
     this.#anchorFile = undefined;
+  }
+
+  /** @throws StoreAccessError */
+  #acquire(patience: LockPatience): 'taken' | 'timeout' | 'interrupted' {
+    try {
+      return this.#lock.acquire(patience);
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
+  /**
+   * What was done under the lock stands, whatever becomes of the lock. Who cannot give it back must not write on: poisoned, its owner
+   * closes it, and the lock goes with the descriptor.
+   */
+  #release(othersWrote: boolean): void {
+    try {
+      this.#lock.release(othersWrote);
+    } catch (error) {
+      this.#poison ??= error;
+    }
   }
 
   /** The proven end of the log, proving it if the last writer could not. */
@@ -421,7 +442,7 @@ export class Section {
   #segmentFile(first: number): number {
     const { disk } = this.#environment;
     if (this.#segment?.first === first) return this.#segment.file;
-    if (this.#segment) disk.close(this.#segment.file);
+    if (this.#segment) closeQuietly(disk, this.#segment.file);
     this.#segment = undefined;
     const path = this.#options.paths.segment(first);
     try {

@@ -11,6 +11,7 @@ import {
   type Waiting,
 } from './group.js';
 import { ask, type Io } from './io.js';
+import { readFully } from './open-files.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
 import { readCommitAt } from './reader.js';
@@ -236,7 +237,7 @@ export class LogState implements GroupBase {
     const bytes = Buffer.alloc(512);
     let header: Buffer;
     try {
-      const count = yield* ask('read', file, bytes, 0, bytes.length, 0);
+      const count = yield* readFully(file, bytes, 0, bytes.length, 0);
       header = bytes.subarray(0, bytes.subarray(0, count).indexOf(0x0a) + 1);
     } finally {
       yield* ask('close', file);

@@ -1,4 +1,5 @@
 /** The main thread's side of the writer thread. */
+import { fstatSync } from 'node:fs';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import {
   type AnswerLetter,
@@ -17,6 +18,10 @@ import type { Place } from './place.js';
 import { type GroupRequest, MOVED_BYTES_MAX } from './section.js';
 
 type Setup = Omit<ThreadSetup, 'control' | 'letters' | 'moved' | 'port'>;
+
+const ENDED = 'the writer thread ended';
+/** How often a blocked main thread makes sure that the writer thread still runs, ms. */
+const ALIVE_CHECK_MS = 200;
 
 /** A request in flight. */
 interface Flight {
@@ -37,6 +42,7 @@ export class WriterThread {
   #dead: Error | undefined;
   #closing = false;
   readonly #onDeath: (error: Error) => void;
+  readonly #lockInode: number;
 
   /** `onDeath` is told once if the thread ends on its own; a request in flight is then lost. */
   constructor(setup: Setup, onDeath: (error: Error) => void) {
@@ -49,6 +55,7 @@ export class WriterThread {
     this.#moved = Buffer.from(moved);
     this.#port = port1;
     this.#onDeath = onDeath;
+    this.#lockInode = setup.lockInode;
     const data: ThreadSetup = { ...setup, control, letters, moved, port: port2 };
     this.#worker = new Worker(new URL('./writer-thread.js', import.meta.url), {
       workerData: data,
@@ -64,7 +71,7 @@ export class WriterThread {
     port1.unref();
     this.#worker.unref();
     this.#worker.on('error', (error) => this.#died(error));
-    this.#worker.on('exit', () => this.#died(new Error('the writer thread ended')));
+    this.#worker.on('exit', () => this.#died(new Error(ENDED)));
   }
 
   /** True once requests can be made. */
@@ -137,9 +144,20 @@ export class WriterThread {
     while (this.#flight !== undefined && this.#dead === undefined) {
       const turn = Atomics.load(this.#control, Word.turn);
       if (turn === Turn.request || turn === Turn.answer) {
-        Atomics.wait(this.#control, Word.turn, turn, 1000);
+        const woken = Atomics.wait(this.#control, Word.turn, turn, ALIVE_CHECK_MS);
+        // Its end is told by an event, which cannot come while this thread blocks.
+        if (woken === 'timed-out' && !this.#isAlive()) this.#died(new Error(ENDED));
       }
       this.#look();
+    }
+  }
+
+  /** Whether the file is still open that the thread keeps open as long as it runs. */
+  #isAlive(): boolean {
+    try {
+      return fstatSync(Atomics.load(this.#control, Word.witness)).ino === this.#lockInode;
+    } catch {
+      return false;
     }
   }
 
@@ -239,6 +257,8 @@ export class WriterThread {
   #died(error: Error): void {
     if (this.#dead) return;
     this.#dead = error;
+    // What it finished before it ended is no loss.
+    if (Atomics.load(this.#control, Word.turn) === Turn.result) this.#look();
     const flight = this.#flight;
     this.#flight = undefined;
     if (this.#closing) return;

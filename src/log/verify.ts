@@ -269,8 +269,11 @@ class Verification {
       }
       this.#place = walker.place;
       this.#bytes = bytesBefore + walker.place.offset;
-      const { commits, bytes } = { commits: walker.place.position, bytes: this.#bytes };
-      this.#options.onProgress?.({ segments: this.#segments, commits, bytes });
+      this.#options.onProgress?.({
+        segments: this.#segments,
+        commits: this.#place.position,
+        bytes: this.#bytes,
+      });
       if (problem) return problem;
       if (!more) break;
     }

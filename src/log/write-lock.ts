@@ -1,5 +1,5 @@
 /** The lock for writing: an OS lock on the lock file, waited for in bounded time, and the record of who took it. */
-import { LockTimeoutError } from '../errors.js';
+import { LockTimeoutError, systemCode } from '../errors.js';
 import { decodeHolder, encodeHolder, HOLDER_BYTES, type Holder } from '../locks/holder.js';
 import { pollLock } from '../locks/wait.js';
 import type { Environment } from './environment.js';
@@ -34,7 +34,7 @@ export class WriteLock {
     const { disk, monotonic, randomBytes } = this.#environment;
     const tryLock = () => disk.tryLock(this.#file, WRITE_LOCK, 'exclusive');
     if (tryLock()) return 'taken';
-    const waiting = disk.rangeLocks && disk.tryLock(this.#file, WAITING_LOCK, 'shared');
+    const waiting = this.#showWaiting();
     try {
       return pollLock(
         {
@@ -47,7 +47,24 @@ export class WriteLock {
         patience.deadline,
       );
     } finally {
-      if (waiting) disk.unlock(this.#file, WAITING_LOCK);
+      if (waiting) this.#fairly(() => disk.unlock(this.#file, WAITING_LOCK));
+    }
+  }
+
+  /** Lets others see that somebody waits; true when they do. */
+  #showWaiting(): boolean {
+    const { disk } = this.#environment;
+    if (!disk.rangeLocks) return false;
+    return this.#fairly(() => disk.tryLock(this.#file, WAITING_LOCK, 'shared')) ?? false;
+  }
+
+  /** What only serves fairness must not decide what becomes of a commit. */
+  #fairly<T>(call: () => T): T | undefined {
+    try {
+      return call();
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      return undefined;
     }
   }
 
@@ -56,7 +73,7 @@ export class WriteLock {
     const { disk } = this.#environment;
     disk.unlock(this.#file, WRITE_LOCK);
     this.#groups += 1;
-    if (this.#othersWait(othersWrote)) disk.pause(STEP_BACK_MS);
+    if (this.#fairly(() => this.#othersWait(othersWrote))) disk.pause(STEP_BACK_MS);
   }
 
   #othersWait(othersWrote: boolean): boolean {

@@ -99,6 +99,9 @@ function run(request: RequestLetter): ResultLetter {
   }
 }
 
+// Closed by the system when this thread ends, however it ends: so a main thread that blocks can see it.
+const witness = environment.disk.open(pathsOf(setup.directory).lock, 'read');
+Atomics.store(control, Word.witness, witness);
 Atomics.store(control, Word.ready, 1);
 Atomics.notify(control, Word.ready);
 for (;;) {
@@ -114,5 +117,6 @@ for (;;) {
   }
 }
 section.close();
+environment.disk.close(witness);
 setup.port.close();
 pass(Turn.closed);

@@ -26,7 +26,7 @@ import { runAsync, runSync } from './io.js';
 import { anchorDelayMs, groupBytesMax } from './limits.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
-import type { GroupRequest, GroupResult, Section } from './section.js';
+import { asStoreError, type GroupRequest, type GroupResult, type Section } from './section.js';
 import type { LogState } from './state.js';
 import { WriterThread } from './thread.js';
 import { lockTimeout } from './write-lock.js';
@@ -325,17 +325,22 @@ export class Writer {
     return group;
   }
 
+  /** Of a buffer: no group takes more than may wait at all. */
+  get #usualBytes(): number {
+    return Math.min(groupBytesMax, this.#options.queueBytes) + SEAL_LINE_ROOM;
+  }
+
   /** A buffer with room for the commit that waits first, whatever its size. */
   #takeBuffer(): Buffer {
     const first = this.#queue[this.#queueStart];
     const need = (first?.commit.bytesMax ?? 0) + SEAL_LINE_ROOM;
-    const usual = groupBytesMax + SEAL_LINE_ROOM;
+    const usual = this.#usualBytes;
     if (need > usual) return WriterThread.buffer(need);
     return this.#free.pop() ?? WriterThread.buffer(usual);
   }
 
   #giveBack(buffer: Buffer): void {
-    if (buffer.length === groupBytesMax + SEAL_LINE_ROOM) this.#free.push(buffer);
+    if (buffer.length === this.#usualBytes) this.#free.push(buffer);
     else this.#thread?.release(buffer);
   }
 
@@ -442,7 +447,7 @@ export class Writer {
 
   #threadDied(error: Error): void {
     this.#threadFailed = true;
-    if (!this.#thread?.busy && !this.#flight) return;
+    if (!this.#flight && !this.#anchoring) return;
     this.#poison ??= error;
     try {
       // Its descriptor is this process's: the kernel would keep the lock as long as the process lives.
@@ -637,17 +642,22 @@ export class Writer {
       try {
         runSync(this.#environment.disk, this.#state.readOn(place));
       } catch (error) {
-        this.#failAll(error);
+        this.#failAll(this.#told(error));
       }
       return;
     }
     this.#readingOn = true;
     runAsync(this.#environment.disk, this.#state.readOn(place))
-      .catch((error: unknown) => this.#failAll(error))
+      .catch((error: unknown) => this.#failAll(this.#told(error)))
       .finally(() => {
         this.#readingOn = false;
         this.#start();
       });
+  }
+
+  /** The error that callers know for one that the disk threw. */
+  #told(error: unknown): unknown {
+    return asStoreError(error, this.#options.paths.directory);
   }
 
   #failAll(error: unknown): void {
@@ -666,7 +676,7 @@ export class Writer {
     const lookUps = next.map((waiting) =>
       runAsync(this.#environment.disk, this.#state.lookUp(waiting)).catch((error: unknown) => {
         // It may have been aborted meanwhile, or have become ready without this.
-        if (this.#remove(waiting)) this.#fail(waiting, error);
+        if (this.#remove(waiting)) this.#fail(waiting, this.#told(error));
       }),
     );
     void Promise.all(lookUps).then(() => {
@@ -715,7 +725,7 @@ export class Writer {
         runSync(this.#environment.disk, this.#state.lookUp(first));
       } catch (error) {
         this.#shift();
-        this.#fail(first, error);
+        this.#fail(first, this.#told(error));
       }
       return;
     }
