@@ -21,8 +21,19 @@ export {
   VersionConflictError,
   type VersionFailure,
 } from './errors.js';
+export type { DamageFacts } from './log/examine.js';
 export { Log, type LogStats, type MemoryLogOptions, openLog, openLogSync } from './log/log.js';
 export type { LogOptions } from './log/log-options.js';
+export {
+  type StoreReport,
+  salvageStore,
+  salvageStoreSync,
+  type VerifyStoreOptions,
+  verifyStore,
+  verifyStoreSync,
+} from './log/maintenance.js';
+export type { SalvageReport } from './log/salvage.js';
+export type { LostPart } from './log/salvage-scan.js';
 export type { Durability } from './log/store-file.js';
 export type {
   Appended,
@@ -43,4 +54,4 @@ export type {
   StreamCheck,
   SyncEvents,
 } from './log/types.js';
-export type { VerifyOptions, VerifyReport } from './log/verify.js';
+export type { VerifyOptions, VerifyProgress, VerifyReport } from './log/verify.js';

@@ -1,5 +1,6 @@
 /** Wakes those who wait for the log to grow: by this process's own commits, by the lock file changing, and by a bounded poll. */
 import type { Disk } from './disk.js';
+import { onAbort } from './on-abort.js';
 
 /** A lost notice costs at most this long. */
 export const POLL_MS = 250;
@@ -22,12 +23,12 @@ export class Changes {
     await new Promise<void>((resolve) => {
       const wake = () => {
         this.#waiters.delete(wake);
-        signal?.removeEventListener('abort', wake);
+        stopListening?.();
         if (this.#waiters.size === 0) this.#rest();
         resolve();
       };
       this.#waiters.add(wake);
-      signal?.addEventListener('abort', wake, { once: true });
+      const stopListening = signal && onAbort(signal, wake);
       this.#watch();
     });
   }

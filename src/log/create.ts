@@ -20,8 +20,8 @@ import {
 } from './format.js';
 import { isoTime } from './group.js';
 import { ask, closeQuietly, type Io, runSync } from './io.js';
-import { readFully } from './open-files.js';
 import { MARK_BYTES } from './mark.js';
+import { readFully } from './open-files.js';
 import { listSegments, type Paths } from './paths.js';
 import { firstSeal, type Place } from './place.js';
 import { type Durability, encodeStoreFile, type StoreFacts } from './store-file.js';

@@ -1,6 +1,4 @@
 /** The log as programs use it: `openLog`. Everything below checks nothing twice; every public call here checks its arguments and state. */
-import { realpathSync } from 'node:fs';
-import { resolve as resolvePath } from 'node:path';
 import {
   invalidArgument,
   PositionAheadError,
@@ -10,6 +8,7 @@ import {
   StoreReadOnlyError,
 } from '../errors.js';
 import { Changes } from './changes.js';
+import { realDirectory } from './directory.js';
 import type { Disk } from './disk.js';
 import { type Environment, realEnvironment } from './environment.js';
 import { ask, closeQuietly, type Io, runAsync, runSync } from './io.js';
@@ -604,7 +603,9 @@ function checkedFrom(from: FollowOptions['from']): Beginning | 'end' {
   const after: unknown = (from as { after?: unknown } | null)?.after;
   const match = typeof after === 'string' && /^([1-9][0-9]{0,15})\.([0-9]{1,9})$/.exec(after);
   if (match) return { position: Number(match[1]), index: Number(match[2]) + 1 };
-  throw invalidArgument("from must be 'start', 'end', a position, or { after: the id of an event }");
+  throw invalidArgument(
+    "from must be 'start', 'end', a position, or { after: the id of an event }",
+  );
 }
 
 /** Logs open for writing; one listener serves them all. */
@@ -621,20 +622,6 @@ function listenForExit(): void {
 
 /** An options object whose log lives in memory only. */
 export type MemoryLogOptions = LogOptions & { readonly memory: true };
-
-/** The directory's path as the file system has it, so that a link to a store's directory works. */
-function realDirectory(directory: unknown): string {
-  if (typeof directory !== 'string' || directory === '') {
-    throw invalidArgument('the directory must be a path');
-  }
-  if (directory.includes('\0')) throw invalidArgument('the directory must not hold a zero byte');
-  const resolved = resolvePath(directory);
-  try {
-    return realpathSync(resolved);
-  } catch {
-    return resolved;
-  }
-}
 
 function openSettings(directory: string, settings: LogSettings): OpenSettings {
   const { create, readOnly, durability, idempotencyWindow } = settings;

@@ -154,9 +154,7 @@ function isPlainJson(value: unknown, room: number): boolean {
       // A hole reads as undefined, which is no JSON either.
       if (!isPlainJson(value[index], room - 1)) return false;
     }
-    return (
-      Object.keys(value).length === length && Object.getOwnPropertySymbols(value).length === 0
-    );
+    return Object.keys(value).length === length && Object.getOwnPropertySymbols(value).length === 0;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return false;

@@ -122,7 +122,7 @@ function* storeFacts(source: Paths): Io<StoreFacts | undefined> {
 function* readBeginning(path: string): Io<Buffer | undefined> {
   return yield* reading(path, function* (file) {
     const bytes = Buffer.alloc(SMALL_FILE_BYTES);
-    const count = yield* ask('read', file, bytes, 0, bytes.length, 0);
+    const count = yield* readFully(file, bytes, 0, bytes.length, 0);
     return bytes.subarray(0, count);
   });
 }

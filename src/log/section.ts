@@ -332,7 +332,9 @@ export class Section {
 
   #seal(request: GroupRequest): { seal: string; length: number } {
     if (request.firstPosition !== request.base.position + 1) {
-      throw new Error(`a group at ${request.firstPosition} was decided on ${request.base.position}`);
+      throw new Error(
+        `a group at ${request.firstPosition} was decided on ${request.base.position}`,
+      );
     }
     if (request.lastPosition < request.firstPosition) return { seal: '', length: 0 };
     return sealGroup(request.buffer, request.bytes, request.base.seal, request);
@@ -421,6 +423,19 @@ export class Section {
     this.#ownMark = mark;
   }
 
+  /**
+   * With durability `os` the mark says what was written. Once a sync of that failed, the kernel counts the pages as clean and no later sync
+   * would write them: without a mark, whoever comes next writes all again that stands behind the anchor. Best effort, as all of `os` is.
+   */
+  #voidMark(): void {
+    this.#ownMark = undefined;
+    try {
+      writeFully(this.#environment.disk, this.#lockFile, Buffer.alloc(MARK_BYTES), 0);
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+    }
+  }
+
   #moveAnchor(place: Place): void {
     const { disk } = this.#environment;
     const file = this.#openAnchor();
@@ -466,6 +481,7 @@ export class Section {
   #told(error: unknown): unknown {
     if (error instanceof SyncFailure) {
       this.#poison = error.cause;
+      if (this.#options.store.durability === 'os') this.#voidMark();
       return asStoreError(error.cause, this.#options.paths.directory);
     }
     return asStoreError(error, this.#options.paths.directory);

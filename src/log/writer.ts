@@ -24,6 +24,7 @@ import { WRITE_LOCK } from './format.js';
 import { Group, NotReady, type Waiting } from './group.js';
 import { runAsync, runSync } from './io.js';
 import { anchorDelayMs, groupBytesMax } from './limits.js';
+import { onAbort } from './on-abort.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
 import { asStoreError, type GroupRequest, type GroupResult, type Section } from './section.js';
@@ -163,9 +164,7 @@ export class Writer {
   }
 
   #listen(waiting: Waiting, signal: AbortSignal): void {
-    const aborted = () => this.#aborted(waiting);
-    signal.addEventListener('abort', aborted, { once: true });
-    waiting.settled = () => signal.removeEventListener('abort', aborted);
+    waiting.settled = onAbort(signal, () => this.#aborted(waiting));
   }
 
   /** Settles the commit before it returns: drains what waits, in order, and writes on this thread. */
