@@ -10,7 +10,7 @@ import {
   segmentBytesDefault,
   segmentBytesMin,
 } from './limits.js';
-import { checkName } from './payload.js';
+import { checkName } from './names.js';
 import type { Durability } from './store-file.js';
 
 export interface LogOptions {

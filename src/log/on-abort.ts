@@ -3,31 +3,37 @@
  * signal to all its calls is right to do so, and must not be warned of a leak.
  */
 
-const waitingFor = new WeakMap<AbortSignal, Set<() => void>>();
+interface Listening {
+  readonly waiting: Set<() => void>;
+  readonly listener: () => void;
+}
+
+const signals = new WeakMap<AbortSignal, Listening>();
 
 /** Calls back once when the signal is aborted. Gives a function that stops that. */
 export function onAbort(signal: AbortSignal, aborted: () => void): () => void {
-  const others = waitingFor.get(signal);
-  const waiting = others ?? new Set();
+  const listening = signals.get(signal) ?? listen(signal);
+  const { waiting } = listening;
   waiting.add(aborted);
-  if (!others) {
-    waitingFor.set(signal, waiting);
-    signal.addEventListener('abort', tellAll);
-  }
   return () => {
     waiting.delete(aborted);
-    if (waiting.size === 0 && waitingFor.get(signal) === waiting) forget(signal);
+    if (waiting.size === 0 && signals.get(signal) === listening) forget(signal, listening);
   };
 }
 
-function tellAll(event: Event): void {
-  const signal = event.target as AbortSignal;
-  const waiting = waitingFor.get(signal) ?? [];
-  forget(signal);
-  for (const aborted of [...waiting]) aborted();
+function listen(signal: AbortSignal): Listening {
+  const waiting = new Set<() => void>();
+  const listener = (): void => {
+    forget(signal, listening);
+    for (const aborted of [...waiting]) aborted();
+  };
+  const listening = { waiting, listener };
+  signals.set(signal, listening);
+  signal.addEventListener('abort', listener);
+  return listening;
 }
 
-function forget(signal: AbortSignal): void {
-  waitingFor.delete(signal);
-  signal.removeEventListener('abort', tellAll);
+function forget(signal: AbortSignal, listening: Listening): void {
+  signals.delete(signal);
+  signal.removeEventListener('abort', listening.listener);
 }

@@ -4,7 +4,9 @@
  */
 import { InvalidEventError, invalidArgument, LimitExceededError, quote } from '../errors.js';
 import type { CommitText } from './encode.js';
-import { nameBytesMax, nestingMax, reasonBytesMax } from './limits.js';
+import { jsonText, kindOf, member } from './json.js';
+import { reasonBytesMax } from './limits.js';
+import { checkName, knownName } from './names.js';
 import type { CommitContext, CommitPart, ExpectedVersion, NewEvent, StreamCheck } from './types.js';
 
 export interface EventLimits {
@@ -35,55 +37,6 @@ export interface EncodedCommit {
 /** More than any envelope takes besides texts: keys, position, tag, times, checksum, and per event a version and punctuation. */
 const ENVELOPE_BYTES = 200;
 const EVENT_ENVELOPE_BYTES = 32;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused here
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
-
-/** A name of 1 to 200 bytes without control characters; control characters would not survive being printed. */
-export function checkName(name: unknown, what: string): asserts name is string {
-  if (typeof name !== 'string') {
-    throw invalidArgument(`${what} must be a string, not ${kindOf(name)}`);
-  }
-  if (name.length === 0) throw invalidArgument(`${what} must not be empty`);
-  if (CONTROL.test(name)) {
-    throw invalidArgument(`${what} ${quote(name)} has a control character; leave it out`);
-  }
-  if (!name.isWellFormed()) {
-    throw invalidArgument(`${what} ${quote(name)} has half a surrogate pair; use toWellFormed()`);
-  }
-  if (name.length * 3 > nameBytesMax) {
-    const bytes = Buffer.byteLength(name);
-    if (bytes > nameBytesMax)
-      throw new LimitExceededError('nameBytesMax', nameBytesMax, bytes, what);
-  }
-}
-
-/** A name that was found right, in the forms in which lines need it. */
-interface KnownName {
-  /** As JSON text. */
-  readonly text: string;
-  /** As the end of an event's envelope: `,"type"]`. */
-  readonly asType: string;
-  readonly alone: readonly string[];
-  readonly textAlone: readonly string[];
-}
-
-/** The same few streams and types come again and again. */
-const knownNames = new Map<string, KnownName>();
-const KNOWN_NAMES_MAX = 20_000;
-
-function knownName(name: unknown, what: string): KnownName {
-  if (typeof name === 'string') {
-    const known = knownNames.get(name);
-    if (known !== undefined) return known;
-  }
-  checkName(name, what);
-  const text = JSON.stringify(name);
-  const known = { text, asType: `,${text}]`, alone: [name], textAlone: [text] };
-  if (knownNames.size >= KNOWN_NAMES_MAX) knownNames.clear();
-  knownNames.set(name, known);
-  return known;
-}
-
 function checkReason(reason: unknown): asserts reason is string {
   if (typeof reason !== 'string')
     throw invalidArgument(`reason must be a string, not ${kindOf(reason)}`);
@@ -93,209 +46,6 @@ function checkReason(reason: unknown): asserts reason is string {
   if (bytes > reasonBytesMax) {
     throw new LimitExceededError('reasonBytesMax', reasonBytesMax, bytes, 'reason');
   }
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value !== 'object') return typeof value;
-  const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
-  return typeof name === 'string' && name !== 'Object' ? quote(name).slice(1, -1) : 'an object';
-}
-
-function member(path: string, key: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${quote(key)}]`;
-}
-
-/** The steps from the root to a value; the path is spelled out only when something is wrong. */
-type Trail = (string | number)[];
-
-function spell(root: string, trail: Trail): string {
-  return trail.reduce<string>(
-    (path, step) => (typeof step === 'number' ? `${path}[${step}]` : member(path, step)),
-    root,
-  );
-}
-
-const HINTS: Readonly<Record<string, string>> = {
-  undefined: 'Leave it out or use null.',
-  function: 'Only data can be stored; leave it out.',
-  symbol: 'Use a string.',
-  bigint: 'Use a string, or a number if it is small enough.',
-  Date: 'Use toISOString().',
-  Map: 'Use an object (Object.fromEntries) or an array of pairs.',
-  Set: 'Use an array ([...set]).',
-  Buffer: 'Use a string, such as toString("base64").',
-  Uint8Array: 'Use a string, such as Buffer.from(bytes).toString("base64").',
-  RegExp: 'Use its source as a string.',
-  Error: 'Use an object with its name and message.',
-  Promise: 'Await it first.',
-};
-
-function refuse(root: string, trail: Trail, value: unknown): never {
-  const kind = value instanceof Error ? 'Error' : kindOf(value);
-  const hint = HINTS[kind] ?? 'Use a plain object, such as { ...value }.';
-  throw new InvalidEventError(spell(root, trail), `${kind} cannot be stored as JSON`, hint);
-}
-
-/**
- * Whether a value is plain JSON, without saying where it is not: one pass without bookkeeping, because nearly everything passes.
- * `room` is how many arrays and objects may still be nested.
- */
-function isPlainJson(value: unknown, room: number): boolean {
-  if (typeof value === 'string') return value.isWellFormed();
-  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
-  if (typeof value === 'boolean' || value === null) return true;
-  if (typeof value !== 'object' || room === 0) return false;
-  if (Array.isArray(value)) {
-    if (Object.getPrototypeOf(value) !== Array.prototype) return false;
-    const { length } = value;
-    for (let index = 0; index < length; index += 1) {
-      // A hole reads as undefined, which is no JSON either.
-      if (!isPlainJson(value[index], room - 1)) return false;
-    }
-    return Object.keys(value).length === length && Object.getOwnPropertySymbols(value).length === 0;
-  }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return false;
-  const members = value as Record<string, unknown>;
-  if (typeof members['toJSON'] === 'function') return false;
-  const keys = Object.keys(members);
-  for (let index = 0; index < keys.length; index += 1) {
-    const key = keys[index] as string;
-    if (!key.isWellFormed() || !isPlainJson(members[key], room - 1)) return false;
-  }
-  return Object.getOwnPropertySymbols(value).length === 0;
-}
-
-/** Throws when a value is not plain JSON. What passes reads back deep-equal. */
-function checkJson(value: unknown, root: string, trail: Trail): void {
-  switch (typeof value) {
-    case 'string':
-      if (!value.isWellFormed()) {
-        throw new InvalidEventError(
-          spell(root, trail),
-          'half a surrogate pair',
-          'Use toWellFormed(), or cut text at whole characters.',
-        );
-      }
-      return;
-    case 'boolean':
-      return;
-    case 'number':
-      if (!Number.isFinite(value)) {
-        throw new InvalidEventError(
-          spell(root, trail),
-          `${value} cannot be stored as JSON`,
-          'Use null or a string.',
-        );
-      }
-      if (Object.is(value, -0)) {
-        throw new InvalidEventError(spell(root, trail), '-0 reads back as 0', 'Use 0.');
-      }
-      return;
-    case 'object':
-      break;
-    default:
-      refuse(root, trail, value);
-  }
-  if (value === null) return;
-  if (trail.length >= nestingMax) {
-    const problem = isCyclic(value) ? 'it contains itself' : `nested deeper than ${nestingMax}`;
-    throw new InvalidEventError(
-      spell(root, trail.slice(0, 4)),
-      problem,
-      'Store a flatter value, or refer to other parts by id.',
-    );
-  }
-  if (Array.isArray(value)) checkArray(value, root, trail);
-  else checkObject(value, root, trail);
-}
-
-function checkArray(value: readonly unknown[], root: string, trail: Trail): void {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Array.prototype && !isForeignArray(prototype)) refuse(root, trail, value);
-  for (let index = 0; index < value.length; index += 1) {
-    const item = value[index];
-    trail.push(index);
-    if (item === undefined && !(index in value)) {
-      throw new InvalidEventError(spell(root, trail), 'a hole in an array', 'Use null.');
-    }
-    checkJson(item, root, trail);
-    trail.pop();
-  }
-  const keys = Object.keys(value);
-  if (keys.length !== value.length) {
-    trail.push(keys.find((key) => !/^\d+$/.test(key)) ?? '');
-    throw new InvalidEventError(
-      spell(root, trail),
-      'an array with a named member',
-      'Use an object.',
-    );
-  }
-  checkSymbols(value, root, trail);
-}
-
-function checkObject(value: object, root: string, trail: Trail): void {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null && !isForeignPlain(prototype)) {
-    refuse(root, trail, value);
-  }
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
-    trail.push('toJSON');
-    refuse(root, trail, (value as { toJSON?: unknown }).toJSON);
-  }
-  for (const key of Object.keys(value)) {
-    trail.push(key);
-    if (!key.isWellFormed()) {
-      throw new InvalidEventError(
-        spell(root, trail),
-        'half a surrogate pair in a name',
-        'Use toWellFormed().',
-      );
-    }
-    checkJson((value as Record<string, unknown>)[key], root, trail);
-    trail.pop();
-  }
-  checkSymbols(value, root, trail);
-}
-
-function checkSymbols(value: object, root: string, trail: Trail): void {
-  if (Object.getOwnPropertySymbols(value).length === 0) return;
-  throw new InvalidEventError(
-    spell(root, trail),
-    'a member named by a symbol would be lost',
-    'Use a string as its name.',
-  );
-}
-
-/** The Object.prototype of another realm (a vm context, a test runner): its objects are as plain as ours. */
-function isForeignPlain(prototype: unknown): boolean {
-  return (
-    typeof prototype === 'object' &&
-    prototype !== null &&
-    Object.getPrototypeOf(prototype) === null &&
-    Object.hasOwn(prototype, 'isPrototypeOf')
-  );
-}
-
-/** The same of arrays: alone among prototypes, that of arrays is an array itself. */
-function isForeignArray(prototype: unknown): boolean {
-  return Array.isArray(prototype) && isForeignPlain(Object.getPrototypeOf(prototype));
-}
-
-function isCyclic(value: object): boolean {
-  const above = new Set<object>();
-  const visit = (part: unknown): boolean => {
-    if (typeof part !== 'object' || part === null) return false;
-    if (above.has(part)) return true;
-    if (above.size > 10 * nestingMax) return false;
-    above.add(part);
-    const found = Object.values(part).some(visit);
-    above.delete(part);
-    return found;
-  };
-  return visit(value);
 }
 
 const MEMBERS_OF_EVENT = new Set(['type', 'data', 'metadata', 'schemaVersion']);
@@ -330,11 +80,6 @@ function typeTextOf(event: NewEvent, path: string): string {
     return `,${known.text},${schemaVersion}]`;
   }
   throw invalidArgument(`${path}.schemaVersion must be a positive integer`);
-}
-
-function jsonText(value: unknown, path: string): string {
-  if (!isPlainJson(value, nestingMax)) checkJson(value, path, []);
-  return JSON.stringify(value);
 }
 
 function metadataTextOf(event: NewEvent, path: string): string | undefined {

@@ -184,7 +184,11 @@ export class Section {
     try {
       this.#checkMoved();
       const place = this.#end();
-      if (this.#options.store.durability === 'os') this.#syncLog(place);
+      if (this.#options.store.durability === 'os') {
+        this.#beforeSync();
+        this.#syncLog(place);
+        this.#writeMark(place);
+      }
       this.#moveAnchor(place);
       return 'done';
     } catch (error) {
@@ -252,6 +256,7 @@ export class Section {
 
   #prove(from: Place): Repaired {
     const { paths, store } = this.#options;
+    this.#beforeSync();
     return proveEnd(this.#environment, paths, store.id, from, this.#examine);
   }
 
@@ -376,6 +381,7 @@ export class Section {
       this.#cutBack(file, place.offset, error);
       throw error;
     }
+    this.#beforeSync();
     syncFile(disk, file);
     const closed = { ...place, offset: place.offset + line.length };
     const next = createSegment(disk, paths, store.id, closed);
@@ -424,16 +430,13 @@ export class Section {
   }
 
   /**
-   * With durability `os` the mark says what was written. Once a sync of that failed, the kernel counts the pages as clean and no later sync
-   * would write them: without a mark, whoever comes next writes all again that stands behind the anchor. Best effort, as all of `os` is.
+   * To be called before a sync. With durability `os` the mark says what was written; once a sync of that failed, the kernel counts the pages
+   * as clean, and no later sync would write them. Without a mark, whoever comes next writes all again that stands behind the anchor.
    */
-  #voidMark(): void {
+  #beforeSync(): void {
+    if (this.#options.store.durability === 'sync') return;
     this.#ownMark = undefined;
-    try {
-      writeFully(this.#environment.disk, this.#lockFile, Buffer.alloc(MARK_BYTES), 0);
-    } catch (error) {
-      if (systemCode(error) === undefined) throw error;
-    }
+    writeFully(this.#environment.disk, this.#lockFile, Buffer.alloc(MARK_BYTES), 0);
   }
 
   #moveAnchor(place: Place): void {
@@ -481,7 +484,6 @@ export class Section {
   #told(error: unknown): unknown {
     if (error instanceof SyncFailure) {
       this.#poison = error.cause;
-      if (this.#options.store.durability === 'os') this.#voidMark();
       return asStoreError(error.cause, this.#options.paths.directory);
     }
     return asStoreError(error, this.#options.paths.directory);

@@ -1,0 +1,164 @@
+import { StoreDamagedError } from '../errors.js';
+import { closingLine } from './encode.js';
+import { ask, type Io } from './io.js';
+import { LineReader } from './line-reader.js';
+import { readFully } from './open-files.js';
+import { listSegments, type Paths } from './paths.js';
+import { firstSeal, type Place, samePlace } from './place.js';
+import { damagedError } from './repair.js';
+import { TailIndex } from './segment-index.js';
+import type { StoreFacts } from './store-file.js';
+import { SegmentProblem, SegmentWalker } from './walk.js';
+
+/** The segments of a log, as opening found them. */
+export interface Layout {
+  readonly tail: TailIndex;
+  /** Closed segments: first position, and the place behind their last line. */
+  readonly closed: readonly Place[];
+  readonly time: string;
+  /** The end that was asked for, or the last whole group before damage when damage is allowed. */
+  readonly place: Place;
+  readonly damage: StoreDamagedError | undefined;
+}
+
+const CLOSING_BYTES_MAX = 512;
+
+/**
+ * Reads the current segment up to the proven end and checks that the closed ones fit together.
+ * With `tolerate`, damage ends the reading instead of failing it.
+ * @throws StoreDamagedError
+ */
+export function* readLayout(
+  paths: Paths,
+  store: StoreFacts,
+  to: Place,
+  tolerate: boolean,
+): Io<Layout> {
+  const segments = (yield* listSegments(paths)).filter((first) => first <= to.segment);
+  const closed: Place[] = [];
+  let before: Place = { segment: 1, offset: 0, position: 0, seal: firstSeal(store.id) };
+  let damage: StoreDamagedError | undefined;
+  const damaged = (file: string, offset: number, position: number, problem: string) =>
+    damagedError(paths.directory, { file, offset, position, problem });
+  try {
+    for (let next = 1; next < to.segment; next = before.position + 1) {
+      const path = paths.segment(next);
+      if (!segments.includes(next)) throw damaged(path, 0, next, 'the segment is missing');
+      before = yield* closingOf(paths, next);
+      closed.push(before);
+    }
+    if (before.position + 1 !== to.segment) {
+      const path = paths.segment(before.position + 1);
+      throw damaged(path, 0, before.position + 1, 'the segment is missing');
+    }
+  } catch (error) {
+    if (!tolerate || !(error instanceof StoreDamagedError)) throw error;
+    damage = error;
+  }
+  const first = damage ? before.position + 1 : to.segment;
+  const start: Place = { segment: first, offset: 0, position: first - 1, seal: before.seal };
+  const tail = new TailIndex(first);
+  const walker = new SegmentWalker(
+    { place: start, time: '', storeId: store.id },
+    {
+      group: (commits) => {
+        for (const { head, offset } of commits) tail.addHead(head, offset);
+      },
+    },
+  );
+  const path = paths.segment(first);
+  if (!segments.includes(first)) {
+    damage ??= damaged(path, 0, first, 'the segment is missing');
+    if (!tolerate) throw damage;
+    return { tail, closed, time: '', place: start, damage };
+  }
+  const limit = damage ? Number.MAX_SAFE_INTEGER : to.offset;
+  const problem = yield* walkFile(path, walker, limit);
+  if (problem) damage ??= damaged(path, problem.offset, problem.position, problem.message);
+  if (!damage && !samePlace(walker.place, to)) {
+    const { offset, position } = walker.place;
+    damage = damaged(
+      path,
+      offset,
+      position + 1,
+      `the log ends here, but position ${to.position} was durable`,
+    );
+  }
+  if (damage && !tolerate) throw damage;
+  const time = walker.time || (yield* lastTimeOf(paths, store, closed, tolerate));
+  return { tail, closed, time, place: walker.place, damage };
+}
+
+/** Time of the last commit in closed segments: times never go back, also when the current segment holds no commit yet. */
+function* lastTimeOf(
+  paths: Paths,
+  store: StoreFacts,
+  closed: readonly Place[],
+  tolerate: boolean,
+): Io<string> {
+  const last = closed.at(-1);
+  if (!last) return '';
+  const { segment } = last;
+  const seal = closed.at(-2)?.seal ?? firstSeal(store.id);
+  const place: Place = { segment, offset: 0, position: segment - 1, seal };
+  const walker = new SegmentWalker({ place, time: '', storeId: store.id }, {});
+  const path = paths.segment(segment);
+  const problem = yield* walkFile(path, walker, Number.MAX_SAFE_INTEGER);
+  if (problem && !tolerate) {
+    const { offset, position, message } = problem;
+    throw damagedError(paths.directory, { file: path, offset, position, problem: message });
+  }
+  return walker.time;
+}
+
+function* walkFile(
+  path: string,
+  walker: SegmentWalker,
+  limit: number,
+): Io<SegmentProblem | undefined> {
+  const file = yield* ask('open', path, 'read');
+  try {
+    const size = yield* ask('size', file);
+    const reader = new LineReader(file, 0, Math.min(size, limit));
+    for (;;) {
+      const lines = yield* reader.next();
+      if (!lines) return undefined;
+      try {
+        walker.feed(lines.buffer, lines.start, lines.end, lines.offset);
+      } catch (error) {
+        if (error instanceof SegmentProblem) return error;
+        throw error;
+      }
+    }
+  } finally {
+    yield* ask('close', file);
+  }
+}
+
+/** Where a closed segment ends, told by its closing line. */
+function* closingOf(paths: Paths, first: number): Io<Place> {
+  const path = paths.segment(first);
+  const file = yield* ask('open', path, 'read');
+  try {
+    const size = yield* ask('size', file);
+    const from = Math.max(0, size - CLOSING_BYTES_MAX);
+    const bytes = Buffer.alloc(size - from);
+    const count = yield* readFully(file, bytes, 0, bytes.length, from);
+    const text = bytes.toString('latin1', 0, count);
+    const match = /\{"close":([0-9]{1,16}),"seal":"([0-9a-f]{64})","c":"[0-9a-f]{8}"\}\n$/.exec(
+      text,
+    );
+    const [line, position, seal] = match ?? [];
+    if (!line || !seal || closingLine(Number(position), seal).toString('latin1') !== line) {
+      throw damagedError(paths.directory, {
+        file: path,
+        offset: size,
+        position: first,
+        problem: 'a segment that is not closed although another follows',
+      });
+    }
+    return { segment: first, offset: size, position: Number(position), seal };
+  } finally {
+    yield* ask('close', file);
+  }
+}

@@ -1,0 +1,122 @@
+import { readAnchor } from './anchor.js';
+import type { Disk } from './disk.js';
+import type { Environment } from './environment.js';
+import { examineTail, placeStands } from './examine.js';
+import { WRITE_LOCK } from './format.js';
+import { runSync } from './io.js';
+import { markHolds, readMark } from './mark.js';
+import type { Found, OpenFiles, OpenSettings } from './open-settings.js';
+import { listSegments, type Paths } from './paths.js';
+import { firstSeal, type Place } from './place.js';
+import type { Recovery } from './types.js';
+
+/** Changes nothing. Without a mark it says what it found only if it got the shared lock: otherwise a group is being written. */
+export function endForReading(
+  environment: Environment,
+  settings: OpenSettings,
+  files: OpenFiles,
+): Found | undefined {
+  const { disk } = environment;
+  const { paths } = settings;
+  const { store, lockFile, lockInode } = files;
+  const found = (place: Place, recovery: Recovery): Found => {
+    return { ...files, section: undefined, place, recovery };
+  };
+  const mark = runSync(disk, readMark(lockFile));
+  const from = mark && markHolds(mark, disk, lockInode) ? mark : undefined;
+  if (from && runSync(disk, placeStands(paths, from, store.id)) === undefined) {
+    const place = placeOf(from);
+    return found(place, { state: 'clean', position: place.position });
+  }
+  if (!disk.tryLock(lockFile, WRITE_LOCK, 'shared')) return undefined;
+  try {
+    const base = from ?? anchorOf(disk, paths);
+    const problem = base
+      ? runSync(disk, placeStands(paths, base, store.id))
+      : 'neither slot of the anchor is whole';
+    if (!base || problem) return fromTheStart(environment, settings, files, base, problem ?? '');
+    const report = runSync(
+      disk,
+      examineTail(paths, store.id, placeOf(base), {
+        laterGroupsProve: store.durability === 'sync',
+      }),
+    );
+    // Nobody may use bytes that a power loss could still take away.
+    if (!from) syncForReading(disk, paths, base.segment, report.place.segment);
+    const { position } = report.place;
+    const file = paths.segment(report.place.segment);
+    const { end: tail } = report;
+    if (tail.kind === 'clean') return found(report.place, { state: 'clean', position });
+    if (tail.kind === 'unfinished-segment') {
+      const state = tail.bytes > 0 ? 'torn' : 'clean';
+      return found(report.place, { state, position, file, bytes: tail.bytes, offset: 0 });
+    }
+    const { offset, bytes } = tail;
+    if (tail.kind === 'torn') {
+      return found(report.place, { state: 'torn', file, offset, bytes, position });
+    }
+    return found(report.place, {
+      state: 'damaged',
+      file: tail.file,
+      offset,
+      bytes,
+      position,
+      problem: tail.problem,
+    });
+  } finally {
+    disk.unlock(lockFile, WRITE_LOCK);
+  }
+}
+
+function placeOf(place: Place): Place {
+  const { segment, offset, position, seal } = place;
+  return { segment, offset, position, seal };
+}
+
+function anchorOf(disk: Disk, paths: Paths): Place | undefined {
+  if (disk.facts(paths.anchor) === undefined) return undefined;
+  const file = disk.open(paths.anchor, 'read');
+  try {
+    return runSync(disk, readAnchor(file));
+  } finally {
+    disk.close(file);
+  }
+}
+
+function syncForReading(disk: Disk, paths: Paths, first: number, last: number): void {
+  for (const segment of runSync(disk, listSegments(paths))) {
+    if (segment < first || segment > last) continue;
+    const file = disk.open(paths.segment(segment), 'read');
+    try {
+      disk.sync(file);
+    } finally {
+      disk.close(file);
+    }
+  }
+}
+
+/** The log does not contain what it must: what stands before the damage can still be read, from its very beginning. */
+function fromTheStart(
+  environment: Environment,
+  settings: OpenSettings,
+  files: OpenFiles,
+  base: Place | undefined,
+  problem: string,
+): Found {
+  const { disk } = environment;
+  const { paths } = settings;
+  const { store } = files;
+  const start = { segment: 1, offset: 0, position: 0, seal: firstSeal(store.id) };
+  const exists = disk.facts(paths.segment(1)) !== undefined;
+  const place = exists
+    ? runSync(disk, examineTail(paths, store.id, start, { laterGroupsProve: true })).place
+    : start;
+  const recovery: Recovery = {
+    state: 'damaged',
+    file: base ? paths.segment(base.segment) : paths.anchor,
+    offset: base?.offset ?? 0,
+    position: place.position,
+    problem,
+  };
+  return { ...files, section: undefined, place, recovery };
+}
