@@ -82,9 +82,13 @@ export class FileLock {
 
   /** The file is made when it is missing, readable by its owner only. Its directory must exist. */
   constructor(file: string, options: FileLockOptions = {}) {
-    if (typeof file !== 'string' || file === '') throw invalidArgument('file must be a path');
+    if (typeof file !== 'string' || file === '' || file.includes('\0')) {
+      throw invalidArgument('file must be a path, without a zero byte');
+    }
+    const { label = '' } = options;
+    if (typeof label !== 'string') throw invalidArgument('label must be text');
     this.file = resolve(file);
-    this.#label = options.label ?? '';
+    this.#label = label;
   }
 
   /** Waits until nobody holds the lock exclusively. @throws LockTimeoutError */
@@ -234,7 +238,13 @@ export class FileLock {
 }
 
 function timeoutOf(wait: FileLockWait): number {
-  const { timeoutMs = fileLockTimeoutMsDefault } = wait;
+  if (typeof wait !== 'object' || wait === null) {
+    throw invalidArgument('how to wait must be an object, such as { timeoutMs: 1000 }');
+  }
+  const { timeoutMs = fileLockTimeoutMsDefault, signal } = wait;
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw invalidArgument('signal must be an AbortSignal');
+  }
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
     throw invalidArgument('timeoutMs must be a number from 0');
   }

@@ -70,6 +70,11 @@ function isDiskError(error: unknown): boolean {
   return !(error instanceof RecollectError) && systemCode(error) !== undefined;
 }
 
+/** What keeps an index from being written, or read back: it answers from memory then. */
+function isHarmless(error: unknown): boolean {
+  return isDiskError(error) || error instanceof IndexProblem;
+}
+
 export class ClosedSegments {
   readonly #paths: Paths;
   readonly #storeId: string;
@@ -174,7 +179,7 @@ export class ClosedSegments {
       yield* this.#settleOne(segment);
     } catch (error) {
       // It answers from memory until the next attempt.
-      if (!isDiskError(error)) throw error;
+      if (!isHarmless(error)) throw error;
     }
     return tail;
   }
@@ -224,7 +229,7 @@ export class ClosedSegments {
       try {
         yield* this.#settleOne(segment);
       } catch (error) {
-        if (!isDiskError(error)) throw error;
+        if (!isHarmless(error)) throw error;
       }
     }
   }

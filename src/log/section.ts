@@ -145,21 +145,26 @@ export class Section {
    */
   write(request: GroupRequest, patience: LockPatience, moved: Moved): GroupResult {
     if (this.#poison !== undefined) throw new StorePoisonedError(this.#poison);
-    let sealed = this.#seal(request);
+    let current = request;
+    let sealed = this.#seal(current);
+    let othersWrote = false;
+    /** Decides again on what others wrote; false when no new decision came. */
+    const follow = (place: Place): boolean => {
+      othersWrote = true;
+      const bytes = this.#between(current.base, place);
+      const next = bytes && moved(bytes, place);
+      if (!next) return false;
+      current = next;
+      sealed = this.#seal(next);
+      return true;
+    };
     const taken = this.#acquire(patience);
     if (taken !== 'taken') return { kind: taken };
-    let othersWrote = false;
     try {
       this.#checkMoved();
       let place = this.#end();
-      let current = request;
       while (!samePlace(place, current.base)) {
-        othersWrote = true;
-        const bytes = this.#between(current.base, place);
-        const next = bytes && moved(bytes, place);
-        if (!next) return { kind: 'moved', place };
-        current = next;
-        sealed = this.#seal(current);
+        if (!follow(place)) return { kind: 'moved', place };
       }
       if (sealed.length === 0) return { kind: 'written', place, start: place.offset };
       let closed: Place | undefined;

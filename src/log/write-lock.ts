@@ -22,6 +22,7 @@ export class WriteLock {
   readonly #file: number;
   readonly #record: Buffer;
   #groups = 0;
+  #stepBackUntil = Number.NEGATIVE_INFINITY;
 
   /** `file` is this writer's own descriptor of the lock file, opened for writing: a descriptor does not exclude itself. */
   constructor(environment: Environment, file: number, label: string) {
@@ -32,6 +33,8 @@ export class WriteLock {
 
   acquire(patience: LockPatience): 'taken' | 'timeout' | 'interrupted' {
     const { disk, monotonic, randomBytes } = this.#environment;
+    const stepBack = this.#stepBackUntil - monotonic();
+    if (stepBack > 0) disk.pause(stepBack);
     const tryLock = () => disk.tryLock(this.#file, WRITE_LOCK, 'exclusive');
     if (tryLock()) return 'taken';
     const waiting = this.#showWaiting();
@@ -68,12 +71,17 @@ export class WriteLock {
     }
   }
 
-  /** Leaves the lock, and steps back for a moment if others wait or, where that cannot be seen, may wait. */
+  /**
+   * Leaves the lock. If others wait or, where that cannot be seen, may wait, this writer will not try again for a moment; what it wrote
+   * is acknowledged meanwhile.
+   */
   release(othersWrote: boolean): void {
-    const { disk } = this.#environment;
+    const { disk, monotonic } = this.#environment;
     disk.unlock(this.#file, WRITE_LOCK);
     this.#groups += 1;
-    if (this.#fairly(() => this.#othersWait(othersWrote))) disk.pause(STEP_BACK_MS);
+    if (this.#fairly(() => this.#othersWait(othersWrote))) {
+      this.#stepBackUntil = monotonic() + STEP_BACK_MS;
+    }
   }
 
   #othersWait(othersWrote: boolean): boolean {
