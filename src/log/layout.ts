@@ -44,7 +44,8 @@ export function* readLayout(
     for (let next = 1; next < to.segment; next = before.position + 1) {
       const path = paths.segment(next);
       if (!segments.includes(next)) throw damaged(path, 0, next, 'the segment is missing');
-      before = yield* closingOf(paths, next);
+      const following = segments.find((other) => other > next) ?? to.segment;
+      before = yield* closingOf(paths, next, following);
       closed.push(before);
     }
     if (before.position + 1 !== to.segment) {
@@ -135,8 +136,8 @@ function* walkFile(
   }
 }
 
-/** Where a closed segment ends, told by its closing line. */
-function* closingOf(paths: Paths, first: number): Io<Place> {
+/** Where a closed segment ends, told by its closing line. The next segment there is begins with position `following`. */
+function* closingOf(paths: Paths, first: number, following: number): Io<Place> {
   const path = paths.segment(first);
   const file = yield* ask('open', path, 'read');
   try {
@@ -152,8 +153,8 @@ function* closingOf(paths: Paths, first: number): Io<Place> {
     if (!line || !seal || closingLine(Number(position), seal).toString('latin1') !== line) {
       throw damagedError(paths.directory, {
         file: path,
-        offset: size,
-        position: first,
+        offset: from + text.lastIndexOf('\n', text.length - 2) + 1,
+        position: following,
         problem: 'a segment that is not closed although another follows',
       });
     }

@@ -14,6 +14,7 @@ import { type Environment, realEnvironment } from './environment.js';
 import { ask, closeQuietly, type Io, runAsync, runSync } from './io.js';
 import { readLayout } from './layout.js';
 import { checkOptions, type LogOptions, type LogSettings } from './log-options.js';
+import { verifyFound } from './maintenance.js';
 import { markHolds, readMark } from './mark.js';
 import { MemoryDisk } from './memory-disk.js';
 import { findStore, findStoreSync } from './open.js';
@@ -43,7 +44,7 @@ import type {
   Recovery,
   SyncEvents,
 } from './types.js';
-import { type VerifyOptions, type VerifyReport, verifyLog } from './verify.js';
+import type { VerifyOptions, VerifyReport } from './verify.js';
 import { WaitingAppend, WaitingCommit, type WaitingKind } from './waiting.js';
 import { Writer } from './writer.js';
 
@@ -328,8 +329,8 @@ export class Log {
 
   *#verify(options: VerifyOptions): Io<VerifyReport> {
     yield* this.#look();
-    const { place } = this.#state;
-    return yield* verifyLog(pathsOf(this.#directory), this.#found.store, place, options);
+    const found = { ...this.#found, place: this.#state.place, recovery: this.#recovery };
+    return yield* verifyFound(this.#environment.disk, pathsOf(this.#directory), found, options);
   }
 
   stats(): LogStats {
@@ -504,6 +505,8 @@ export class Log {
   }
 
   *#look(): Io<void> {
+    // What stands behind the damage cannot be reached, and what stands before it can be read.
+    if (this.#recovery.state === 'damaged') return;
     const { disk } = this.#environment;
     const known = this.#state.place;
     yield* this.#checkMoved();

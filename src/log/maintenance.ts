@@ -174,7 +174,8 @@ function notOpened(error: unknown): StoreReport {
   });
 }
 
-function* verifyFound(
+/** Verifies a log as opening found it. */
+export function* verifyFound(
   disk: Disk,
   paths: Paths,
   found: Found,

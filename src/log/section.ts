@@ -283,9 +283,6 @@ export class Section {
   #anchored(): Place {
     const { disk } = this.#environment;
     const { paths } = this.#options;
-    // Whoever made the store or its last segment may have died before the entry was durable.
-    syncDirectory(disk, paths.directory);
-    syncDirectory(disk, paths.log);
     const anchor = runSync(disk, readAnchor(this.#openAnchor()));
     if (!anchor) {
       throw new StoreDamagedError({
@@ -296,6 +293,9 @@ export class Section {
       });
     }
     this.#checkStands(anchor, paths.anchor);
+    // Whoever made the store or its last segment may have died before the entry was durable.
+    syncDirectory(disk, paths.directory);
+    syncDirectory(disk, paths.log);
     return placeOf(anchor);
   }
 
