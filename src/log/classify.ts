@@ -96,8 +96,10 @@ export function classifyTail(bytes: Buffer, facts: TailFacts): Verdict {
       if (lf < 0) {
         const control = bytes.subarray(at, piece.end).findIndex(isControl);
         if (control >= 0) return damaged(at + control, 'a byte that no line can hold');
-        const begin = beginningProblem(bytes, at, piece.end);
-        if (begin) return damaged(at, begin);
+        const first = sideBySide ? `${position + 1},"g":"${tag ?? `${facts.position}-`}` : '';
+        if (!beginsWell(bytes, at, piece.end, `{"p":${first}`)) {
+          return damaged(at, 'no beginning of a line that could stand here');
+        }
         break;
       }
       const end = at + lf + 1;
@@ -145,13 +147,24 @@ export function classifyTail(bytes: Buffer, facts: TailFacts): Verdict {
   return { kind: 'torn' };
 }
 
-const BEGINNINGS = [Buffer.from('{"p":'), Buffer.from('{"seal":"')];
+const NUMBER = '[0-9]{1,16}';
+const hex = (digits: number): string[] => Array<string>(digits).fill('[0-9a-f]');
+const literally = (text: string): string[] => [...text.replace(/[{}]/g, '\\$&').matchAll(/\\?./g)].map(String);
+const SEAL_PARTS = [
+  ...[...literally('{"seal":"'), ...hex(64)],
+  ...[...literally('","g":"'), NUMBER, '-', ...hex(4)],
+  ...[...literally('","p":'), NUMBER, ...literally(',"n":'), NUMBER, ...literally(',"b":'), NUMBER],
+  ...[...literally(',"salt":"'), ...hex(32), ...literally('","c":"'), ...hex(8), ...literally('"}')],
+];
+/** A seal line without its LF, as far as it goes: after every part it may be cut off. */
+const SEAL_BEGINNING = new RegExp(
+  `^${SEAL_PARTS.reduceRight((rest, part) => `(?:${part}${rest})?`, '')}$`,
+);
+/** Longer than a seal line. */
+const BEGINNING_BYTES_MAX = 512;
 
-/** A line without its end must at least begin like one. */
-function beginningProblem(bytes: Buffer, start: number, end: number): string | undefined {
-  const fits = BEGINNINGS.some((beginning) => {
-    const length = Math.min(beginning.length, end - start);
-    return beginning.compare(bytes, start, start + length, 0, length) === 0;
-  });
-  return fits ? undefined : 'a line that does not begin like one';
+/** A line without its end must be the beginning of a seal, or of a commit as far as that is known. */
+function beginsWell(bytes: Buffer, start: number, end: number, commit: string): boolean {
+  const text = bytes.toString('latin1', start, Math.min(end, start + BEGINNING_BYTES_MAX));
+  return text.startsWith(commit.slice(0, text.length)) || SEAL_BEGINNING.test(text);
 }

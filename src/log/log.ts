@@ -532,9 +532,9 @@ export class Log {
   *#checkMoved(): Io<void> {
     const now = this.#environment.monotonic();
     if (now - this.#movedCheckedAt < MOVED_CHECK_MS) return;
-    this.#movedCheckedAt = now;
     const facts = yield* ask('facts', pathsOf(this.#directory).lock);
     if (facts?.inode !== this.#found.lockInode) throw new StoreMovedError(this.#directory);
+    this.#movedCheckedAt = now;
   }
 
   async #run<T>(work: Io<T>): Promise<T> {

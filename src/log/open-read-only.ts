@@ -24,11 +24,12 @@ export function endForReading(
   };
   const mark = runSync(disk, readMark(lockFile));
   const from = mark && markHolds(mark, disk, lockInode) ? mark : undefined;
-  if (from && runSync(disk, placeStands(paths, from, store.id)) === undefined) {
-    const place = placeOf(from);
-    return found(place, { state: 'clean', position: place.position });
-  }
-  if (!disk.tryLock(lockFile, WRITE_LOCK, 'shared')) return undefined;
+  const stands = from && runSync(disk, placeStands(paths, from, store.id)) === undefined;
+  const untouched = (): Found | undefined =>
+    stands ? found(placeOf(from), { state: 'clean', position: from.position }) : undefined;
+  if (stands && !goesOn(disk, paths, from)) return untouched();
+  // What stands behind the mark while the lock is held is a group being written.
+  if (!disk.tryLock(lockFile, WRITE_LOCK, 'shared')) return untouched();
   try {
     const base = from ?? anchorOf(disk, paths);
     const problem = base
@@ -41,21 +42,23 @@ export function endForReading(
         laterGroupsProve: store.durability === 'sync',
       }),
     );
-    // Nobody may use bytes that a power loss could still take away.
+    // Nobody may use bytes that a power loss could still take away: groups behind a mark are told of and not read.
     if (!from) syncForReading(disk, paths, base.segment, report.place.segment);
-    const { position } = report.place;
+    const place = from ? placeOf(from) : report.place;
+    const { position } = place;
     const file = paths.segment(report.place.segment);
     const { end: tail } = report;
-    if (tail.kind === 'clean') return found(report.place, { state: 'clean', position });
+    if (tail.kind === 'clean') return found(place, { state: 'clean', position });
     if (tail.kind === 'unfinished-segment') {
-      const state = tail.bytes > 0 ? 'torn' : 'clean';
-      return found(report.place, { state, position, file, bytes: tail.bytes, offset: 0 });
+      if (tail.bytes === 0) return found(place, { state: 'clean', position });
+      const next = paths.segment(report.place.position + 1);
+      return found(place, { state: 'torn', position, file: next, bytes: tail.bytes, offset: 0 });
     }
     const { offset, bytes } = tail;
     if (tail.kind === 'torn') {
-      return found(report.place, { state: 'torn', file, offset, bytes, position });
+      return found(place, { state: 'torn', file, offset, bytes, position });
     }
-    return found(report.place, {
+    return found(place, {
       state: 'damaged',
       file: tail.file,
       offset,
@@ -66,6 +69,13 @@ export function endForReading(
   } finally {
     disk.unlock(lockFile, WRITE_LOCK);
   }
+}
+
+/** Whether anything stands behind the place. */
+function goesOn(disk: Disk, paths: Paths, place: Place): boolean {
+  const { size } = disk.facts(paths.segment(place.segment)) ?? { size: 0 };
+  if (size !== place.offset) return true;
+  return runSync(disk, listSegments(paths)).some((first) => first > place.segment);
 }
 
 function placeOf(place: Place): Place {

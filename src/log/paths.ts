@@ -1,5 +1,6 @@
 /** Where the parts of a store lie. Names from outside never become paths. */
 import { join } from 'node:path';
+import { systemCode } from '../errors.js';
 import {
   ANCHOR_FILE,
   INDEX_DIRECTORY,
@@ -34,9 +35,14 @@ export function pathsOf(directory: string): Paths {
   };
 }
 
-/** First positions of the segments in the directory, ascending. */
+/** First positions of the segments in the directory, ascending; none when the directory is missing, which is damage like a missing segment. */
 export function* listSegments(paths: Paths): Io<number[]> {
-  const names = yield* ask('list', paths.log);
+  let names: string[] = [];
+  try {
+    names = yield* ask('list', paths.log);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
   return names
     .map(segmentOfName)
     .filter((first) => first !== undefined)

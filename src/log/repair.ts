@@ -31,7 +31,7 @@ export function damagedError(directory: string, facts: DamageFacts): StoreDamage
 }
 
 /**
- * Proves the end of the log from a place that stands.
+ * Proves the end of the log from a place that stands. `beforeCut` is called before anything is cut off, and keeps it by throwing.
  * @throws StoreDamagedError when what stands behind it is neither whole nor torn; then nothing was changed.
  */
 export function proveEnd(
@@ -40,11 +40,13 @@ export function proveEnd(
   storeId: string,
   from: Place,
   options: ExamineOptions,
+  beforeCut: () => void = () => {},
 ): Repaired {
   const { disk } = environment;
   const report = runSync(disk, examineTail(paths, storeId, from, options));
   const { end } = report;
   if (end.kind === 'damaged') throw damagedError(paths.directory, end);
+  if (end.kind !== 'clean' && end.bytes > 0) beforeCut();
   writeAgain(disk, paths, from, report.place);
   if (end.kind === 'clean') return { ...report, recovery: clean(report) };
   if (end.kind === 'unfinished-segment') {

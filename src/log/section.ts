@@ -23,6 +23,7 @@ import { closingLine, sealGroup } from './encode.js';
 import type { Environment } from './environment.js';
 import { type ExamineOptions, placeStands } from './examine.js';
 import { closeQuietly, runSync, SyncFailure, syncDirectory, syncFile, writeFully } from './io.js';
+import { readLayout } from './layout.js';
 import { bootDigits, decodeMark, encodeMark, MARK_BYTES, type Mark, markHolds } from './mark.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
@@ -126,7 +127,7 @@ export class Section {
       } else {
         from = this.#anchored();
       }
-      const proven = this.#prove(from);
+      const proven = this.#prove(from, () => this.#checkSound(from));
       this.#syncLog(proven.place);
       this.#writeMark(proven.place);
       this.#moveAnchor(proven.place);
@@ -259,10 +260,16 @@ export class Section {
     return proven;
   }
 
-  #prove(from: Place): Repaired {
+  #prove(from: Place, beforeCut?: () => void): Repaired {
     const { paths, store } = this.#options;
     this.#beforeSync();
-    return proveEnd(this.#environment, paths, store.id, from, this.#examine);
+    return proveEnd(this.#environment, paths, store.id, from, this.#examine, beforeCut);
+  }
+
+  /** What stands before a torn end must be sound, or nothing is cut off: a damaged log is left as it is. */
+  #checkSound(to: Place): void {
+    const { paths, store } = this.#options;
+    runSync(this.#environment.disk, readLayout(paths, store, to, false));
   }
 
   /** The mark, if it holds; and signs the lock. One read for both, and no decoding when nobody else wrote since. */
@@ -458,7 +465,14 @@ export class Section {
   }
 
   #openAnchor(): number {
-    this.#anchorFile ??= this.#environment.disk.open(this.#options.paths.anchor, 'write');
+    const { directory, anchor } = this.#options.paths;
+    try {
+      this.#anchorFile ??= this.#environment.disk.open(anchor, 'write');
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      const problem = 'the anchor is missing';
+      throw new StoreDamagedError({ directory, file: anchor, offset: 0, problem });
+    }
     return this.#anchorFile;
   }
 

@@ -134,7 +134,8 @@ export class LogState implements GroupBase {
   committed(group: Group, place: Place, start: number, closed: Place | undefined): void {
     // A read may have found the group in the log before the writer told of it.
     if (this.#place.position >= place.position) return;
-    if (closed) this.#rotate(closed);
+    // Likewise a read that went on after the segment was changed, before the group was written there.
+    if (closed && this.#place.segment !== place.segment) this.#rotate(closed);
     const { tail } = this.segments;
     for (const { commit, decision, position, offset } of group.members) {
       if (decision.kind !== 'accepted') continue;

@@ -233,7 +233,15 @@ export class WriterThread {
   }
 
   #answer(flight: Flight): void {
-    const { bytes, place } = this.#box.take<MovedLetter>();
+    let letter: MovedLetter;
+    try {
+      letter = this.#box.take<MovedLetter>();
+    } catch (error) {
+      // The thread took the turn back, and its next letter is just being written over this one.
+      if (Atomics.load(this.#control, Word.turn) !== Turn.moved) return;
+      throw error;
+    }
+    const { bytes, place } = letter;
     // A copy: the thread takes its buffer back when the answer comes too late.
     const tail = Buffer.from(this.#moved.subarray(0, bytes));
     if (Atomics.load(this.#control, Word.turn) !== Turn.moved) return;

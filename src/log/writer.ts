@@ -183,6 +183,7 @@ export class Writer {
     } finally {
       this.#sync -= 1;
       if (this.#hasWork()) this.#schedule();
+      else this.#maybeIdle();
     }
   }
 
@@ -202,6 +203,7 @@ export class Writer {
       while (this.#hasWork() || this.#flight || this.#anchoring) this.#stepSync();
     } finally {
       this.#sync -= 1;
+      this.#maybeIdle();
     }
   }
 
@@ -223,6 +225,8 @@ export class Writer {
     this.drainSync();
     clearTimeout(this.#anchorTimer);
     this.anchorNow(Math.min(CLOSING_ANCHOR_MS, this.#options.lockTimeoutMs));
+    // A `close` that was waiting goes on behind this, when the files are closed.
+    this.#unanchored = false;
     this.#thread?.closeSync();
   }
 
@@ -285,7 +289,8 @@ export class Writer {
         continue;
       }
       group ??= begin();
-      if (group.members.length > 0 && !group.hasRoomFor(waiting.commit)) break;
+      // Also the first one: a group that is decided again has the buffer of one that may have been given up since.
+      if (!group.hasRoomFor(waiting.commit)) break;
       try {
         group.add(waiting);
         this.#shift();
