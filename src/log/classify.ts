@@ -149,12 +149,19 @@ export function classifyTail(bytes: Buffer, facts: TailFacts): Verdict {
 
 const NUMBER = '[0-9]{1,16}';
 const hex = (digits: number): string[] => Array<string>(digits).fill('[0-9a-f]');
-const literally = (text: string): string[] => [...text.replace(/[{}]/g, '\\$&').matchAll(/\\?./g)].map(String);
+const literally = (text: string): string[] =>
+  [...text.replace(/[{}]/g, '\\$&').matchAll(/\\?./g)].map(String);
 const SEAL_PARTS = [
   ...[...literally('{"seal":"'), ...hex(64)],
   ...[...literally('","g":"'), NUMBER, '-', ...hex(4)],
   ...[...literally('","p":'), NUMBER, ...literally(',"n":'), NUMBER, ...literally(',"b":'), NUMBER],
-  ...[...literally(',"salt":"'), ...hex(32), ...literally('","c":"'), ...hex(8), ...literally('"}')],
+  ...[
+    ...literally(',"salt":"'),
+    ...hex(32),
+    ...literally('","c":"'),
+    ...hex(8),
+    ...literally('"}'),
+  ],
 ];
 /** A seal line without its LF, as far as it goes: after every part it may be cut off. */
 const SEAL_BEGINNING = new RegExp(

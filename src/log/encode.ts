@@ -75,6 +75,7 @@ export function checksumLines(buffer: Buffer, start: number, end: number): void 
   let at = start;
   while (at < end) {
     const next = buffer.indexOf(LF, at) + 1;
+    if (next === 0 || next > end) throw new Error('a group whose last line has no end');
     checksumLine(buffer, at, next);
     at = next;
   }

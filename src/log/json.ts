@@ -1,5 +1,5 @@
 /** Which values JSON keeps as they are. What passes reads back deep-equal; anything else is refused with the path to it. */
-import { InvalidEventError, quote } from '../errors.js';
+import { InvalidEventError, LimitExceededError, quote, RecollectError } from '../errors.js';
 import { nestingMax } from './limits.js';
 
 /** What a value is, for a message. */
@@ -47,11 +47,19 @@ function refuse(root: string, trail: Trail, value: unknown): never {
   throw new InvalidEventError(spell(root, trail), `${kind} cannot be stored as JSON`, hint);
 }
 
+/** Bytes that the value being checked may still take at least; one value is checked at a time. */
+let bytesLeft = 0;
+
+class TooLarge extends Error {}
+
 /**
  * Whether a value is plain JSON, without saying where it is not: one pass without bookkeeping, because nearly everything passes.
  * `room` is how many arrays and objects may still be nested.
  */
 function isPlainJson(value: unknown, room: number): boolean {
+  // Each value takes at least one byte: what is too large is given up before it is encoded, also when one part stands in it a million times.
+  bytesLeft -= typeof value === 'string' ? value.length : 1;
+  if (bytesLeft < 0) throw new TooLarge();
   if (typeof value === 'string') return value.isWellFormed();
   if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
   if (typeof value === 'boolean' || value === null) return true;
@@ -209,9 +217,20 @@ function isCyclic(value: object): boolean {
 
 /**
  * A value as JSON text.
- * @throws InvalidEventError when JSON would mangle it
+ * @throws InvalidEventError when JSON would mangle it, LimitExceededError when it takes more than `eventBytes` for certain
  */
-export function jsonText(value: unknown, path: string): string {
-  if (!isPlainJson(value, nestingMax)) checkJson(value, path, []);
-  return JSON.stringify(value);
+export function jsonText(value: unknown, path: string, eventBytes: number): string {
+  bytesLeft = eventBytes;
+  try {
+    if (!isPlainJson(value, nestingMax)) checkJson(value, path, []);
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof TooLarge) {
+      throw new LimitExceededError('eventBytes', eventBytes, eventBytes + 1, path);
+    }
+    if (error instanceof RecollectError) throw error;
+    // A getter, a proxy: code of the caller that answers one way when asked and another way when encoded.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InvalidEventError(path, `it cannot be encoded (${quote(reason)})`, 'Use plain data.');
+  }
 }

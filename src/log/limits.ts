@@ -4,6 +4,8 @@
 export const nameBytesMax = 200;
 /** A reason: bytes of UTF-8. */
 export const reasonBytesMax = 2000;
+/** Streams that one commit writes or checks. */
+export const commitStreamsMax = 10_000;
 /** Arrays and objects inside one another. */
 export const nestingMax = 128;
 /** Bytes of one event's data and metadata as JSON. */

@@ -431,6 +431,9 @@ export class Log {
     options: AppendOptions,
   ): EncodedCommit {
     checkOptionsObject(options);
+    if ('checks' in options && options.checks !== undefined) {
+      throw invalidArgument('append takes no checks; use commit([{ stream, events }], { checks })');
+    }
     const { expectedVersion } = options;
     if (Array.isArray(events)) return this.#encode([{ stream, events, expectedVersion }], options);
     const context = this.#context(options);

@@ -5,7 +5,7 @@
 import { InvalidEventError, invalidArgument, LimitExceededError, quote } from '../errors.js';
 import type { CommitText } from './encode.js';
 import { jsonText, kindOf, member } from './json.js';
-import { reasonBytesMax } from './limits.js';
+import { commitStreamsMax, reasonBytesMax } from './limits.js';
 import { checkName, knownName } from './names.js';
 import type { CommitContext, CommitPart, ExpectedVersion, NewEvent, StreamCheck } from './types.js';
 
@@ -82,11 +82,11 @@ function typeTextOf(event: NewEvent, path: string): string {
   throw invalidArgument(`${path}.schemaVersion must be a positive integer`);
 }
 
-function metadataTextOf(event: NewEvent, path: string): string | undefined {
+function metadataTextOf(event: NewEvent, path: string, limits: EventLimits): string | undefined {
   const { metadata } = event;
   if (metadata === undefined) return undefined;
   if (typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)) {
-    return jsonText(metadata, `${path}.metadata`);
+    return jsonText(metadata, `${path}.metadata`, limits.eventBytes);
   }
   throw new InvalidEventError(
     `${path}.metadata`,
@@ -165,8 +165,8 @@ export function encodeSingle(
   const name = knownName(stream, 'stream');
   checkShape(event, 'events[0]');
   const type = typeTextOf(event, 'events[0]');
-  const data = jsonText(event.data, 'events[0].data');
-  const metadata = metadataTextOf(event, 'events[0]');
+  const data = jsonText(event.data, 'events[0].data', limits.eventBytes);
+  const metadata = metadataTextOf(event, 'events[0]', limits);
   checkEventBytes(data, metadata, 'events[0]', limits);
   const expected = checkExpected(expectedVersion, 'expectedVersion');
   const payload = metadata === undefined ? `,"d":[${data}]` : `,"d":[${data}],"m":[${metadata}]`;
@@ -200,6 +200,10 @@ export function encodeCommit(
   if (!Array.isArray(parts) || parts.length === 0) {
     throw invalidArgument('a commit needs at least one { stream, events }');
   }
+  const named = parts.length + (Array.isArray(checks) ? checks.length : 0);
+  if (named > commitStreamsMax) {
+    throw new LimitExceededError('commitStreamsMax', commitStreamsMax, named, 'the commit');
+  }
   const streams: string[] = [];
   const streamTexts: string[] = [];
   const counts: number[] = [];
@@ -228,8 +232,8 @@ export function encodeCommit(
       checkShape(event, path);
       types.push(typeTextOf(event, path));
       eventParts.push(index);
-      const dataText = jsonText(event.data, `${path}.data`);
-      const metadataText = metadataTextOf(event, path);
+      const dataText = jsonText(event.data, `${path}.data`, limits.eventBytes);
+      const metadataText = metadataTextOf(event, path, limits);
       checkEventBytes(dataText, metadataText, path, limits);
       data.push(dataText);
       metadata.push(metadataText ?? 'null');

@@ -30,8 +30,16 @@ export function damagedError(directory: string, facts: DamageFacts): StoreDamage
   return new StoreDamagedError({ directory, ...facts });
 }
 
+/** Called along the way; each keeps what comes after it from happening by throwing. */
+export interface RepairHooks {
+  /** Something will be cut off. */
+  readonly beforeCut: () => void;
+  /** Something may be written or synced. */
+  readonly beforeChange: () => void;
+}
+
 /**
- * Proves the end of the log from a place that stands. `beforeCut` is called before anything is cut off, and keeps it by throwing.
+ * Proves the end of the log from a place that stands.
  * @throws StoreDamagedError when what stands behind it is neither whole nor torn; then nothing was changed.
  */
 export function proveEnd(
@@ -40,13 +48,14 @@ export function proveEnd(
   storeId: string,
   from: Place,
   options: ExamineOptions,
-  beforeCut: () => void = () => {},
+  hooks: RepairHooks,
 ): Repaired {
   const { disk } = environment;
   const report = runSync(disk, examineTail(paths, storeId, from, options));
   const { end } = report;
   if (end.kind === 'damaged') throw damagedError(paths.directory, end);
-  if (end.kind !== 'clean' && end.bytes > 0) beforeCut();
+  if (end.kind !== 'clean' && end.bytes > 0) hooks.beforeCut();
+  hooks.beforeChange();
   writeAgain(disk, paths, from, report.place);
   if (end.kind === 'clean') return { ...report, recovery: clean(report) };
   if (end.kind === 'unfinished-segment') {

@@ -83,6 +83,8 @@ export class Section {
   #segment: { readonly first: number; readonly file: number } | undefined;
   #anchorFile: number | undefined;
   #anchor: Anchor | undefined;
+  /** The last move failed: what the file seems to hold may not be durable. */
+  #anchorFailed = false;
   #poison: unknown;
   readonly #lockBytes: Buffer = Buffer.alloc(MARK_BYTES + HOLDER_BYTES);
   /** The mark as this section wrote it last. */
@@ -260,10 +262,13 @@ export class Section {
     return proven;
   }
 
-  #prove(from: Place, beforeCut?: () => void): Repaired {
+  #prove(from: Place, beforeCut: () => void = () => {}): Repaired {
     const { paths, store } = this.#options;
-    this.#beforeSync();
-    return proveEnd(this.#environment, paths, store.id, from, this.#examine, beforeCut);
+    return proveEnd(this.#environment, paths, store.id, from, this.#examine, {
+      beforeCut,
+      // Not earlier: a damaged store is left as it is, its mark too.
+      beforeChange: () => this.#beforeSync(),
+    });
   }
 
   /** What stands before a torn end must be sound, or nothing is cut off: a damaged log is left as it is. */
@@ -363,7 +368,7 @@ export class Section {
     try {
       writeFully(disk, file, group.buffer.subarray(0, sealed.length), place.offset);
     } catch (error) {
-      this.#cutBack(file, place.offset, error);
+      this.#cutBack(file, place, error);
       throw error;
     }
     const after: Place = {
@@ -390,7 +395,7 @@ export class Section {
     try {
       writeFully(disk, file, line, place.offset);
     } catch (error) {
-      this.#cutBack(file, place.offset, error);
+      this.#cutBack(file, place, error);
       throw error;
     }
     this.#beforeSync();
@@ -402,16 +407,32 @@ export class Section {
     return next;
   }
 
-  /** Takes back what a failed write left. When that fails too, nobody knows what stands there. */
-  #cutBack(file: number, offset: number, because: unknown): void {
+  /** Takes back what a failed write left behind a place. When that fails too, nobody knows what stands there. */
+  #cutBack(file: number, place: Place, because: unknown): void {
     const { disk } = this.#environment;
     try {
-      disk.truncate(file, offset);
+      disk.truncate(file, place.offset);
+      this.#beforeSync();
       disk.sync(file);
+      if (this.#options.store.durability === 'os') this.#writeMark(place);
     } catch (error) {
+      this.#forgetMark();
       throw this.#poisoned(
         new AggregateError([because, error], 'a failed write could not be cut off'),
       );
+    }
+  }
+
+  /**
+   * The file ends where the mark says, but that end is not durable: without a mark, whoever comes next proves all anew from the anchor before
+   * it writes there. Best effort, since this disk fails.
+   */
+  #forgetMark(): void {
+    this.#ownMark = undefined;
+    try {
+      writeFully(this.#environment.disk, this.#lockFile, Buffer.alloc(MARK_BYTES), 0);
+    } catch {
+      // Then the mark stands; the cut is as durable as this disk makes it.
     }
   }
 
@@ -455,8 +476,10 @@ export class Section {
     const { disk } = this.#environment;
     const file = this.#openAnchor();
     const before = runSync(disk, readAnchor(file));
-    if (before && samePlace(before, place)) return;
+    if (before && samePlace(before, place) && !this.#anchorFailed) return;
+    this.#anchorFailed = true;
     this.#anchor = moveAnchor(disk, file, before, place);
+    this.#anchorFailed = false;
   }
 
   /** The place the anchor was last moved to by this section. */
