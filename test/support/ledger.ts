@@ -12,10 +12,14 @@
  *   as it stood at some moment of the call.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { IdempotencyKeyReusedError, OutcomeUnknownError, VersionConflictError } from '#src/errors.js';
+import {
+  IdempotencyKeyReusedError,
+  OutcomeUnknownError,
+  VersionConflictError,
+} from '#src/errors.js';
 import type {
-  Committed,
   CommitPart,
+  Committed,
   ExpectedVersion,
   NewEvent,
   RecordedEvent,
@@ -180,9 +184,9 @@ export class Ledger {
     }
   }
 
-  /** Everything known so far was synced, whatever the durability of the store. */
-  synced(): void {
-    this.#safe = this.#head;
+  /** What stands up to this position was synced, whatever the durability of the store. */
+  synced(position: number): void {
+    this.#safe = Math.max(this.#safe, position);
   }
 
   /**
@@ -192,7 +196,8 @@ export class Ledger {
   afterLosing(commits: readonly LoggedCommit[]): { ledger: Ledger; problems: string[] } {
     const problems: string[] = [];
     const end = commits.at(-1)?.position ?? 0;
-    if (end < this.#safe) problems.push(`the log ends at ${end}, but was synced up to ${this.#safe}`);
+    if (end < this.#safe)
+      problems.push(`the log ends at ${end}, but was synced up to ${this.#safe}`);
     const found = new Map<number, number>();
     for (const { position, events } of commits) {
       const [first] = events;
@@ -221,9 +226,12 @@ export class Ledger {
     return { ledger, problems };
   }
 
-  /** What is wrong with this log, given all that was said before. Nothing, if it is empty. */
-  problemsOf(commits: readonly LoggedCommit[]): string[] {
+  /**
+   * What is wrong with this log, given all that was said before. Nothing, if it is empty. With `isBehind` it may end anywhere.
+   */
+  problemsOf(commits: readonly LoggedCommit[], isBehind = false): string[] {
     const problems: string[] = [];
+    const end = isBehind ? commits.length : Number.POSITIVE_INFINITY;
     const plans = new Map(this.#attempts.map(({ plan }) => [plan.content, plan]));
     const found = new Map<number, LoggedCommit>();
     const versions = new Map<string, number>();
@@ -273,24 +281,30 @@ export class Ledger {
     for (const attempt of this.#attempts) {
       const { plan, outcome, after } = attempt;
       const commit = found.get(plan.content);
-      if (outcome.kind === 'durable') {
+      if (outcome.kind === 'durable' && outcome.answer.position <= end) {
         problems.push(...answerProblems(plan, outcome.answer, commit));
         if (!outcome.answer.repeated && outcome.answer.position <= after) {
-          problems.push(`commit ${plan.content} stands before what was acknowledged before it began`);
+          problems.push(
+            `commit ${plan.content} stands before what was acknowledged before it began`,
+          );
         }
       }
-      if (needsExplaining(attempt) && !explained.has(attempt)) {
+      if (needsExplaining(attempt) && !explained.has(attempt) && !isBehind) {
         const answer = outcome.kind === 'refused' ? outcome.error.message : 'repeated';
-        problems.push(`no moment of the log explains the answer to commit ${plan.content}: ${answer}`);
+        problems.push(
+          `no moment of the log explains the answer to commit ${plan.content}: ${answer}`,
+        );
       }
     }
     for (const content of this.#unwanted()) {
       const commit = found.get(content);
-      if (commit) problems.push(`commit ${content} stands at ${commit.position}, but was not written`);
+      if (commit)
+        problems.push(`commit ${content} stands at ${commit.position}, but was not written`);
     }
     for (const [content, at] of this.#stands) {
       const now = found.get(content)?.position;
-      if (now !== at) problems.push(`commit ${content} stood at ${at} and stands at ${now} now`);
+      if (now !== at && at <= end)
+        problems.push(`commit ${content} stood at ${at} and stands at ${now} now`);
     }
     return problems;
   }

@@ -3,6 +3,7 @@
  * understand wrongly in the same way is found here.
  */
 import { createHash } from 'node:crypto';
+import { join, sep } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { SimulatedDisk } from './simulated-disk.js';
 
@@ -17,7 +18,7 @@ const TAIL = /^,"c":"([0-9a-f]{8})"\}$/;
 const TAIL_LENGTH = 16;
 
 /** The body of a line without its LF as a value; a string says what is wrong with it. */
-function valueOf(line: Buffer): Record<string, unknown> | string {
+function readLine(line: Buffer): Record<string, unknown> | string {
   const body = line.subarray(0, line.length - TAIL_LENGTH);
   const tail = TAIL.exec(line.subarray(line.length - TAIL_LENGTH).toString('latin1'));
   if (!tail) return 'no checksum';
@@ -40,11 +41,13 @@ class Chain {
   readonly problems: string[] = [];
   readonly places = new Set<string>();
   commits = 0;
+  readonly #store: string;
   #seal: string;
   #group: { tag: string; lines: Buffer[] } | undefined;
   #closed = true;
 
-  constructor(readonly store: string) {
+  constructor(store: string) {
+    this.#store = store;
     this.#seal = sha256(store);
   }
 
@@ -61,7 +64,7 @@ class Chain {
         return;
       }
       const line = bytes.subarray(offset, end);
-      const value = valueOf(line);
+      const value = readLine(line);
       if (typeof value === 'string') problem(`${value} at ${offset}`);
       else this.#line(first, value, line, offset, end + 1, problem);
       offset = end + 1;
@@ -81,7 +84,7 @@ class Chain {
     const [kind] = Object.keys(value);
     if ((kind === 'segment') !== (offset === 0)) problem(`a ${kind} line at ${offset}`);
     if (kind === 'segment') {
-      const right = value['segment'] === first && value['store'] === this.store;
+      const right = value['segment'] === first && value['store'] === this.#store;
       if (!right || value['seal'] !== this.#seal) problem('a header that does not fit');
       this.#stands(first, end);
     } else if (kind === 'p') {
@@ -126,7 +129,7 @@ function anchorProblems(bytes: Buffer, places: ReadonlySet<string>): string[] {
   const slots = [bytes.subarray(0, 512), bytes.subarray(512)].flatMap((slot) => {
     const text = slot.toString('latin1');
     if (!text.startsWith('{') || !text.endsWith('\n')) return [];
-    const value = valueOf(Buffer.from(text.trimEnd(), 'latin1'));
+    const value = readLine(Buffer.from(text.trimEnd(), 'latin1'));
     return typeof value === 'string' ? [] : [value];
   });
   slots.sort((a, b) => Number(b['anchor']) - Number(a['anchor']));
@@ -140,12 +143,12 @@ function anchorProblems(bytes: Buffer, places: ReadonlySet<string>): string[] {
 /** What is wrong with the store's bytes, once it was opened for writing and closed again. */
 export function problemsOfBytes(disk: SimulatedDisk, directory: string): string[] {
   const problems: string[] = [];
-  const content = (name: string) => disk.contentOf(`${directory}/${name}`) ?? Buffer.alloc(0);
-  const store = valueOf(content('store.json').subarray(0, -1));
+  const content = (name: string) => disk.contentOf(join(directory, name)) ?? Buffer.alloc(0);
+  const store = readLine(content('store.json').subarray(0, -1));
   if (typeof store === 'string') return [`store.json: ${store}`];
   const chain = new Chain(String(store['id']));
   for (const path of disk.paths()) {
-    const name = path.slice(directory.length + 1);
+    const name = path.slice(directory.length + 1).replaceAll(sep, '/');
     const segment = /^log\/([0-9]{20})\.ndjson$/.exec(name)?.[1];
     if (segment !== undefined) chain.segment(Number(segment), content(name));
     else if (name.startsWith('log/') && name !== 'log/' && !name.endsWith('.broken')) {

@@ -1,0 +1,310 @@
+/**
+ * Several openers append to one log at once, with conditions and keys, synchronously and not, over segment changes: every
+ * accepted commit stands exactly once, and one order explains every answer.
+ *
+ * Two drivers: real directories, where the threads of the writers decide what meets, and a disk in memory whose every
+ * asynchronous call fast-check orders, so that a failure can be seen again.
+ */
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Log, type LogOptions, openLog } from '#src/index.js';
+import type { AsyncDiskCalls, Disk, DiskCalls } from '#src/log/disk.js';
+import { realEnvironment } from '#src/log/environment.js';
+import { openLogOn } from '#src/log/log.js';
+import { MemoryDisk } from '#src/log/memory-disk.js';
+import type { ExpectedVersion } from '#src/log/types.js';
+import { History } from '../test/support/history.js';
+import { type CommitPlan, commitsOf, partsOf } from '../test/support/ledger.js';
+import { seed, timeoutMs, times } from '../test/support/runs.js';
+import { temporaryDirectory } from '../test/support/temporary-directory.js';
+
+const STREAMS = ['a/1', 'a/2', 'b/1', '__proto__'];
+const KEYS = ['k1', 'k2', 'k3'];
+const OPENERS = 3;
+
+type Step =
+  | { readonly kind: 'append' | 'append-sync'; readonly opener: number; readonly plan: CommitPlan }
+  | { readonly kind: 'read' | 'read-sync'; readonly opener: number }
+  | { readonly kind: 'version'; readonly opener: number; readonly stream: string }
+  /** Lets others go on: some turns of the microtask queue, or until everything is answered. */
+  | { readonly kind: 'wait'; readonly turns: number };
+
+const expectedVersion: fc.Arbitrary<ExpectedVersion> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<ExpectedVersion>('any') },
+  { weight: 1, arbitrary: fc.constantFrom<ExpectedVersion>('absent', 'exists', 0) },
+  { weight: 3, arbitrary: fc.nat({ max: 12 }) },
+);
+
+interface Draft {
+  readonly streams: readonly string[];
+  readonly events: number;
+  readonly versions: readonly ExpectedVersion[];
+  readonly checked: number;
+  readonly key: number | undefined;
+  /** Content of a keyed commit: two callers may mean the same, or not. */
+  readonly variant: number;
+  readonly padding: number;
+}
+
+const draft: fc.Arbitrary<Draft> = fc.record({
+  streams: fc.shuffledSubarray(STREAMS, { minLength: 1 }),
+  events: fc.integer({ min: 1, max: 3 }),
+  versions: fc.array(expectedVersion, { minLength: STREAMS.length, maxLength: STREAMS.length }),
+  checked: fc.nat({ max: 2 }),
+  key: fc.option(fc.nat({ max: KEYS.length - 1 }), { freq: 3, nil: undefined }),
+  variant: fc.nat({ max: 1 }),
+  padding: fc.constantFrom(0, 0, 300, 900),
+});
+
+/** The plan of a draft; the first streams are written, the next ones checked. */
+function planOf(draft: Draft, number: number): CommitPlan {
+  const written = Math.min(2, draft.streams.length);
+  const conditions = draft.streams.map((stream, index) => ({
+    stream,
+    expectedVersion: draft.versions[index] as ExpectedVersion,
+  }));
+  const checks = conditions.slice(written, written + draft.checked);
+  // Attempts with one content must be the same in everything that counts as content.
+  if (draft.key !== undefined) {
+    const content = 1000 + 10 * draft.key + draft.variant;
+    const stream = STREAMS[draft.variant] as string;
+    const expected = draft.versions[0] as ExpectedVersion;
+    return {
+      content,
+      parts: [{ stream, events: 1, expectedVersion: expected }],
+      checks: conditions.filter((check) => check.stream !== stream).slice(0, draft.checked),
+      key: KEYS[draft.key] as string,
+    };
+  }
+  const parts = conditions.slice(0, written).map((part) => ({ ...part, events: draft.events }));
+  return { content: number, parts, checks, padding: draft.padding };
+}
+
+const opener = fc.nat({ max: OPENERS - 1 });
+
+const step: fc.Arbitrary<(number: number) => Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.tuple(opener, draft).map(
+      ([opener, draft]) =>
+        (number: number): Step => ({
+          kind: 'append',
+          opener,
+          plan: planOf(draft, number),
+        }),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(opener, draft).map(
+      ([opener, draft]) =>
+        (number: number): Step => ({
+          kind: 'append-sync',
+          opener,
+          plan: planOf(draft, number),
+        }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(opener, fc.constantFrom('read', 'read-sync')).map(
+      ([opener, kind]) =>
+        (): Step => ({ kind, opener }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(opener, fc.constantFrom(...STREAMS)).map(
+      ([opener, stream]) =>
+        (): Step => ({ kind: 'version', opener, stream }),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom(1, 3, 10, Number.POSITIVE_INFINITY)
+      .map((turns) => (): Step => ({ kind: 'wait', turns })),
+  },
+);
+
+const steps: fc.Arbitrary<readonly Step[]> = fc
+  .array(step, { minLength: 5, maxLength: 60, size: 'max' })
+  .map((makers) => makers.map((make, index) => make(index)));
+
+const idempotencyWindow = fc.constantFrom(0, 1, 2, 100);
+
+/** Takes one step; gives the promise of its answer. */
+function take(log: Log, step: Step, history: History): Promise<unknown> {
+  if (step.kind === 'wait') return Promise.resolve();
+  const plan = 'plan' in step ? step.plan : undefined;
+  const answered = history.called(step.opener, plan);
+  switch (step.kind) {
+    case 'append':
+    case 'append-sync': {
+      const { checks, key: idempotencyKey } = step.plan;
+      const commit = async () =>
+        step.kind === 'append'
+          ? await log.commit(partsOf(step.plan), { checks, idempotencyKey })
+          : log.commitSync(partsOf(step.plan), { checks, idempotencyKey });
+      return commit().then(
+        (answer) => answered({ kind: 'durable', answer }),
+        (error: unknown) => answered({ kind: 'refused', error }),
+      );
+    }
+    case 'read':
+      return log
+        .readAll()
+        .toArray()
+        .then((events) => answered({ kind: 'read', commits: commitsOf(events).length }));
+    case 'read-sync':
+      answered({ kind: 'read', commits: commitsOf(log.readAllSync().toArray()).length });
+      return Promise.resolve();
+    case 'version': {
+      const { stream } = step;
+      return log.version(stream).then((version) => answered({ kind: 'version', stream, version }));
+    }
+  }
+}
+
+/** Takes all steps in order, and waits for what is still out. */
+async function drive(
+  logs: readonly Log[],
+  steps: readonly Step[],
+  history: History,
+): Promise<void> {
+  const out = new Set<Promise<unknown>>();
+  for (const step of steps) {
+    if (step.kind === 'wait') {
+      if (step.turns === Number.POSITIVE_INFINITY) await Promise.all(out);
+      else for (let turn = 0; turn < step.turns; turn += 1) await Promise.resolve();
+      if (step.turns === 10) await new Promise((resolve) => setImmediate(resolve));
+      continue;
+    }
+    const answer = take(logs[step.opener] as Log, step, history);
+    out.add(answer);
+    void answer.finally(() => out.delete(answer)).catch(() => {});
+  }
+  await Promise.all(out);
+}
+
+/** All openers, and one that opens it only now, read the same log, and it explains every answer. */
+async function check(
+  logs: readonly Log[],
+  history: History,
+  reopen: () => Promise<Log>,
+): Promise<void> {
+  const [first] = logs;
+  const events = (await first?.readAll().toArray()) ?? [];
+  expect(history.problems(events)).toEqual([]);
+  for (const log of logs) {
+    expect(await log.readAll().toArray()).toEqual(events);
+    expect(log.readAllSync().toArray()).toEqual(events);
+    expect(await log.verify()).toMatchObject({ ok: true });
+    await log.close();
+  }
+  const again = await reopen();
+  expect(await again.readAll().toArray()).toEqual(events);
+  expect(again.recovery.state).toBe('clean');
+  for (const stream of STREAMS) {
+    const own = events.filter((event) => event.stream === stream);
+    expect(await again.readStream(stream).toArray()).toEqual(own);
+    expect(await again.version(stream)).toBe(own.length);
+  }
+  await again.close();
+}
+
+describe('several openers of one directory', () => {
+  test.each([
+    ['each with a writer thread', [true, true, true]],
+    ['each on this thread', [false, false, false]],
+    ['with and without a writer thread', [true, false, true]],
+  ])('explain every answer by one order, %s', { timeout: timeoutMs }, async (_, threads) => {
+    const root = temporaryDirectory();
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(steps, idempotencyWindow, async (steps, idempotencyWindow) => {
+        run += 1;
+        const directory = join(root, String(run));
+        const options = { idempotencyWindow, segmentBytes: 4096 };
+        const logs: Log[] = [];
+        for (const writerThread of threads) {
+          logs.push(await openLog(directory, { ...options, writerThread }));
+        }
+        // A writer thread takes over once it is up; before, appends are written here.
+        await new Promise((resolve) => setTimeout(resolve, threads.includes(true) ? 20 : 0));
+        const history = new History(idempotencyWindow);
+        try {
+          await drive(logs, steps, history);
+          await check(logs, history, () => openLog(directory));
+        } finally {
+          for (const log of logs) await log.close();
+        }
+      }),
+      { numRuns: times(12), seed, endOnFailure: true },
+    );
+  });
+});
+
+type Schedule = fc.Scheduler;
+
+/** A disk in memory whose asynchronous calls are made when the scheduler says so. */
+function scheduledDisk(memory: MemoryDisk, schedule: Schedule): Disk {
+  const promises = new Proxy({} as AsyncDiskCalls, {
+    get: (_, name: keyof DiskCalls) => {
+      const call = memory[name] as (...parameters: unknown[]) => unknown;
+      return async (...parameters: unknown[]) => {
+        await schedule.schedule(Promise.resolve(), name);
+        return call.apply(memory, parameters);
+      };
+    },
+  });
+  return new Proxy(memory as Disk, {
+    get: (target, name) => {
+      if (name === 'promises') return promises;
+      const member = Reflect.get(target, name, target) as unknown;
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+}
+
+describe('several openers of a log in memory, their calls in any order', () => {
+  test('explain every answer by one order', { timeout: timeoutMs }, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.scheduler(),
+        steps,
+        idempotencyWindow,
+        async (schedule, steps, idempotencyWindow) => {
+          const memory = new MemoryDisk();
+          const disk = scheduledDisk(memory, schedule);
+          const options: LogOptions = { idempotencyWindow, segmentBytes: 4096 };
+          const open = (on: Disk) => openLogOn(realEnvironment(on), '/log', options);
+          const history = new History(idempotencyWindow);
+          const logs: Log[] = [];
+          try {
+            for (let number = 0; number < OPENERS; number += 1) {
+              logs.push(await schedule.waitFor(open(disk)));
+            }
+            const scripts = logs.map(async (log, number) => {
+              const own = steps.filter((step) => step.kind === 'wait' || step.opener === number);
+              for (const step of own) {
+                await schedule.schedule(Promise.resolve(), `opener ${number}`);
+                const answer = take(log, step, history);
+                if (step.kind === 'wait') await answer;
+                else answers.push(answer);
+              }
+            });
+            const answers: Promise<unknown>[] = [];
+            await schedule.waitFor(Promise.all(scripts));
+            await schedule.waitFor(Promise.all(answers));
+            await schedule.waitFor(check(logs, history, () => open(memory)));
+          } finally {
+            for (const log of logs) await schedule.waitFor(log.close());
+          }
+        },
+      ),
+      { numRuns: times(150), seed, endOnFailure: true },
+    );
+  });
+});
