@@ -240,6 +240,23 @@ export function lifeCycle(make: MakePlace, { canReopen }: Factory): void {
       await expectFailure(async () => await call(log), StoreClosedError, { code: 'STORE_CLOSED' });
     });
 
+    test('makes promises reject, and never an asynchronous call throw', async () => {
+      const { open } = make();
+      const log = await open();
+      await log.close();
+      const promises = [
+        log.append('a/1', counted(1)),
+        log.commit([{ stream: 'a/1', events: counted(1) }]),
+        log.version('a/1'),
+        log.refresh(),
+        log.flush(),
+        log.verify(),
+      ];
+      for (const outcome of await Promise.allSettled(promises)) {
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'STORE_CLOSED' } });
+      }
+    });
+
     test('makes a sequence that is still being read fail', async () => {
       const { open } = make();
       const log = await open();

@@ -127,7 +127,7 @@ describe('docs/ERRORS.md', () => {
 
 describe('the message of an error', () => {
   test.each(samples)('says what to do: $name', (error) => {
-    expect(error.message.length).toBeGreaterThan(20);
+    expect(error.message).toMatch(/^\S.*[.?]$/);
     expect(error.name).toBe(error.constructor.name);
     expect(error).toBeInstanceOf(errors.RecollectError);
   });
