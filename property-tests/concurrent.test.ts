@@ -13,20 +13,29 @@ import type { AsyncDiskCalls, Disk, DiskCalls } from '#src/log/disk.js';
 import { realEnvironment } from '#src/log/environment.js';
 import { openLogOn } from '#src/log/log.js';
 import { MemoryDisk } from '#src/log/memory-disk.js';
-import type { ExpectedVersion } from '#src/log/types.js';
-import { History } from '../test/support/history.js';
+import type { ExpectedVersion, RecordedEvent } from '#src/log/types.js';
+import { type Answer, History } from '../test/support/history.js';
 import { type CommitPlan, commitsOf, partsOf } from '../test/support/ledger.js';
 import { seed, timeoutMs, times } from '../test/support/runs.js';
 import { temporaryDirectory } from '../test/support/temporary-directory.js';
 
 const STREAMS = ['a/1', 'a/2', 'b/1', '__proto__'];
 const KEYS = ['k1', 'k2', 'k3'];
-const OPENERS = 3;
+/** Those that write; one more only reads. */
+const WRITERS = 3;
+
+type Direction = 'forward' | 'backward';
 
 type Step =
   | { readonly kind: 'append' | 'append-sync'; readonly opener: number; readonly plan: CommitPlan }
-  | { readonly kind: 'read' | 'read-sync'; readonly opener: number }
+  | { readonly kind: 'read' | 'read-sync'; readonly opener: number; readonly direction: Direction }
   | { readonly kind: 'version'; readonly opener: number; readonly stream: string }
+  | {
+      readonly kind: 'stream';
+      readonly opener: number;
+      readonly stream: string;
+      readonly direction: Direction;
+    }
   /** Lets others go on: some turns of the microtask queue, or until everything is answered. */
   | { readonly kind: 'wait'; readonly turns: number };
 
@@ -81,12 +90,14 @@ function planOf(draft: Draft, number: number): CommitPlan {
   return { content: number, parts, checks, padding: draft.padding };
 }
 
-const opener = fc.nat({ max: OPENERS - 1 });
+const writer = fc.nat({ max: WRITERS - 1 });
+const reader = fc.nat({ max: WRITERS });
+const direction = fc.constantFrom<Direction>('forward', 'backward');
 
 const step: fc.Arbitrary<(number: number) => Step> = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.tuple(opener, draft).map(
+    arbitrary: fc.tuple(writer, draft).map(
       ([opener, draft]) =>
         (number: number): Step => ({
           kind: 'append',
@@ -97,7 +108,7 @@ const step: fc.Arbitrary<(number: number) => Step> = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.tuple(opener, draft).map(
+    arbitrary: fc.tuple(writer, draft).map(
       ([opener, draft]) =>
         (number: number): Step => ({
           kind: 'append-sync',
@@ -108,16 +119,23 @@ const step: fc.Arbitrary<(number: number) => Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(opener, fc.constantFrom('read', 'read-sync')).map(
-      ([opener, kind]) =>
-        (): Step => ({ kind, opener }),
+    arbitrary: fc.tuple(reader, direction, fc.constantFrom('read', 'read-sync')).map(
+      ([opener, direction, kind]) =>
+        (): Step => ({ kind, opener, direction }),
     ),
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(opener, fc.constantFrom(...STREAMS)).map(
+    arbitrary: fc.tuple(reader, fc.constantFrom(...STREAMS)).map(
       ([opener, stream]) =>
         (): Step => ({ kind: 'version', opener, stream }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(reader, direction, fc.constantFrom(...STREAMS)).map(
+      ([opener, direction, stream]) =>
+        (): Step => ({ kind: 'stream', opener, direction, stream }),
     ),
   },
   {
@@ -133,6 +151,17 @@ const steps: fc.Arbitrary<readonly Step[]> = fc
   .map((makers) => makers.map((make, index) => make(index)));
 
 const idempotencyWindow = fc.constantFrom(0, 1, 2, 100);
+
+function inOrder(events: readonly RecordedEvent[], direction: Direction): RecordedEvent[] {
+  return direction === 'forward' ? [...events] : [...events].reverse();
+}
+
+/** How many commits a reading of everything gave; -1 when they do not follow one another from the first. */
+function readingOf(events: readonly RecordedEvent[], direction: Direction): Answer {
+  const positions = commitsOf(inOrder(events, direction)).map(({ position }) => position);
+  const isWhole = positions.every((position, index) => position === index + 1);
+  return { kind: 'read', commits: isWhole ? positions.length : -1 };
+}
 
 /** Takes one step; gives the promise of its answer. */
 function take(log: Log, step: Step, history: History): Promise<unknown> {
@@ -154,12 +183,25 @@ function take(log: Log, step: Step, history: History): Promise<unknown> {
     }
     case 'read':
       return log
-        .readAll()
+        .readAll({ direction: step.direction })
         .toArray()
-        .then((events) => answered({ kind: 'read', commits: commitsOf(events).length }));
-    case 'read-sync':
-      answered({ kind: 'read', commits: commitsOf(log.readAllSync().toArray()).length });
+        .then((events) => answered(readingOf(events, step.direction)));
+    case 'read-sync': {
+      const events = log.readAllSync({ direction: step.direction }).toArray();
+      answered(readingOf(events, step.direction));
       return Promise.resolve();
+    }
+    case 'stream': {
+      const { stream, direction } = step;
+      return log
+        .readStream(stream, { direction })
+        .toArray()
+        .then((events) => {
+          const versions = inOrder(events, direction).map((event) => event.version);
+          const isWhole = versions.every((version, index) => version === index + 1);
+          answered({ kind: 'version', stream, version: isWhole ? versions.length : -1 });
+        });
+    }
     case 'version': {
       const { stream } = step;
       return log.version(stream).then((version) => answered({ kind: 'version', stream, version }));
@@ -214,6 +256,28 @@ async function check(
   await again.close();
 }
 
+/** Collects what it follows from the start. */
+class Follower {
+  readonly #signal = AbortSignal.timeout(20_000);
+  readonly #events: AsyncGenerator<RecordedEvent, void, undefined>;
+
+  constructor(log: Log) {
+    this.#events = log.follow({ signal: this.#signal });
+  }
+
+  /** So many events, or as many as came before it was given up. */
+  async first(count: number): Promise<RecordedEvent[]> {
+    const events: RecordedEvent[] = [];
+    while (events.length < count) {
+      const { value, done } = await this.#events.next();
+      if (done) break;
+      events.push(value);
+    }
+    await this.#events.return();
+    return events;
+  }
+}
+
 describe('several openers of one directory', () => {
   test.each([
     ['each with a writer thread', [true, true, true]],
@@ -233,9 +297,15 @@ describe('several openers of one directory', () => {
         }
         // A writer thread takes over once it is up; before, appends are written here.
         await new Promise((resolve) => setTimeout(resolve, threads.includes(true) ? 20 : 0));
+        logs.push(await openLog(directory, { readOnly: true }));
+        const followers = [0, WRITERS].map((index) => new Follower(logs[index] as Log));
         const history = new History(idempotencyWindow);
         try {
           await drive(logs, steps, history);
+          const events = logs[0]?.readAllSync().toArray() ?? [];
+          for (const follower of followers) {
+            expect(await follower.first(events.length)).toEqual(events);
+          }
           await check(logs, history, () => openLog(directory));
         } finally {
           for (const log of logs) await log.close();
@@ -279,12 +349,14 @@ describe('several openers of a log in memory, their calls in any order', () => {
           const memory = new MemoryDisk();
           const disk = scheduledDisk(memory, schedule);
           const options: LogOptions = { idempotencyWindow, segmentBytes: 4096 };
-          const open = (on: Disk) => openLogOn(realEnvironment(on), '/log', options);
+          const open = (on: Disk, options: LogOptions) =>
+            openLogOn(realEnvironment(on), '/log', options);
           const history = new History(idempotencyWindow);
           const logs: Log[] = [];
           try {
-            for (let number = 0; number < OPENERS; number += 1) {
-              logs.push(await schedule.waitFor(open(disk)));
+            for (let number = 0; number <= WRITERS; number += 1) {
+              const readOnly = number === WRITERS;
+              logs.push(await schedule.waitFor(open(disk, { ...options, readOnly })));
             }
             const scripts = logs.map(async (log, number) => {
               const own = steps.filter((step) => step.kind === 'wait' || step.opener === number);
@@ -298,7 +370,7 @@ describe('several openers of a log in memory, their calls in any order', () => {
             const answers: Promise<unknown>[] = [];
             await schedule.waitFor(Promise.all(scripts));
             await schedule.waitFor(Promise.all(answers));
-            await schedule.waitFor(check(logs, history, () => open(memory)));
+            await schedule.waitFor(check(logs, history, () => open(memory, options)));
           } finally {
             for (const log of logs) await schedule.waitFor(log.close());
           }

@@ -83,6 +83,7 @@ export class Log {
   #closed = false;
   #closing: Promise<void> | undefined;
   #indexing: Promise<void> | undefined;
+  #unindexed = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #movedCheckedAt = Number.NEGATIVE_INFINITY;
 
@@ -330,7 +331,14 @@ export class Log {
   *#verify(options: VerifyOptions): Io<VerifyReport> {
     yield* this.#look();
     const found = { ...this.#found, place: this.#state.place, recovery: this.#recovery };
-    return yield* verifyFound(this.#environment.disk, pathsOf(this.#directory), found, options);
+    const { disk } = this.#environment;
+    const { recovery, ...report } = yield* verifyFound(
+      disk,
+      pathsOf(this.#directory),
+      found,
+      options,
+    );
+    return Object.freeze(report);
   }
 
   stats(): LogStats {
@@ -391,13 +399,18 @@ export class Log {
 
   /** Index files are derived and never needed for writing: they are written when there is time, and a failure is none of the caller's. */
   #writeIndexes(): void {
-    if (this.#indexing) return;
-    const work = runAsync(this.#environment.disk, this.#state.segments.writePendingIndexes());
-    this.#indexing = work
-      .catch(() => {})
-      .finally(() => {
-        this.#indexing = undefined;
-      });
+    this.#unindexed = true;
+    this.#indexing ??= this.#indexAll();
+  }
+
+  async #indexAll(): Promise<void> {
+    // A segment may be closed while the index of the one before it is written.
+    while (this.#unindexed) {
+      this.#unindexed = false;
+      const work = this.#state.segments.writePendingIndexes();
+      await runAsync(this.#environment.disk, work).catch(() => {});
+    }
+    this.#indexing = undefined;
   }
 
   #release(): void {

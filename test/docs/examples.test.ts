@@ -84,7 +84,7 @@ function typeErrorsOf(programs: readonly Program[]): string[] {
     noEmit: true,
   });
   return ts.getPreEmitDiagnostics(checked).map(({ file, start, messageText }) => {
-    const index = names.findIndex((name) => name === file?.fileName);
+    const index = names.indexOf(file?.fileName ?? '');
     const line =
       file && start !== undefined ? file.getLineAndCharacterOfPosition(start).line + 1 : 0;
     const text = ts.flattenDiagnosticMessageText(messageText, '\n');
