@@ -1,12 +1,17 @@
 /** A small store in memory that is damaged and made whole again as often as a test likes. */
 import { expect } from 'vitest';
+import { StoreDamagedError } from '#src/errors.js';
 import { type Anchor, encodeSlot } from '#src/log/anchor.js';
 import { type Log, openLogOnSync } from '#src/log/log.js';
 import { type StoreReport, verifyStoreOnSync } from '#src/log/maintenance.js';
 import { bootDigits, encodeMark } from '#src/log/mark.js';
 import type { Place } from '#src/log/place.js';
-import type { RecordedEvent } from '#src/log/types.js';
+import type { RecordedEvent, Recovery } from '#src/log/types.js';
 import { type BuildPlan, BuiltStore, linesOf } from './built-store.js';
+
+/** Power loss takes or keeps this many bytes at once. */
+export const SECTOR = 512;
+export const everyBit: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 /** A commit line or seal in the specimen as it was made. */
 export interface SpecimenLine {
@@ -188,4 +193,46 @@ export class Specimen {
     const mark = encodeMark({ ...proven, boot, inode, writer: environment.writer });
     built.put(paths.lock, this.marked ? mark : '');
   }
+}
+
+/** The error of opening for writing; nothing when it opens, which it is then closed again. */
+export function openingFails(specimen: Specimen): StoreDamagedError | undefined {
+  let log: Log;
+  try {
+    log = specimen.open();
+  } catch (error) {
+    if (error instanceof StoreDamagedError) return error;
+    throw error;
+  }
+  log.closeSync();
+  return undefined;
+}
+
+/** What a reader gets before the damage stops it, and what it was told at opening. */
+export function readWhatStands(specimen: Specimen): {
+  events: RecordedEvent[];
+  stopped: boolean;
+  recovery: Recovery;
+  verified: boolean;
+} {
+  const log = specimen.open({ readOnly: true });
+  const events: RecordedEvent[] = [];
+  let stopped = false;
+  try {
+    for (const event of log.readAllSync()) events.push(event);
+  } catch (error) {
+    if (!(error instanceof StoreDamagedError)) throw error;
+    stopped = true;
+  }
+  const verified = log.verifySync().ok;
+  const { recovery } = log;
+  log.closeSync();
+  return { events, stopped, recovery, verified };
+}
+
+/** The bytes with one bit changed. */
+export function flip(bytes: Buffer, offset: number, bit: number): Buffer {
+  const flipped = Buffer.from(bytes);
+  flipped[offset] = (flipped[offset] as number) ^ (1 << bit);
+  return flipped;
 }
