@@ -9,12 +9,17 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { OutcomeUnknownError, StoreFullError, StorePoisonedError } from '#src/errors.js';
 import { type Log, openLogOnSync } from '#src/log/log.js';
 import { keepOldest } from '../test/support/chooser.js';
-import { type FaultSearch, searchFaults, someFailures } from '../test/support/fault-search.js';
+import {
+  type FaultSearch,
+  searchFaults,
+  searchFaultsThenCrashes,
+  someFailures,
+} from '../test/support/fault-search.js';
 import { commitsOf } from '../test/support/ledger.js';
 import { storiesBy } from '../test/support/random-stories.js';
 import { seed, timeoutMs, times } from '../test/support/runs.js';
 import { SimulatedDisk } from '../test/support/simulated-disk.js';
-import { allStories, twoGroups } from '../test/support/stories.js';
+import { allStories, longGroupsInTurn, twoGroups } from '../test/support/stories.js';
 import { DIRECTORY, environmentOn, randomOn, type StoryOptions } from '../test/support/story.js';
 
 afterAll(() => {
@@ -36,6 +41,16 @@ describe('every call fails', () => {
   it('in every way, for a small story', { timeout: timeoutMs }, async () => {
     const runs = await expectNothingWrong(twoGroups, { samples: times(1) - 1 });
     expect(runs).toBeGreaterThan(1000);
+  });
+
+  it('and the machine stops while others go on', { timeout: timeoutMs }, async () => {
+    const findings = await searchFaultsThenCrashes(longGroupsInTurn, {
+      calls: ({ process, method, path }) =>
+        process === 'a' && method === 'write' && path.endsWith('ndjson'),
+      samples: times(6),
+    });
+    expect(findings.problems.join('\n\n')).toBe('');
+    expect(findings.runs).toBeGreaterThan(100);
   });
 
   it('in stories by chance', { timeout: timeoutMs }, async () => {

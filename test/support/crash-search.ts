@@ -5,7 +5,7 @@ import { keepNewest, keepOldest, seededChooser } from './chooser.js';
 import type { Ledger } from './ledger.js';
 import { SeededRandom } from './random.js';
 import type { SimulatedDisk } from './simulated-disk.js';
-import type { CallName, CrashMoment } from './simulated-process.js';
+import type { CallName, CrashMoment, TracedCall } from './simulated-process.js';
 import { problemsOfStore } from './store-check.js';
 import { Story, type StoryOptions, type Telling } from './story.js';
 
@@ -51,6 +51,10 @@ const CHANGING: ReadonlySet<CallName> = new Set<CallName>([
   'makeDirectory',
 ]);
 
+export function changes({ method, detail }: TracedCall): boolean {
+  return CHANGING.has(method) || (method === 'open' && detail === 'create');
+}
+
 export class Finder {
   readonly findings: Findings = { runs: 0, states: 0, problems: [] };
   readonly #max: number;
@@ -84,12 +88,12 @@ async function callsOf(
 ): Promise<(Crash & { readonly changes: boolean })[]> {
   const story = new Story(options, { wrap: search.wrap });
   await story.tell();
-  const calls = story.disk.trace.map(({ process, number, method, detail }) => ({
-    process,
+  const calls = story.disk.trace.map((traced) => ({
+    process: traced.process,
     life: 1,
-    call: number,
+    call: traced.number,
     moment: 'before' as const,
-    changes: CHANGING.has(method) || (method === 'open' && detail === 'create'),
+    changes: changes(traced),
   }));
   finder.add(story.problems, { options, crash: 'none' }, story.disk);
   story.end();

@@ -154,6 +154,17 @@ export const readerBesideWriter: StoryOptions = {
   ],
 };
 
+/** Groups of several sectors by two writers in turn, so that what one left half written and what the next wrote over it could mix. */
+export const longGroupsInTurn: StoryOptions = {
+  seed: 7,
+  steps: [
+    { do: 'open', log: 'a', how: 'sync' },
+    { do: 'append', log: 'b', how: 'sync', commits: [plan('x/1')] },
+    { do: 'append', log: 'a', how: 'sync', commits: [plan('x/1', { padding: 2000 })] },
+    { do: 'append', log: 'b', how: 'sync', commits: [plan('y/1', { padding: 1700 })] },
+  ],
+};
+
 export const allStories: Readonly<Record<string, StoryOptions>> = {
   'creation and two groups': twoGroups,
   'a change of segments': segmentChange,
