@@ -4,9 +4,11 @@
  * between lock and unlock.
  */
 import type { MessagePort } from 'node:worker_threads';
+import { SALT_DIGITS } from './format.js';
 import type { Writer } from './mark.js';
 import type { Place } from './place.js';
-import type { GroupResult } from './section.js';
+import type { RebaseFacts } from './rebase.js';
+import type { GroupResult, MovedGroup } from './section.js';
 import type { StoreFacts } from './store-file.js';
 
 /** Whose turn it is. */
@@ -30,7 +32,7 @@ export const Turn = {
 } as const;
 
 /** Words of the control block. */
-export const Word = { turn: 0, interrupt: 1, ready: 2, letterBytes: 3, witness: 4 } as const;
+export const Word = { turn: 0, interrupt: 1, ready: 2, letterForm: 3, witness: 4 } as const;
 
 export const CONTROL_BYTES = 64;
 export const LETTER_BYTES: number = 64 * 1024;
@@ -63,6 +65,7 @@ export interface GroupLetter {
   readonly lastPosition: number;
   readonly salt: string;
   readonly deadline: number;
+  readonly rebase: RebaseFacts | undefined;
 }
 
 export interface AnchorLetter {
@@ -87,7 +90,21 @@ export interface FailureLetter {
   readonly poisoned: boolean;
 }
 
-export type ResultLetter = GroupResult | { readonly kind: 'done' } | FailureLetter;
+type Written = Extract<GroupResult, { kind: 'written' }>;
+
+/** What others wrote lies in the memory for that; the letter says how many bytes. */
+type WrittenLetter = Omit<Written, 'moved'> & {
+  readonly moved?: Omit<MovedGroup, 'others'> & { readonly others: number };
+};
+
+export type ResultLetter =
+  | WrittenLetter
+  | Exclude<GroupResult, Written>
+  | { readonly kind: 'done' }
+  | FailureLetter;
+
+/** What a request came to, as its owner is told. */
+export type Result = GroupResult | Exclude<ResultLetter, WrittenLetter>;
 
 /** An error in plain JSON: the class by its code, its facts, and its cause. */
 export interface ErrorLetter {
@@ -98,23 +115,127 @@ export interface ErrorLetter {
   readonly cause?: ErrorLetter;
 }
 
+/** Slices and writes of Buffer without argument checks. */
+interface FastBuffer extends Buffer {
+  latin1Slice(start: number, end: number): string;
+  latin1Write(text: string, offset: number, length: number): number;
+}
+
+/** Forms of a letter besides JSON, which has a length from 0. */
+const GROUP_FORM = -1;
+const WRITTEN_FORM = -2;
+const SEAL_BYTES = 64;
+/** Behind the numbers of a letter. */
+const TEXT_OFFSET = 256;
+const TIME_BYTES = 24;
+const BEFORE_AT = 512;
+const TIME_AT = 512 + TIME_BYTES;
+
+/**
+ * Holds one letter at a time, and belongs to whoever has the turn. The two letters of every group are a few numbers and digits at fixed
+ * places, because a lone caller waits for them; all others are JSON.
+ */
 export class LetterBox {
   readonly #control: Int32Array;
-  readonly #letters: Buffer;
+  readonly #letters: FastBuffer;
+  readonly #numbers: Float64Array;
 
   constructor(control: Int32Array, letters: SharedArrayBuffer) {
     this.#control = control;
-    this.#letters = Buffer.from(letters);
+    this.#letters = Buffer.from(letters) as FastBuffer;
+    this.#numbers = new Float64Array(letters, 0, TEXT_OFFSET / Float64Array.BYTES_PER_ELEMENT);
   }
 
-  put(letter: unknown): void {
-    const bytes = this.#letters.write(JSON.stringify(letter), 0, 'utf8');
-    Atomics.store(this.#control, Word.letterBytes, bytes);
+  put(letter: RequestLetter | MovedLetter | AnswerLetter | ResultLetter): void {
+    let form: number;
+    if ('kind' in letter && letter.kind === 'group') form = this.#putGroup(letter);
+    else if ('kind' in letter && letter.kind === 'written' && !letter.moved)
+      form = this.#putWritten(letter);
+    else form = this.#letters.write(JSON.stringify(letter), 0, 'utf8');
+    Atomics.store(this.#control, Word.letterForm, form);
   }
 
-  take<T>(): T {
-    const bytes = Atomics.load(this.#control, Word.letterBytes);
-    return JSON.parse(this.#letters.toString('utf8', 0, bytes)) as T;
+  take<T extends RequestLetter | MovedLetter | AnswerLetter | ResultLetter>(): T {
+    const form = Atomics.load(this.#control, Word.letterForm);
+    if (form === GROUP_FORM) return this.#takeGroup() as T;
+    if (form === WRITTEN_FORM) return this.#takeWritten() as T;
+    return JSON.parse(this.#letters.toString('utf8', 0, form)) as T;
+  }
+
+  #putGroup(letter: GroupLetter): number {
+    const numbers = this.#numbers;
+    numbers[0] = letter.buffer;
+    numbers[1] = letter.bytes;
+    numbers[2] = letter.firstPosition;
+    numbers[3] = letter.lastPosition;
+    numbers[4] = letter.deadline;
+    this.#putPlace(letter.base, 5, TEXT_OFFSET);
+    this.#letters.latin1Write(letter.salt, TEXT_OFFSET + SEAL_BYTES, SALT_DIGITS);
+    const { rebase } = letter;
+    numbers[8] = rebase ? 1 : 0;
+    if (!rebase) return GROUP_FORM;
+    this.#putTime(rebase.before, BEFORE_AT);
+    this.#putTime(rebase.time, TIME_AT);
+    return GROUP_FORM;
+  }
+
+  #takeGroup(): GroupLetter {
+    const numbers = this.#numbers;
+    const saltAt = TEXT_OFFSET + SEAL_BYTES;
+    return {
+      kind: 'group',
+      buffer: numbers[0] as number,
+      bytes: numbers[1] as number,
+      firstPosition: numbers[2] as number,
+      lastPosition: numbers[3] as number,
+      deadline: numbers[4] as number,
+      base: this.#takePlace(5, TEXT_OFFSET),
+      salt: this.#letters.latin1Slice(saltAt, saltAt + SALT_DIGITS),
+      rebase:
+        numbers[8] === 0
+          ? undefined
+          : { before: this.#takeTime(BEFORE_AT), time: this.#takeTime(TIME_AT) },
+    };
+  }
+
+  #putTime(time: string, at: number): void {
+    this.#letters.latin1Write(time.padEnd(TIME_BYTES), at, TIME_BYTES);
+  }
+
+  #takeTime(at: number): string {
+    return this.#letters.latin1Slice(at, at + TIME_BYTES).trimEnd();
+  }
+
+  #putWritten(letter: WrittenLetter): number {
+    const numbers = this.#numbers;
+    numbers[0] = letter.start;
+    numbers[1] = letter.closed ? 1 : 0;
+    this.#putPlace(letter.place, 2, TEXT_OFFSET);
+    if (letter.closed) this.#putPlace(letter.closed, 5, TEXT_OFFSET + SEAL_BYTES);
+    return WRITTEN_FORM;
+  }
+
+  #takeWritten(): WrittenLetter {
+    const start = this.#numbers[0] as number;
+    const place = this.#takePlace(2, TEXT_OFFSET);
+    if (this.#numbers[1] === 0) return { kind: 'written', place, start };
+    return { kind: 'written', place, start, closed: this.#takePlace(5, TEXT_OFFSET + SEAL_BYTES) };
+  }
+
+  #putPlace({ segment, offset, position, seal }: Place, index: number, sealAt: number): void {
+    this.#numbers[index] = segment;
+    this.#numbers[index + 1] = offset;
+    this.#numbers[index + 2] = position;
+    this.#letters.latin1Write(seal, sealAt, SEAL_BYTES);
+  }
+
+  #takePlace(index: number, sealAt: number): Place {
+    return {
+      segment: this.#numbers[index] as number,
+      offset: this.#numbers[index + 1] as number,
+      position: this.#numbers[index + 2] as number,
+      seal: this.#letters.latin1Slice(sealAt, sealAt + SEAL_BYTES),
+    };
   }
 }
 

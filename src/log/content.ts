@@ -1,5 +1,6 @@
 /** Whether two commits say the same: streams, types, data and metadata. Who said it and why may differ. */
 import { isDeepStrictEqual } from 'node:util';
+import { payloadOf } from './encode.js';
 import type { EncodedCommit } from './payload.js';
 import type { RecordedEvent } from './types.js';
 
@@ -26,7 +27,7 @@ export function sameContent(a: EncodedCommit, b: EncodedCommit): boolean {
     a.text.types.length === b.text.types.length &&
     a.text.types.every((type, index) => type === b.text.types[index]) &&
     a.text.parts.every((part, index) => part === b.text.parts[index]) &&
-    samePayload(a.text.payload, b.text.payload)
+    samePayload(payloadOf(a.text), payloadOf(b.text))
   );
 }
 
@@ -44,5 +45,5 @@ export function sameAsRecorded(commit: EncodedCommit, events: readonly RecordedE
   const metadata = events.map((event) => event.metadata ?? null);
   const anyMetadata = metadata.some((value) => value !== null);
   const body = JSON.stringify(anyMetadata ? { d: data, m: metadata } : { d: data });
-  return samePayload(commit.text.payload, `,${body.slice(1, -1)}`);
+  return samePayload(payloadOf(commit.text), `,${body.slice(1, -1)}`);
 }

@@ -48,17 +48,22 @@ export function decide(proposal: Proposal, log: LogView): Decision {
         : { kind: 'key-reused', position: earlier.position };
     }
   }
-  if (proposal.conditions.length > 0) {
-    const failures: VersionFailure[] = [];
-    for (const { stream, expected } of proposal.conditions) {
-      if (expected === 'any') continue;
-      const actual = log.version(stream);
-      if (!holds(expected, actual)) failures.push({ stream, expected, actual });
-    }
-    if (failures.length > 0) return { kind: 'conflict', failures };
+  const { conditions, streams } = proposal;
+  let failures: VersionFailure[] | undefined;
+  for (let index = 0; index < conditions.length; index += 1) {
+    const { stream, expected } = conditions[index] as Condition;
+    if (expected === 'any') continue;
+    const actual = log.version(stream);
+    if (holds(expected, actual)) continue;
+    failures ??= [];
+    failures.push({ stream, expected, actual });
   }
-  const firstVersions: number[] = [];
-  for (const stream of proposal.streams) firstVersions.push(log.version(stream) + 1);
+  if (failures) return { kind: 'conflict', failures };
+  // Not by map or push: most commits are for one stream, and this is decided for each.
+  const firstVersions = [log.version(streams[0] as string) + 1];
+  for (let index = 1; index < streams.length; index += 1) {
+    firstVersions.push(log.version(streams[index] as string) + 1);
+  }
   return { kind: 'accepted', firstVersions };
 }
 

@@ -1,26 +1,43 @@
 /** From values to the lines of docs/FORMAT.md. Nothing here does I/O or decides anything. */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { ATTEMPT_DIGITS, FORMAT, LF, LINE_TAIL_BYTES } from './format.js';
+import { ATTEMPT_DIGITS, FORMAT, LF, LINE_TAIL_BYTES, SALT_DIGITS, SEAL_DIGITS } from './format.js';
 
-/** `Buffer.prototype.utf8Write` without the argument checks of `write`: it is called once per commit. */
+/** Writes without the argument checks of `Buffer.prototype.write`: they are called once per commit or group. */
 interface FastBuffer extends Buffer {
   utf8Write(text: string, offset: number): number;
+  latin1Write(text: string, offset: number): number;
 }
 
 const CRC_PLACEHOLDER = ',"c":"00000000"}\n';
 const HEX = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 
-/** The parts of a commit line that are encoded in the caller's turn, before position and versions are known. */
-export interface CommitText {
+/** The parts of a commit line's envelope that are encoded in the caller's turn, before position and versions are known. */
+export interface EnvelopeText {
   /** `,"a":…,"r":…,"o":…,"u":…,"k":…`, or empty. */
   readonly context: string;
   /** Each event's stream, as an index into the commit's streams. */
   readonly parts: readonly number[];
   /** Each event's `,"type"[,schemaVersion]]`. */
   readonly types: readonly string[];
-  /** `,"d":[…]` and, when there is any, `,"m":[…]`. */
-  readonly payload: string;
+}
+
+export interface CommitText extends EnvelopeText {
+  /** Each event's data as JSON, joined by commas. */
+  readonly data: string;
+  /** The same of metadata, `null` where an event has none; `undefined` when none has any. */
+  readonly metadata: string | undefined;
+}
+
+const DATA_BEGIN = ',"d":[';
+
+function metadataPart({ metadata }: CommitText): string {
+  return metadata === undefined ? ']' : `],"m":[${metadata}]`;
+}
+
+/** `,"d":[…]` and, when there is any, `,"m":[…]`. */
+export function payloadOf(text: CommitText): string {
+  return DATA_BEGIN + text.data + metadataPart(text);
 }
 
 export function groupTag(firstPosition: number, salt: string): string {
@@ -33,11 +50,11 @@ export function commitStamp(tag: string, time: string, rawTime: string | undefin
   return `,"g":"${tag}","t":"${time}"${raw}`;
 }
 
-/** A commit line whose checksum is still zeros (`checksumLines` fills it in). */
-export function commitLine(
+/** The line up to its payload. */
+function lineBegin(
   position: number,
   stamp: string,
-  text: CommitText,
+  text: EnvelopeText,
   streams: readonly string[],
   firstVersions: readonly number[],
 ): string {
@@ -53,8 +70,43 @@ export function commitLine(
       events += `,[${streams[part]},${version}${types[index]}`;
     }
   }
-  return `{"p":${position}${stamp}${text.context},"e":[${events}]${text.payload}${CRC_PLACEHOLDER}`;
+  return `{"p":${position}${stamp}${text.context},"e":[${events}]`;
 }
+
+/** A commit line whose checksum is still zeros (`checksumLines` fills it in). */
+export function commitLine(
+  position: number,
+  stamp: string,
+  text: EnvelopeText,
+  payload: string,
+  streams: readonly string[],
+  firstVersions: readonly number[],
+): string {
+  return lineBegin(position, stamp, text, streams, firstVersions) + payload + CRC_PLACEHOLDER;
+}
+
+/**
+ * Writes that line at `offset` and gives its length in bytes. In pieces, because joining them first would copy the data once more
+ * and leave the copy to the garbage collector.
+ */
+export function writeCommitLine(
+  buffer: Buffer,
+  offset: number,
+  position: number,
+  stamp: string,
+  text: CommitText,
+  streams: readonly string[],
+  firstVersions: readonly number[],
+): number {
+  const bytes = buffer as FastBuffer;
+  const begin = lineBegin(position, stamp, text, streams, firstVersions) + DATA_BEGIN;
+  let end = offset + bytes.utf8Write(begin, offset);
+  end += bytes.utf8Write(text.data, end);
+  const rest = text.metadata === undefined ? LINE_END : metadataPart(text) + CRC_PLACEHOLDER;
+  return end + bytes.utf8Write(rest, end) - offset;
+}
+
+const LINE_END = `]${CRC_PLACEHOLDER}`;
 
 /** Writes a text as UTF-8 and gives the number of bytes. The caller made sure that there is room. */
 export function writeText(buffer: Buffer, text: string, offset: number): number {
@@ -88,8 +140,18 @@ export function finishedLine(body: string): Buffer {
   return line;
 }
 
+/** Groups up to this size are hashed with one call, which costs less than a running hash although they are copied. */
+const HASHED_AT_ONCE_MAX = 64 * 1024;
+const scratch = Buffer.allocUnsafe(HASHED_AT_ONCE_MAX + SEAL_DIGITS + SALT_DIGITS) as FastBuffer;
+
 /** The seal of a group whose commit lines stand, with their checksums, at `[start, end)`. */
 export function sealOf(before: string, lines: Buffer, salt: string): string {
+  if (lines.length <= HASHED_AT_ONCE_MAX) {
+    let end = scratch.latin1Write(before, 0);
+    end += lines.copy(scratch, end);
+    end += scratch.latin1Write(salt, end);
+    return hash('sha256', scratch.subarray(0, end), 'hex');
+  }
   return createHash('sha256').update(before).update(lines).update(salt).digest('hex');
 }
 
@@ -102,12 +164,14 @@ export interface GroupFacts {
 /** Bytes to keep free behind a group's commit lines for its seal line. */
 export const SEAL_LINE_ROOM = 256;
 
-export function sealLine(seal: string, group: GroupFacts, bytes: number): Buffer {
+function sealBody(seal: string, group: GroupFacts, bytes: number): string {
   const tag = groupTag(group.firstPosition, group.salt);
   const commits = group.lastPosition - group.firstPosition + 1;
-  return finishedLine(
-    `{"seal":"${seal}","g":"${tag}","p":${group.lastPosition},"n":${commits},"b":${bytes},"salt":"${group.salt}"`,
-  );
+  return `{"seal":"${seal}","g":"${tag}","p":${group.lastPosition},"n":${commits},"b":${bytes},"salt":"${group.salt}"`;
+}
+
+export function sealLine(seal: string, group: GroupFacts, bytes: number): Buffer {
+  return finishedLine(sealBody(seal, group, bytes));
 }
 
 /**
@@ -122,9 +186,10 @@ export function sealGroup(
 ): { seal: string; length: number } {
   checksumLines(buffer, 0, end);
   const seal = sealOf(before, buffer.subarray(0, end), group.salt);
-  const line = sealLine(seal, group, end);
-  line.copy(buffer, end);
-  return { seal, length: end + line.length };
+  const line = sealBody(seal, group, end) + CRC_PLACEHOLDER;
+  const length = end + (buffer as FastBuffer).latin1Write(line, end);
+  checksumLine(buffer, end, length);
+  return { seal, length };
 }
 
 export function closingLine(position: number, seal: string): Buffer {

@@ -1,10 +1,11 @@
 /** A group being put together: commits decided one after the other, accepted ones encoded behind one another into one buffer. */
 import { sameContent } from './content.js';
 import { type Decision, decide, type EarlierCommit, type LogView } from './decide.js';
-import { commitLine, commitStamp, groupTag, SEAL_LINE_ROOM, writeText } from './encode.js';
+import { commitStamp, groupTag, SEAL_LINE_ROOM, writeCommitLine } from './encode.js';
 import { SALT_DIGITS } from './format.js';
 import { groupBytesMax } from './limits.js';
-import type { EncodedCommit } from './payload.js';
+import type { Condition, EncodedCommit } from './payload.js';
+import { lineGrowth, type RebaseFacts, SKEW_MS_MAX } from './rebase.js';
 
 /** A commit that waits for its group, and what was decided about it. Mutable, one object per commit: this is the hot path. */
 export abstract class Waiting {
@@ -76,11 +77,8 @@ export interface GroupStart {
   readonly time: string;
 }
 
-/** The clock may be this far behind the log before the raw clock is kept too. */
-export const SKEW_MS_MAX = 1000;
-
 export class Group implements GroupBase {
-  readonly firstPosition: number;
+  #firstPosition: number;
   readonly salt: string;
   readonly buffer: Buffer;
   readonly members: Waiting[] = [];
@@ -89,7 +87,7 @@ export class Group implements GroupBase {
   readonly #versions = new Map<string, number>();
   readonly #keys = new Map<string, { readonly member: Waiting; readonly ordinal: number }>();
   readonly #window: number;
-  readonly #time: string;
+  #time: string;
   readonly #stamp: string;
   #lastPosition: number;
   #bytes = 0;
@@ -106,7 +104,7 @@ export class Group implements GroupBase {
   ) {
     this.buffer = buffer;
     this.#window = idempotencyWindow;
-    this.firstPosition = start.position + 1;
+    this.#firstPosition = start.position + 1;
     this.#lastPosition = start.position;
     this.#start = start;
     this.#base = base;
@@ -117,6 +115,10 @@ export class Group implements GroupBase {
     this.#skewMs = behind ? Date.parse(start.time) - now : 0;
     const tag = groupTag(this.firstPosition, this.salt);
     this.#stamp = commitStamp(tag, this.#time, this.#skewMs > SKEW_MS_MAX ? raw : undefined);
+  }
+
+  get firstPosition(): number {
+    return this.#firstPosition;
   }
 
   get lastPosition(): number {
@@ -144,6 +146,28 @@ export class Group implements GroupBase {
       keyed: this.#start.keyed + this.#keyed,
       time: wrote ? this.#time : this.#start.time,
     };
+  }
+
+  /** What moving it without a new decision takes; `undefined` when that cannot be, because a refusal or a condition rests on more than what it writes. */
+  get rebaseFacts(): RebaseFacts | undefined {
+    if (!this.#movable || this.#skewMs > SKEW_MS_MAX) return undefined;
+    return { before: this.#start.time, time: this.#time };
+  }
+
+  /** It was written behind what others wrote, with these positions and that time. */
+  moved(firstPosition: number, bytes: number, time: string): void {
+    const shift = firstPosition - this.#firstPosition;
+    let growth = 0;
+    for (const member of this.members) {
+      const before = member.position;
+      member.position += shift;
+      member.offset += growth;
+      growth += lineGrowth(before, member.position, this.#firstPosition, firstPosition);
+    }
+    this.#firstPosition = firstPosition;
+    this.#lastPosition += shift;
+    this.#bytes = bytes;
+    this.#time = time;
   }
 
   /** Whether the commit fits. The first one always must: the buffer was chosen for it. */
@@ -187,6 +211,7 @@ export class Group implements GroupBase {
     },
   };
   #deciding: Waiting | undefined;
+  #movable = true;
 
   /**
    * Decides the commit on what stands before it and, when it is accepted, writes its line.
@@ -198,13 +223,26 @@ export class Group implements GroupBase {
     const decision = decide(commit, this.#view);
     waiting.decision = decision;
     this.members.push(waiting);
-    if (decision.kind !== 'accepted') return;
+    if (decision.kind !== 'accepted') {
+      this.#movable = false;
+      return;
+    }
+    if (restsOnMore(commit)) this.#movable = false;
     const position = this.#lastPosition + 1;
     const { firstVersions } = decision;
-    const line = commitLine(position, this.#stamp, commit.text, commit.streamTexts, firstVersions);
+    const { text, streamTexts } = commit;
+    const offset = this.#bytes;
     waiting.position = position;
-    waiting.offset = this.#bytes;
-    this.#bytes += writeText(this.buffer, line, this.#bytes);
+    waiting.offset = offset;
+    this.#bytes += writeCommitLine(
+      this.buffer,
+      offset,
+      position,
+      this.#stamp,
+      text,
+      streamTexts,
+      firstVersions,
+    );
     this.#lastPosition = position;
     const { streams, counts } = commit;
     for (let index = 0; index < streams.length; index += 1) {
@@ -217,6 +255,15 @@ export class Group implements GroupBase {
       this.#keys.set(commit.idempotencyKey, { member: waiting, ordinal });
     }
   }
+}
+
+/** Whether a condition names a stream that the commit does not write. */
+function restsOnMore({ conditions, streams }: EncodedCommit): boolean {
+  for (let index = 0; index < conditions.length; index += 1) {
+    const { stream } = conditions[index] as Condition;
+    if (stream !== streams[0] && !streams.includes(stream)) return true;
+  }
+  return false;
 }
 
 /** Last version of each stream that an accepted commit writes. */

@@ -13,7 +13,6 @@ import { invalidArgument, LimitExceededError, StoreAccessError, systemCode } fro
 import { finishStore, newStoreId } from './create.js';
 import type { CommitHead } from './decode.js';
 import {
-  type CommitText,
   closingLine,
   commitLine,
   commitStamp,
@@ -183,14 +182,16 @@ export class LogBuilder {
       parts.push(part);
       types.push(`,${JSON.stringify(type)}${schema}]`);
     }
-    const text: CommitText = {
-      context: contextText(head),
-      parts,
-      types,
-      payload: payloadText(payload),
-    };
+    const text = { context: contextText(head), parts, types };
     const names = streams.map((stream) => JSON.stringify(stream));
-    const line = commitLine(position, this.#stamp, text, names, firstVersions);
+    const line = commitLine(
+      position,
+      this.#stamp,
+      text,
+      payloadText(payload),
+      names,
+      firstVersions,
+    );
     return { line, streams, lastVersions };
   }
 

@@ -58,8 +58,10 @@ export interface LogStats {
   readonly commits: number;
   readonly conflicts: number;
   readonly repeats: number;
-  /** Groups decided again because others had written. */
+  /** Groups that others wrote before, so that they came to stand behind it. */
   readonly moved: number;
+  /** Those of them whose decision held as it was, because what others had written touched nothing of it. */
+  readonly rebased: number;
   readonly lockTimeouts: number;
   readonly writeErrors: number;
   /** Furthest that the clock stood behind the log, ms. */
@@ -352,6 +354,7 @@ export class Log {
       conflicts: counts?.conflicts ?? 0,
       repeats: counts?.repeats ?? 0,
       moved: counts?.moved ?? 0,
+      rebased: counts?.rebased ?? 0,
       lockTimeouts: counts?.lockTimeouts ?? 0,
       writeErrors: counts?.writeErrors ?? 0,
       skewMsMax: counts?.skewMsMax ?? 0,

@@ -32,19 +32,40 @@ export function bootDigits(bootId: string): string {
   return bootId.replaceAll('-', '').toLowerCase().padEnd(32, '0').slice(0, 32);
 }
 
-export function encodeMark(mark: Mark, bytes: Buffer = Buffer.alloc(MARK_BYTES)): Buffer {
-  bytes.fill(0, HOST_OFFSET, CRC_OFFSET);
-  bytes.write(mark.boot, 0, 'hex');
-  bytes.writeBigUInt64LE(BigInt(mark.inode), 16);
-  bytes.writeBigUInt64LE(BigInt(mark.segment), 24);
-  bytes.writeBigUInt64LE(BigInt(mark.offset), 32);
-  bytes.writeBigUInt64LE(BigInt(mark.position), 40);
-  bytes.write(mark.seal, 48, 'hex');
-  bytes.writeUInt32LE(mark.writer.pid >>> 0, 80);
-  bytes.writeDoubleLE(mark.writer.startedAt, 84);
-  bytes.write(mark.writer.host, HOST_OFFSET, CRC_OFFSET - HOST_OFFSET, 'utf8');
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, CRC_OFFSET)), CRC_OFFSET);
-  return bytes;
+/** Writes marks that differ in their place alone, into one buffer: a writer moves its mark after every group. */
+export class MarkEncoder {
+  readonly bytes: Buffer = Buffer.alloc(MARK_BYTES);
+  readonly #covered: Buffer = this.bytes.subarray(0, CRC_OFFSET);
+
+  constructor(writer: Writer, boot: string, inode: number) {
+    const { bytes } = this;
+    bytes.write(boot, 0, 'hex');
+    bytes.writeBigUInt64LE(BigInt(inode), 16);
+    bytes.writeUInt32LE(writer.pid >>> 0, 80);
+    bytes.writeDoubleLE(writer.startedAt, 84);
+    bytes.write(writer.host, HOST_OFFSET, CRC_OFFSET - HOST_OFFSET, 'utf8');
+  }
+
+  /** The mark for that place: `bytes`, until the next call. */
+  encode(place: Place): Buffer {
+    const { bytes } = this;
+    writeInteger(bytes, place.segment, 24);
+    writeInteger(bytes, place.offset, 32);
+    writeInteger(bytes, place.position, 40);
+    bytes.write(place.seal, 48, 'hex');
+    bytes.writeUInt32LE(crc32(this.#covered), CRC_OFFSET);
+    return bytes;
+  }
+}
+
+/** A safe integer as 64 bits, little-endian. */
+function writeInteger(bytes: Buffer, value: number, offset: number): void {
+  bytes.writeUInt32LE(value % 2 ** 32, offset);
+  bytes.writeUInt32LE(Math.floor(value / 2 ** 32), offset + 4);
+}
+
+export function encodeMark({ writer, boot, inode, ...place }: Mark): Buffer {
+  return new MarkEncoder(writer, boot, inode).encode(place);
 }
 
 /** The mark in these bytes, or `undefined` when they are none. */

@@ -29,8 +29,8 @@ export function checkName(name: unknown, what: string): asserts name is string {
 export interface KnownName {
   /** As JSON text. */
   readonly text: string;
-  /** As the end of an event's envelope: `,"type"]`. */
-  readonly asType: string;
+  /** As the end of an event's envelope, `,"type"]`, in a list of its own. */
+  readonly asTypeAlone: readonly string[];
   readonly alone: readonly string[];
   readonly textAlone: readonly string[];
 }
@@ -39,14 +39,15 @@ export interface KnownName {
 const knownNames = new Map<string, KnownName>();
 const KNOWN_NAMES_MAX = 20_000;
 
-export function knownName(name: unknown, what: string): KnownName {
+/** `what` and `part` together name it in an error. */
+export function knownName(name: unknown, what: string, part = ''): KnownName {
   if (typeof name === 'string') {
     const known = knownNames.get(name);
     if (known !== undefined) return known;
   }
-  checkName(name, what);
+  checkName(name, what + part);
   const text = JSON.stringify(name);
-  const known = { text, asType: `,${text}]`, alone: [name], textAlone: [text] };
+  const known = { text, asTypeAlone: [`,${text}]`], alone: [name], textAlone: [text] };
   if (knownNames.size >= KNOWN_NAMES_MAX) knownNames.clear();
   knownNames.set(name, known);
   return known;

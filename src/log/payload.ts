@@ -71,13 +71,13 @@ function checkShape(event: unknown, path: string): asserts event is NewEvent {
   }
 }
 
-/** The end of an event's envelope: `,"type"[,schemaVersion]]`. */
-function typeTextOf(event: NewEvent, path: string): string {
+/** The end of an event's envelope, `,"type"[,schemaVersion]]`, as the only one of a list. */
+function typeTextsOf(event: NewEvent, path: string): readonly string[] {
   const { schemaVersion } = event;
-  const known = knownName(event.type, `${path}.type`);
-  if (schemaVersion === undefined || schemaVersion === 1) return known.asType;
+  const known = knownName(event.type, path, '.type');
+  if (schemaVersion === undefined || schemaVersion === 1) return known.asTypeAlone;
   if (Number.isSafeInteger(schemaVersion) && schemaVersion > 0) {
-    return `,${known.text},${schemaVersion}]`;
+    return [`,${known.text},${schemaVersion}]`];
   }
   throw invalidArgument(`${path}.schemaVersion must be a positive integer`);
 }
@@ -164,17 +164,17 @@ export function encodeSingle(
 ): EncodedCommit {
   const name = knownName(stream, 'stream');
   checkShape(event, 'events[0]');
-  const type = typeTextOf(event, 'events[0]');
+  const type = typeTextsOf(event, 'events[0]');
   const data = jsonText(event.data, 'events[0].data', limits.eventBytes);
   const metadata = metadataTextOf(event, 'events[0]', limits);
   checkEventBytes(data, metadata, 'events[0]', limits);
   const expected = checkExpected(expectedVersion, 'expectedVersion');
-  const payload = metadata === undefined ? `,"d":[${data}]` : `,"d":[${data}],"m":[${metadata}]`;
   const text: CommitText = {
     context: encodeContext(context),
     parts: FIRST_PART,
-    types: [type],
-    payload,
+    types: type,
+    data,
+    metadata,
   };
   return {
     streams: name.alone,
@@ -230,7 +230,7 @@ export function encodeCommit(
       const path = parts.length === 1 ? `events[${place}]` : `parts[${index}].events[${place}]`;
       const event: unknown = list[place];
       checkShape(event, path);
-      types.push(typeTextOf(event, path));
+      types.push(...typeTextsOf(event, path));
       eventParts.push(index);
       const dataText = jsonText(event.data, `${path}.data`, limits.eventBytes);
       const metadataText = metadataTextOf(event, path, limits);
@@ -260,12 +260,12 @@ export function encodeCommit(
     }
     if (expected !== 'any') conditions.push({ stream: check.stream, expected });
   }
-  const dataPart = `,"d":[${data.join(',')}]`;
   const text: CommitText = {
     context: encodeContext(context),
     parts: eventParts,
     types,
-    payload: anyMetadata ? `${dataPart},"m":[${metadata.join(',')}]` : dataPart,
+    data: data.join(','),
+    metadata: anyMetadata ? metadata.join(',') : undefined,
   };
   return {
     streams,
@@ -287,16 +287,17 @@ function lineBytesOf(
   streamTexts: readonly string[],
   limits: EventLimits,
 ): number {
-  const { context, parts, types, payload } = text;
+  const { context, parts, types, data, metadata = '' } = text;
   const envelope = ENVELOPE_BYTES + parts.length * EVENT_ENVELOPE_BYTES;
-  let characters = payload.length + context.length;
+  let characters = data.length + metadata.length + context.length;
   for (let index = 0; index < parts.length; index += 1) {
     const stream = streamTexts[parts[index] as number] as string;
     characters += stream.length + (types[index] as string).length;
   }
   const bound = characters * 3 + envelope;
   if (bound <= limits.commitBytes) return bound;
-  let bytes = Buffer.byteLength(payload) + Buffer.byteLength(context) + envelope;
+  let bytes = envelope;
+  for (const part of [data, metadata, context]) bytes += Buffer.byteLength(part);
   for (let index = 0; index < parts.length; index += 1) {
     const stream = streamTexts[parts[index] as number] as string;
     bytes += Buffer.byteLength(stream) + Buffer.byteLength(types[index] as string);

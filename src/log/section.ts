@@ -24,11 +24,13 @@ import type { Environment } from './environment.js';
 import { type ExamineOptions, placeStands } from './examine.js';
 import { closeQuietly, runSync, SyncFailure, syncDirectory, syncFile, writeFully } from './io.js';
 import { readLayout } from './layout.js';
-import { bootDigits, decodeMark, encodeMark, MARK_BYTES, type Mark, markHolds } from './mark.js';
+import { bootDigits, decodeMark, MARK_BYTES, MarkEncoder, markHolds } from './mark.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
+import { type Rebased, type RebaseFacts, rebase } from './rebase.js';
 import { createSegment, damagedError, proveEnd, type Repaired } from './repair.js';
 import type { StoreFacts } from './store-file.js';
+import { SegmentProblem } from './walk.js';
 import { type LockPatience, WriteLock } from './write-lock.js';
 
 /** Commit lines ready to be sealed and written behind `base`. */
@@ -42,6 +44,18 @@ export interface GroupRequest {
   /** `firstPosition - 1` for a group that only refuses or repeats: it is checked against the end of the log and nothing is written. */
   readonly lastPosition: number;
   readonly salt: string;
+  /** There when the group may be moved behind what others wrote without a new decision, if that touches nothing of it. */
+  readonly rebase?: RebaseFacts | undefined;
+}
+
+/** What the owner of a group that was moved must know to follow it. */
+export interface MovedGroup {
+  /** What others wrote: whole groups between the group's base, at this offset, and its place. */
+  readonly others: Buffer;
+  readonly offset: number;
+  readonly firstPosition: number;
+  readonly bytes: number;
+  readonly time: string;
 }
 
 export type GroupResult =
@@ -52,6 +66,8 @@ export type GroupResult =
       readonly start: number;
       /** When the segment was changed first: where the one before it ended. */
       readonly closed?: Place;
+      /** When others had written and the group was moved behind it. */
+      readonly moved?: MovedGroup;
     }
   /** Others wrote and no new decision came in time, or too much to hand over under the lock. Nothing was written. */
   | { readonly kind: 'moved'; readonly place: Place }
@@ -78,7 +94,6 @@ export class Section {
   readonly #lock: WriteLock;
   readonly #lockFile: number;
   readonly #lockInode: number;
-  readonly #boot: string;
   readonly #examine: ExamineOptions;
   #segment: { readonly first: number; readonly file: number } | undefined;
   #anchorFile: number | undefined;
@@ -87,9 +102,9 @@ export class Section {
   #anchorFailed = false;
   #poison: unknown;
   readonly #lockBytes: Buffer = Buffer.alloc(MARK_BYTES + HOLDER_BYTES);
-  /** The mark as this section wrote it last. */
-  readonly #ownMarkBytes: Buffer = Buffer.alloc(MARK_BYTES);
-  #ownMark: Mark | undefined;
+  readonly #marks: MarkEncoder;
+  /** Where the mark stands that this section wrote last; its bytes are those of `#marks`. */
+  #ownMark: Place | undefined;
 
   /** `lockFile` is this writer's own descriptor of the lock file, `lockInode` the inode it was opened as. */
   constructor(
@@ -103,7 +118,8 @@ export class Section {
     this.#lockFile = lockFile;
     this.#lockInode = lockInode;
     this.#lock = new WriteLock(environment, lockFile, options.label);
-    this.#boot = bootDigits(environment.disk.bootId());
+    const boot = bootDigits(environment.disk.bootId());
+    this.#marks = new MarkEncoder(environment.writer, boot, lockInode);
     this.#examine = { laterGroupsProve: options.store.durability === 'sync' };
   }
 
@@ -151,14 +167,24 @@ export class Section {
     let current = request;
     let sealed = this.#seal(current);
     let othersWrote = false;
-    /** Decides again on what others wrote; false when no new decision came. */
+    let movedGroup: MovedGroup | undefined;
+    /** Moves the group behind what others wrote, or has it decided again; false when no new decision came. */
     const follow = (place: Place): boolean => {
       othersWrote = true;
-      const bytes = this.#between(current.base, place);
-      const next = bytes && moved(bytes, place);
-      if (!next) return false;
-      current = next;
-      sealed = this.#seal(next);
+      const others = this.#between(current.base, place);
+      const rebased = others && this.#rebase(current, others, place);
+      if (rebased) {
+        const { time, ...lines } = rebased;
+        const { offset } = current.base;
+        const { firstPosition, bytes } = lines;
+        movedGroup = { others, offset, firstPosition, bytes, time };
+        current = { ...current, ...lines, base: place, rebase: undefined };
+      } else {
+        const next = others && moved(others, place);
+        if (!next) return false;
+        current = next;
+      }
+      sealed = this.#seal(current);
       return true;
     };
     const taken = this.#acquire(patience);
@@ -177,7 +203,13 @@ export class Section {
       }
       const start = place.offset;
       const after = this.#append(place, current, sealed);
-      return { kind: 'written', place: after, start, ...(closed ? { closed } : {}) };
+      return {
+        kind: 'written',
+        place: after,
+        start,
+        ...(closed ? { closed } : {}),
+        ...(movedGroup ? { moved: movedGroup } : {}),
+      };
     } catch (error) {
       throw this.#told(error);
     } finally {
@@ -278,13 +310,13 @@ export class Section {
   }
 
   /** The mark, if it holds; and signs the lock. One read for both, and no decoding when nobody else wrote since. */
-  #mark(): Mark | undefined {
+  #mark(): Place | undefined {
     const { disk } = this.#environment;
     const bytes = this.#lockBytes;
     const count = disk.read(this.#lockFile, bytes, 0, bytes.length, 0);
     if (count < bytes.length) bytes.fill(0, count);
     this.#lock.sign(bytes.subarray(MARK_BYTES));
-    if (this.#ownMark && bytes.compare(this.#ownMarkBytes, 0, MARK_BYTES, 0, MARK_BYTES) === 0) {
+    if (this.#ownMark && bytes.compare(this.#marks.bytes, 0, MARK_BYTES, 0, MARK_BYTES) === 0) {
       return this.#ownMark;
     }
     const mark = decodeMark(bytes.subarray(0, MARK_BYTES));
@@ -350,6 +382,16 @@ export class Section {
       filled += count;
     }
     return buffer;
+  }
+
+  #rebase(request: GroupRequest, others: Buffer, place: Place): Rebased | undefined {
+    if (!request.rebase) return undefined;
+    try {
+      return rebase(request, request.rebase, others, place, this.#options.store.id);
+    } catch (error) {
+      if (!(error instanceof SegmentProblem)) throw error;
+      throw this.#damaged({ ...place, position: error.position }, error.offset, error.message);
+    }
   }
 
   #seal(request: GroupRequest): { seal: string; length: number } {
@@ -447,19 +489,9 @@ export class Section {
   }
 
   #writeMark(place: Place): void {
-    const mark: Mark = {
-      segment: place.segment,
-      offset: place.offset,
-      position: place.position,
-      seal: place.seal,
-      writer: this.#environment.writer,
-      boot: this.#boot,
-      inode: this.#lockInode,
-    };
     this.#ownMark = undefined;
-    encodeMark(mark, this.#ownMarkBytes);
-    writeFully(this.#environment.disk, this.#lockFile, this.#ownMarkBytes, 0);
-    this.#ownMark = mark;
+    writeFully(this.#environment.disk, this.#lockFile, this.#marks.encode(place), 0);
+    this.#ownMark = place;
   }
 
   /**

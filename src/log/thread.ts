@@ -9,6 +9,7 @@ import {
   LetterBox,
   type MovedLetter,
   type RequestLetter,
+  type Result,
   type ResultLetter,
   type ThreadSetup,
   Turn,
@@ -26,7 +27,7 @@ const ALIVE_CHECK_MS = 200;
 /** A request in flight. */
 interface Flight {
   readonly moved: (bytes: Buffer, place: Place) => GroupRequest | undefined;
-  readonly done: (result: ResultLetter) => void;
+  readonly done: (result: Result) => void;
 }
 
 export class WriterThread {
@@ -106,9 +107,19 @@ export class WriterThread {
 
   /** The letter of a group, its buffer handed over if the thread does not have it yet. */
   letter(group: GroupRequest, deadline: number): GroupLetter {
-    const { base, bytes, firstPosition, lastPosition, salt } = group;
+    const { base, bytes, firstPosition, lastPosition, salt, rebase } = group;
     const buffer = this.#numberOf(group.buffer);
-    return { kind: 'group', buffer, bytes, base, firstPosition, lastPosition, salt, deadline };
+    return {
+      kind: 'group',
+      buffer,
+      bytes,
+      base,
+      firstPosition,
+      lastPosition,
+      salt,
+      deadline,
+      rebase,
+    };
   }
 
   /** Forgets a buffer that is used no more. */
@@ -222,7 +233,7 @@ export class WriterThread {
     if (turn === Turn.moved) {
       this.#answer(flight);
     } else if (turn === Turn.result) {
-      const result = this.#box.take<ResultLetter>();
+      const result = this.#result(this.#box.take<ResultLetter>());
       this.#flight = undefined;
       Atomics.store(this.#control, Word.turn, Turn.idle);
       flight.done(result);
@@ -230,6 +241,15 @@ export class WriterThread {
       return;
     }
     this.#watch();
+  }
+
+  #result(letter: ResultLetter): Result {
+    if (letter.kind !== 'written') return letter;
+    const { moved, ...written } = letter;
+    if (!moved) return written;
+    // A copy: the memory belongs to the next request.
+    const others = Buffer.from(this.#moved.subarray(0, moved.others));
+    return { ...written, moved: { ...moved, others } };
   }
 
   #answer(flight: Flight): void {

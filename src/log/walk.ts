@@ -5,7 +5,7 @@
  * Invariant: a group is handed to the visitor only after its seal was found right.
  */
 import { isUtf8 } from 'node:buffer';
-import { createHash, type Hash, hash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import {
   areHexDigits,
   type CommitHead,
@@ -14,8 +14,8 @@ import {
   lineKind,
   type SealFacts,
 } from './decode.js';
-import { closingLine, headerLine } from './encode.js';
-import { Envelope, LineProblem, QUOTE, writeLatin1 } from './envelope.js';
+import { closingLine, headerLine, sealOf } from './encode.js';
+import { Envelope, LineProblem, latin1, QUOTE } from './envelope.js';
 import { ATTEMPT_DIGITS, LF, LINE_TAIL_BYTES, SALT_DIGITS, SEAL_DIGITS } from './format.js';
 import type { Place } from './place.js';
 
@@ -61,9 +61,6 @@ export interface WalkStart {
 }
 
 const SEAL_BEGINNING = '{"seal":"';
-/** Groups up to this size are hashed with one call, which costs less than a running hash although they are copied. */
-const HASHED_AT_ONCE_MAX = 64 * 1024;
-const scratch = Buffer.allocUnsafe(HASHED_AT_ONCE_MAX + SEAL_DIGITS + SALT_DIGITS);
 
 /** Whether `text`, which is ASCII, stands at `at`. */
 function stands(text: string, buffer: Buffer, at: number): boolean {
@@ -282,16 +279,9 @@ export class SegmentWalker {
   }
 
   #sealOf(buffer: Buffer, start: number, end: number, saltAt: number): string {
-    const saltEnd = saltAt + SALT_DIGITS;
-    if (!this.#hash && end - start <= HASHED_AT_ONCE_MAX) {
-      const scratchSalt = SEAL_DIGITS + end - start;
-      writeLatin1(scratch, this.#place.seal, 0);
-      buffer.copy(scratch, SEAL_DIGITS, start, end);
-      buffer.copy(scratch, scratchSalt, saltAt, saltEnd);
-      return hash('sha256', scratch.subarray(0, scratchSalt + SALT_DIGITS), 'hex');
-    }
-    const running = this.#hash ?? createHash('sha256').update(this.#place.seal);
-    running.update(buffer.subarray(start, end)).update(buffer.subarray(saltAt, saltEnd));
-    return running.digest('hex');
+    const salt = latin1(buffer, saltAt, saltAt + SALT_DIGITS);
+    const lines = buffer.subarray(start, end);
+    if (!this.#hash) return sealOf(this.#place.seal, lines, salt);
+    return this.#hash.update(lines).update(salt).digest('hex');
   }
 }

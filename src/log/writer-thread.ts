@@ -20,7 +20,7 @@ import { realEnvironment } from './environment.js';
 import { pathsOf } from './paths.js';
 import type { Place } from './place.js';
 import { RealDisk } from './real-disk.js';
-import { type GroupRequest, Section } from './section.js';
+import { type GroupRequest, type GroupResult, Section } from './section.js';
 
 const setup = workerData as ThreadSetup;
 const control = new Int32Array(setup.control);
@@ -84,13 +84,23 @@ function decideAgain(bytes: Buffer, place: Place): GroupRequest | undefined {
   return answer.kind === 'group' ? requestOf(answer) : undefined;
 }
 
+function letterOf(result: GroupResult): ResultLetter {
+  if (result.kind !== 'written') return result;
+  const { moved, ...written } = result;
+  if (!moved) return written;
+  moved.others.copy(movedBytes);
+  return { ...written, moved: { ...moved, others: moved.others.length } };
+}
+
 function run(request: RequestLetter): ResultLetter {
   const patience = {
     deadline: request.deadline,
     interrupted: () => Atomics.load(control, Word.interrupt) !== 0,
   };
   try {
-    if (request.kind === 'group') return section.write(requestOf(request), patience, decideAgain);
+    if (request.kind === 'group') {
+      return letterOf(section.write(requestOf(request), patience, decideAgain));
+    }
     const outcome = section.anchor(patience);
     return { kind: outcome };
   } catch (error) {

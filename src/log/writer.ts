@@ -16,7 +16,7 @@ import {
   StorePoisonedError,
   VersionConflictError,
 } from '../errors.js';
-import type { AnchorLetter, ResultLetter } from './channel.js';
+import type { AnchorLetter, Result } from './channel.js';
 import { SEAL_LINE_ROOM } from './encode.js';
 import type { Environment } from './environment.js';
 import { errorOf } from './error-letter.js';
@@ -27,7 +27,13 @@ import { anchorDelayMs, groupBytesMax } from './limits.js';
 import { onAbort } from './on-abort.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
-import { asStoreError, type GroupRequest, type GroupResult, type Section } from './section.js';
+import {
+  asStoreError,
+  type GroupRequest,
+  type GroupResult,
+  type MovedGroup,
+  type Section,
+} from './section.js';
 import type { LogState } from './state.js';
 import { WriterThread } from './thread.js';
 import { lockTimeout } from './write-lock.js';
@@ -58,6 +64,7 @@ export interface WriterCounts {
   conflicts: number;
   repeats: number;
   moved: number;
+  rebased: number;
   lockTimeouts: number;
   writeErrors: number;
   skewMsMax: number;
@@ -72,7 +79,7 @@ interface Flight {
   readonly done: () => void;
 }
 
-type Outcome = ResultLetter | { readonly kind: 'thrown'; readonly error: unknown };
+type Outcome = Result | { readonly kind: 'thrown'; readonly error: unknown };
 
 type Task = { readonly kind: 'group'; readonly group: Group } | { readonly kind: 'anchor' };
 
@@ -110,6 +117,7 @@ export class Writer {
     conflicts: 0,
     repeats: 0,
     moved: 0,
+    rebased: 0,
     lockTimeouts: 0,
     writeErrors: 0,
     skewMsMax: 0,
@@ -271,7 +279,7 @@ export class Writer {
     if (this.#open && !this.#flight && this.#open.firstPosition !== position + 1) {
       this.#requeueOpen();
     }
-    this.#open = this.#fillGroup(this.#open, () => this.#newGroup(below));
+    this.#open = this.#fillGroup(this.#open, below);
     const next = this.#queue[this.#queueStart];
     if (next && this.#sync === 0 && (!this.#open || this.#open.hasRoomFor(next.commit))) {
       this.#lookUp();
@@ -279,7 +287,7 @@ export class Writer {
   }
 
   /** The same for any group; stops at the first commit that does not fit or takes a read, which stays in the queue. */
-  #fillGroup(open: Group | undefined, begin: () => Group): Group | undefined {
+  #fillGroup(open: Group | undefined, below: Group | undefined): Group | undefined {
     let group = open;
     while (this.#queueStart < this.#queue.length) {
       const waiting = this.#queue[this.#queueStart] as Waiting;
@@ -288,7 +296,7 @@ export class Writer {
         this.#fail(waiting, waiting.signal.reason);
         continue;
       }
-      group ??= begin();
+      group ??= this.#newGroup(below);
       // Also the first one: a group that is decided again has the buffer of one that may have been given up since.
       if (!group.hasRoomFor(waiting.commit)) break;
       try {
@@ -412,6 +420,7 @@ export class Writer {
       firstPosition: group.firstPosition,
       lastPosition: group.lastPosition,
       salt: group.salt,
+      rebase: group.rebaseFacts,
     };
   }
 
@@ -477,14 +486,9 @@ export class Writer {
     const before = flight.group;
     this.#requeueOpen();
     this.#requeue(before.members);
-    let begun = false;
-    const group = this.#fillGroup(undefined, () => {
-      begun = true;
-      return this.#newGroup(undefined, before.buffer);
-    });
+    const group = this.#fillGroup(this.#newGroup(undefined, before.buffer), undefined);
     if (!group) {
       // All of it waits in the queue again, or was given up.
-      if (!begun) this.#giveBack(before.buffer);
       flight.group = undefined;
       return undefined;
     }
@@ -543,15 +547,31 @@ export class Writer {
   }
 
   #written(group: Group, result: Extract<GroupResult, { kind: 'written' }>): void {
+    const { moved } = result;
+    if (moved) {
+      this.counts.moved += 1;
+      this.counts.rebased += 1;
+      this.#follow(group, moved);
+    }
     const wrote = group.lastPosition >= group.firstPosition;
     if (wrote) this.#state.committed(group, result.place, result.start, result.closed);
-    this.#open?.rebase(this.#state);
+    // Behind a group that was moved, others' commits stand that the open one was not decided on.
+    if (moved) this.#requeueOpen();
+    else this.#open?.rebase(this.#state);
     if (wrote) {
       this.counts.groups += 1;
       this.#wantAnchor();
     }
     for (const waiting of group.members) this.#acknowledge(waiting, group.time);
     this.#giveBack(group.buffer);
+  }
+
+  /** Takes over what others wrote before the group that was moved behind it. */
+  #follow(group: Group, { others, offset, firstPosition, bytes, time }: MovedGroup): void {
+    const end = firstPosition - 1;
+    group.moved(firstPosition, bytes, time);
+    // A read may have come here first.
+    if (this.#state.place.position < end) this.#state.absorb(others, offset);
   }
 
   #acknowledge(waiting: Waiting, time: string): void {
