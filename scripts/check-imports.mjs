@@ -13,7 +13,7 @@ import { cruise } from 'dependency-cruiser';
  * @type {string[][]}
  */
 const floors = [
-  ['errors.ts', 'locks/', 'recall/'],
+  ['errors.ts', 'errors/', 'locks/', 'recall/'],
   ['log/'],
   ['projections/', 'backends/'],
   ['transaction.ts', 'audit/', 'compaction/'],

@@ -2,44 +2,31 @@
  * Every error the library throws on purpose. `code` is stable, facts are fields, `cause` is kept.
  * docs/ERRORS.md lists each with what to do; a test compares that table with this file.
  */
+import { quote, RecollectError } from './errors/base.js';
 
-/** The root of all errors of this library. Tell them apart by `code`, which never changes between releases. */
-export class RecollectError extends Error {
-  /** Stable, upper-case name of the failure. */
-  readonly code: string;
-
-  constructor(code: string, message: string, options?: { cause?: unknown }) {
-    super(message, options);
-    this.code = code;
-    this.name = new.target.name;
-  }
-}
-
-/** Node's system error codes by which a disk tells why it refused. */
-export function systemCode(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
-}
-
-/** A wrong argument: a TypeError that carries a stable `code` (`INVALID_ARGUMENT` unless told otherwise). */
-export function invalidArgument(
-  message: string,
-  code = 'INVALID_ARGUMENT',
-): TypeError & { code: string } {
-  return Object.assign(new TypeError(message), { code });
-}
-
-/** At most 60 characters of a text that came from elsewhere, with control and direction characters escaped. */
-export function quote(text: string): string {
-  const cut = text.length > 60 ? `${text.slice(0, 57)}...` : text;
-  const escaped = (character: string) =>
-    `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return JSON.stringify(cut).replace(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped here
-    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\u0000-\u001f]/g,
-    escaped,
-  );
-}
+export {
+  excerpt,
+  invalidArgument,
+  quote,
+  RecollectError,
+  reasonOf,
+  systemCode,
+} from './errors/base.js';
+export { nearest } from './errors/nearest.js';
+export {
+  HistoryPrunedError,
+  ProjectionFailedError,
+  ProjectionNotReadyError,
+  ProjectionNotRegisteredError,
+  UnknownSchemaVersionError,
+  UpcastFailedError,
+} from './errors/projections.js';
+export {
+  type MovedRead,
+  TransactionConflictError,
+  TransactionRolledBackError,
+  TransactionTimeoutError,
+} from './errors/transactions.js';
 
 /** One condition of a commit that did not hold. */
 export interface VersionFailure {
@@ -88,8 +75,8 @@ export class InvalidEventError extends RecollectError {
   /** What to do about it. */
   readonly hint: string;
 
-  constructor(path: string, problem: string, hint: string) {
-    super('INVALID_EVENT', `${path}: ${problem}. ${hint}`);
+  constructor(path: string, problem: string, hint: string, options?: { cause?: unknown }) {
+    super('INVALID_EVENT', `${path}: ${problem}. ${hint}`, options);
     this.path = path;
     this.hint = hint;
   }

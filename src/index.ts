@@ -1,12 +1,17 @@
 /** The public surface. No rules of the store live here. */
 export {
   FormatTooNewError,
+  HistoryPrunedError,
   IdempotencyKeyReusedError,
   InvalidEventError,
   LimitExceededError,
   LockTimeoutError,
+  type MovedRead,
   OutcomeUnknownError,
   PositionAheadError,
+  ProjectionFailedError,
+  ProjectionNotReadyError,
+  ProjectionNotRegisteredError,
   QueueFullError,
   RecollectError,
   StoreAccessError,
@@ -17,7 +22,12 @@ export {
   StoreNotFoundError,
   StorePoisonedError,
   StoreReadOnlyError,
+  TransactionConflictError,
+  TransactionRolledBackError,
+  TransactionTimeoutError,
+  UnknownSchemaVersionError,
   UnsupportedFileSystemError,
+  UpcastFailedError,
   VersionConflictError,
   type VersionFailure,
 } from './errors.js';
@@ -55,3 +65,47 @@ export type {
   SyncEvents,
 } from './log/types.js';
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './log/verify.js';
+export {
+  defineProjection,
+  type EventsOf,
+  type HandledEvent,
+  type Handler,
+  type HandlerResult,
+  type Handlers,
+  type Projection,
+  type ProjectionSpec,
+  type Removed,
+  removed,
+  type StateOf,
+} from './projections/define.js';
+export {
+  defineIndex,
+  type IndexDefinition,
+  type IndexOf,
+  type IndexSink,
+  type IndexSource,
+  type IndexSpec,
+} from './projections/define-index.js';
+export {
+  defineEvents,
+  type EventMap,
+  type Events,
+  type EventToken,
+  event,
+  type InputOf,
+  type NewEventOf,
+  type OutputOf,
+  type RecordedEventOf,
+  type TypedEvent,
+  type TypedNewEvent,
+  type TypesOf,
+} from './projections/events.js';
+export type {
+  InputOfSchema,
+  OutputOfSchema,
+  StandardIssue,
+  StandardProperties,
+  StandardResult,
+  StandardSchema,
+} from './projections/standard-schema.js';
+export type { Upcaster, Upcasters } from './projections/upcast.js';

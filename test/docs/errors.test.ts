@@ -43,6 +43,23 @@ const samples: readonly errors.RecollectError[] = [
   new errors.FormatTooNewError('f', 2, 1),
   new errors.UnsupportedFileSystemError('d', 'nfs'),
   new errors.PositionAheadError(2, 1),
+  new errors.ProjectionNotRegisteredError('countr', ['counter']),
+  new errors.ProjectionNotReadyError('counter', 0.5),
+  new errors.ProjectionFailedError({
+    projection: 'counter',
+    key: 'k',
+    position: 1,
+    event: '1.0',
+    cause,
+  }),
+  new errors.UnknownSchemaVersionError({ type: 't', schemaVersion: 3, known: 2, position: 1 }),
+  new errors.UpcastFailedError({ type: 't', schemaVersion: 1, event: '1.0', cause }),
+  new errors.HistoryPrunedError(7),
+  new errors.TransactionConflictError(2, [
+    { position: 1, actor: 'a', stream: 's', projection: 'p', key: 'k' },
+  ]),
+  new errors.TransactionRolledBackError('enough'),
+  new errors.TransactionTimeoutError(1),
 ];
 
 interface Row {
@@ -144,6 +161,15 @@ describe('the message of an error', () => {
         host: hostile,
         label: hostile,
       }),
+      new errors.ProjectionNotRegisteredError(hostile, [hostile]),
+      new errors.ProjectionFailedError({
+        projection: 'p',
+        key: hostile,
+        position: 1,
+        event: '1.0',
+        cause: new Error(hostile),
+      }),
+      new errors.TransactionRolledBackError(hostile),
     ]) {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
       expect(error.message).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);

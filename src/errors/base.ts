@@ -1,0 +1,55 @@
+/** What all errors have in common, and how they quote what came from elsewhere. */
+
+/** The root of all errors of this library. Tell them apart by `code`, which never changes between releases. */
+export class RecollectError extends Error {
+  /** Stable, upper-case name of the failure. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+/** Node's system error codes by which a disk tells why it refused. */
+export function systemCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** A wrong argument: a TypeError that carries a stable `code` (`INVALID_ARGUMENT` unless told otherwise). */
+export function invalidArgument(
+  message: string,
+  code = 'INVALID_ARGUMENT',
+): TypeError & { code: string } {
+  return Object.assign(new TypeError(message), { code });
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped here
+const UNPRINTABLE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\u0000-\u001f]/g;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+function cut(text: string, charactersMax: number): string {
+  return text.length > charactersMax ? `${text.slice(0, charactersMax - 3)}...` : text;
+}
+
+/** At most 60 characters of a text that came from elsewhere, with control and direction characters escaped. */
+export function quote(text: string): string {
+  return JSON.stringify(cut(text, 60)).replace(UNPRINTABLE, escaped);
+}
+
+/** The same without quotation marks, for sentences that others wrote: at most `charactersMax` characters and the escapes. */
+export function excerpt(text: string, charactersMax = 200): string {
+  return cut(text, charactersMax).toWellFormed().replace(UNPRINTABLE, escaped);
+}
+
+/** Why something failed, as the start of a sentence without its end, whatever it was that was thrown. */
+export function reasonOf(cause: unknown): string {
+  const said = cause instanceof Error ? (cause as { message: unknown }).message : cause;
+  const text = typeof said === 'object' || typeof said === 'function' ? typeof said : String(said);
+  return excerpt(text === '' ? 'no reason given' : text).replace(/[.\s]+$/, '');
+}
