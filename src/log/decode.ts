@@ -1,6 +1,7 @@
 /** From the lines of docs/FORMAT.md to values. Throws `LineProblem` when a line is not what the format says. */
 import { crc32 } from 'node:zlib';
 import { type CommitHead, Envelope, LineProblem, latin1, utf8 } from './envelope.js';
+import { eventId } from './event-id.js';
 import { ATTEMPT_DIGITS, LINE_TAIL_BYTES } from './format.js';
 import { NameCache } from './name-cache.js';
 import type { RecordedEvent } from './types.js';
@@ -192,7 +193,7 @@ export function eventsIn(envelope: Envelope, buffer: Buffer, end: number): Recor
   const events: RecordedEvent[] = [];
   for (let index = 0; index < count; index += 1) {
     const event: Mutable<RecordedEvent> = {
-      id: `${position}.${index}`,
+      id: eventId(position, index),
       position,
       index,
       last: index === count - 1,
