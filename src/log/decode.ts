@@ -1,15 +1,12 @@
 /** From the lines of docs/FORMAT.md to values. Throws `LineProblem` when a line is not what the format says. */
 import { crc32 } from 'node:zlib';
-import { type CommitHead, Envelope, LineProblem, latin1 } from './envelope.js';
+import { type CommitHead, Envelope, LineProblem, latin1, utf8 } from './envelope.js';
+import { eventId } from './event-id.js';
 import { ATTEMPT_DIGITS, LINE_TAIL_BYTES } from './format.js';
+import { NameCache } from './name-cache.js';
 import type { RecordedEvent } from './types.js';
 
 export { type CommitHead, LineProblem };
-
-interface CommitBody extends CommitHead {
-  readonly d: readonly unknown[];
-  readonly m?: readonly unknown[];
-}
 
 export interface SealFacts {
   readonly seal: string;
@@ -88,6 +85,7 @@ function isPosition(value: unknown): value is number {
 }
 
 const envelope = new Envelope();
+export const names: NameCache = new NameCache();
 
 /** The envelope of the commit line at `[start, end)`. The data is not looked at. */
 export function decodeHead(buffer: Buffer, start: number, end: number): CommitHead {
@@ -138,40 +136,114 @@ export function checkForm(buffer: Buffer, start: number, end: number): void {
   }
 }
 
-/** Freezes a JSON value with all that it holds. */
+/** Freezes a JSON value that nobody else holds yet, with all that it holds. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  for (const key of Object.keys(value)) deepFreeze((value as Record<string, unknown>)[key]);
-  return Object.freeze(value);
+  if (typeof value === 'object' && value !== null) freeze(value);
+  return value;
+}
+
+function freeze(value: object): void {
+  // By index, and without a list of the keys: this runs for every object that is read.
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) {
+      const item: unknown = value[index];
+      if (typeof item === 'object' && item !== null) freeze(item);
+    }
+  } else {
+    const values = value as Readonly<Record<string, unknown>>;
+    for (const key in values) {
+      const item = values[key];
+      // Not what somebody hung onto the prototype of all objects.
+      if (typeof item === 'object' && item !== null && Object.hasOwn(values, key)) freeze(item);
+    }
+  }
+  Object.freeze(value);
+}
+
+/** What stands between the data and the metadata of a commit, and, rarely, inside of data. */
+const METADATA_BEGINNING = '],"m":[';
+
+interface Payload {
+  readonly d: unknown;
+  readonly m?: unknown;
+}
+
+function payloadOf(buffer: Buffer, envelope: Envelope, end: number): Payload {
+  const text = utf8(buffer, envelope.dataStart - 1, end - LINE_TAIL_BYTES);
+  // Without an object around it the list is parsed in four fifths of the time.
+  if (!text.includes(METADATA_BEGINNING)) return { d: parse(text) };
+  return parse(`{"d":${text}}`) as Payload;
+}
+
+/**
+ * The events of the scanned commit line that ends at `end`, deeply frozen. `buffer` is the one that was scanned, unchanged.
+ * @throws LineProblem
+ */
+export function eventsIn(envelope: Envelope, buffer: Buffer, end: number): RecordedEvent[] {
+  const { position, time, eventCount: count } = envelope;
+  const { d: data, m: metadata } = payloadOf(buffer, envelope, end);
+  if (
+    !Array.isArray(data) ||
+    data.length !== count ||
+    (metadata !== undefined && (!Array.isArray(metadata) || metadata.length !== count))
+  ) {
+    throw new LineProblem('a commit whose events and data differ in number');
+  }
+  const context = envelope.hasContext ? contextOf(envelope, buffer) : undefined;
+  const events: RecordedEvent[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const event: Mutable<RecordedEvent> = {
+      id: eventId(position, index),
+      position,
+      index,
+      last: index === count - 1,
+      time,
+      stream: names.text(buffer, envelope.streamStart(index), envelope.streamEnd(index)),
+      version: envelope.version(index),
+      type: names.text(buffer, envelope.typeStart(index), envelope.typeEnd(index)),
+      schemaVersion: envelope.schemaVersion(index),
+      data: deepFreeze(data[index]),
+    };
+    if (metadata?.[index] !== undefined && metadata[index] !== null) {
+      event.metadata = deepFreeze(metadata[index]);
+    }
+    if (context) addContext(event, context);
+    events.push(Object.freeze(event));
+  }
+  return events;
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+interface Context {
+  readonly actor: string | undefined;
+  readonly reason: string | undefined;
+  readonly correlationId: string | undefined;
+  readonly causationId: string | undefined;
+  readonly idempotencyKey: string | undefined;
+}
+
+function contextOf(envelope: Envelope, buffer: Buffer): Context {
+  return {
+    actor: envelope.context(buffer, 'a'),
+    reason: envelope.context(buffer, 'r'),
+    correlationId: envelope.context(buffer, 'o'),
+    causationId: envelope.context(buffer, 'u'),
+    idempotencyKey: envelope.context(buffer, 'k'),
+  };
+}
+
+function addContext(event: Mutable<RecordedEvent>, context: Context): void {
+  const { actor, reason, correlationId, causationId, idempotencyKey } = context;
+  if (actor !== undefined) event.actor = actor;
+  if (reason !== undefined) event.reason = reason;
+  if (correlationId !== undefined) event.correlationId = correlationId;
+  if (causationId !== undefined) event.causationId = causationId;
+  if (idempotencyKey !== undefined) event.idempotencyKey = idempotencyKey;
 }
 
 /** The whole commit line at `[start, end)` as events, deeply frozen. Its checksum was looked at before. */
 export function decodeEvents(buffer: Buffer, start: number, end: number): RecordedEvent[] {
-  const body = parse(buffer.toString('utf8', start, end)) as CommitBody;
-  const count = body.e.length;
-  if (!Array.isArray(body.d) || body.d.length !== count || (body.m && body.m.length !== count)) {
-    throw new LineProblem('a commit whose events and data differ in number');
-  }
-  return body.e.map(([stream, version, type, schemaVersion], index) => {
-    const metadata = body.m?.[index];
-    const event: RecordedEvent = {
-      id: `${body.p}.${index}`,
-      position: body.p,
-      index,
-      last: index === count - 1,
-      time: body.t,
-      stream,
-      version,
-      type,
-      schemaVersion: schemaVersion ?? 1,
-      data: deepFreeze(body.d[index]),
-      ...(metadata === undefined || metadata === null ? {} : { metadata: deepFreeze(metadata) }),
-      ...(body.a === undefined ? {} : { actor: body.a }),
-      ...(body.r === undefined ? {} : { reason: body.r }),
-      ...(body.o === undefined ? {} : { correlationId: body.o }),
-      ...(body.u === undefined ? {} : { causationId: body.u }),
-      ...(body.k === undefined ? {} : { idempotencyKey: body.k }),
-    };
-    return Object.freeze(event);
-  });
+  envelope.scan(buffer, start, end);
+  return eventsIn(envelope, buffer, end);
 }

@@ -30,7 +30,7 @@ export interface CommitHead {
   readonly e: readonly (readonly [string, number, string, number?])[];
 }
 
-type ContextKey = 'a' | 'r' | 'o' | 'u' | 'k';
+export type ContextKey = 'a' | 'r' | 'o' | 'u' | 'k';
 
 const CONTEXT_KEYS: readonly ContextKey[] = ['a', 'r', 'o', 'u', 'k'];
 const CONTEXT_BYTES: readonly number[] = CONTEXT_KEYS.map((key) => key.charCodeAt(0));
@@ -93,8 +93,13 @@ function escapeEnd(buffer: Buffer, at: number): number {
 
 /** The string whose content, as it stands in JSON, is at `[start, end)`. */
 export function stringAt(buffer: Buffer, start: number, end: number): string {
-  const text = (buffer as FastBuffer).utf8Slice(start, end);
+  const text = utf8(buffer, start, end);
   return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
+}
+
+/** The text at `[start, end)`. */
+export function utf8(buffer: Buffer, start: number, end: number): string {
+  return (buffer as FastBuffer).utf8Slice(start, end);
 }
 
 /** The text at `[start, end)`, which holds ASCII only. */
@@ -125,6 +130,7 @@ export class Envelope {
   /** From the comma behind the position to the comma behind the times: lines of one group mostly share it. */
   #stamp: Buffer = Buffer.alloc(0);
   readonly #context = new Int32Array(2 * CONTEXT_KEYS.length);
+  #hasContext = false;
   readonly #events: number[] = [];
   /** Where the number read last ended. */
   #end = 0;
@@ -167,11 +173,9 @@ export class Envelope {
       e,
     };
     if (this.#rawTime !== undefined) head.w = this.#rawTime;
-    for (let index = 0; index < CONTEXT_KEYS.length; index += 1) {
-      const start = this.#context[2 * index] as number;
-      if (start === 0) continue;
-      const key = CONTEXT_KEYS[index] as ContextKey;
-      head[key] = stringAt(buffer, start, this.#context[2 * index + 1] as number);
+    for (const key of CONTEXT_KEYS) {
+      const text = this.context(buffer, key);
+      if (text !== undefined) head[key] = text;
     }
     return head;
   }
@@ -187,6 +191,31 @@ export class Envelope {
 
   version(event: number): number {
     return this.#events[event * EVENT_FIELDS + 2] as number;
+  }
+
+  typeStart(event: number): number {
+    return this.#events[event * EVENT_FIELDS + 3] as number;
+  }
+
+  typeEnd(event: number): number {
+    return this.#events[event * EVENT_FIELDS + 4] as number;
+  }
+
+  schemaVersion(event: number): number {
+    return (this.#events[event * EVENT_FIELDS + 5] as number) || 1;
+  }
+
+  /** True when the commit says who, why or from what. */
+  get hasContext(): boolean {
+    return this.#hasContext;
+  }
+
+  /** What stands under that key; `undefined` when it does not stand there. `buffer` is the one that was scanned, unchanged. */
+  context(buffer: Buffer, key: ContextKey): string | undefined {
+    const index = CONTEXT_KEYS.indexOf(key);
+    const start = this.#context[2 * index] as number;
+    if (start === 0) return undefined;
+    return stringAt(buffer, start, this.#context[2 * index + 1] as number);
   }
 
   /**
@@ -281,7 +310,8 @@ export class Envelope {
   }
 
   #contextEnd(buffer: Buffer, from: number): number {
-    this.#context.fill(0);
+    if (this.#hasContext) this.#context.fill(0);
+    this.#hasContext = false;
     let at = from;
     for (let index = 0; index < CONTEXT_KEYS.length; index += 1) {
       if (buffer[at + 2] !== CONTEXT_BYTES[index]) continue;
@@ -289,6 +319,7 @@ export class Envelope {
       this.#checkKey(buffer, at);
       const start = at + 6;
       const end = stringEnd(buffer, start);
+      this.#hasContext = true;
       this.#context[2 * index] = start;
       this.#context[2 * index + 1] = end;
       at = end + 1;

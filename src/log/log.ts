@@ -8,9 +8,12 @@ import {
   StoreReadOnlyError,
 } from '../errors.js';
 import { Changes } from './changes.js';
+import { commitAt, commitsAt } from './commits-at.js';
 import { realDirectory } from './directory.js';
 import type { Disk } from './disk.js';
 import { type Environment, realEnvironment } from './environment.js';
+import { LogFeed } from './feed.js';
+import type { LogInternals } from './internals.js';
 import { ask, closeQuietly, type Io, runAsync, runSync } from './io.js';
 import { readLayout } from './layout.js';
 import { checkOptions, type LogOptions, type LogSettings } from './log-options.js';
@@ -27,6 +30,7 @@ import { asStoreError } from './section.js';
 import { Segments } from './segments.js';
 import { LogState } from './state.js';
 import { WriterThread } from './thread.js';
+import { positionAt } from './time-search.js';
 import type {
   Appended,
   AppendOptions,
@@ -87,6 +91,7 @@ export class Log {
   #indexing: Promise<void> | undefined;
   #unindexed = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  #internals: LogInternals | undefined;
   #movedCheckedAt = Number.NEGATIVE_INFINITY;
 
   /** @internal Made by `openLog`. */
@@ -237,6 +242,44 @@ export class Log {
   *#version(stream: string): Io<number> {
     yield* this.#freshen();
     return yield* this.#state.segments.version(stream);
+  }
+
+  /** @internal For the floors above. */
+  get internals(): LogInternals {
+    this.#internals ??= this.#makeInternals();
+    return this.#internals;
+  }
+
+  #makeInternals(): LogInternals {
+    const state = this.#state;
+    return {
+      get position() {
+        return state.place.position;
+      },
+      get time() {
+        return state.time;
+      },
+      feed: (after, recentBytesMax) => {
+        this.#checkOpen();
+        state.keepRecent(recentBytesMax);
+        return new LogFeed(state, after);
+      },
+      commitAt: (segment, offset) => commitAt(state, segment, offset),
+      commitsAt: (segment, offsets) => commitsAt(state, segment, offsets),
+      positionAt: (time, bound) => positionAt(state, time, bound),
+      freshen: () => this.#freshen(),
+      look: () => this.#look(),
+      version: (stream) => state.segments.version(stream),
+      run: async (work) => {
+        this.#checkOpen();
+        return await this.#run(work);
+      },
+      runSync: (work) => {
+        this.#checkOpen();
+        return this.#runSync(work);
+      },
+      onAdvance: (listener) => state.onAdvance(listener),
+    };
   }
 
   /**

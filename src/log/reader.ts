@@ -6,7 +6,7 @@ import { asyncEvents, type EventWork, type SequenceSource, syncEvents } from './
 import type { Io } from './io.js';
 import type { Place } from './place.js';
 import { type Range, Reading } from './reading.js';
-import { eventsOf, LineBuffer, type Wanted } from './segment-lines.js';
+import type { Wanted } from './segment-lines.js';
 import type { Segments } from './segments.js';
 import type {
   AsyncEvents,
@@ -117,23 +117,6 @@ function* streamEvents(source: ReadSource, stream: string, range: Range): EventW
     // Only an index that knows more than the log could bring that about; asking it again would not end.
     if (wanted.next === before && !reading.done) first = undefined;
     step = Math.min(2 * step, VERSIONS_STEP_MAX);
-  }
-}
-
-/** The events of the one commit that stands at that offset. @throws StoreDamagedError */
-export function* readCommitAt(
-  segments: Segments,
-  segment: number,
-  offset: number,
-): Io<RecordedEvent[]> {
-  const lines = new LineBuffer(segments);
-  const [line] = yield* lines.linesAt(segment, [offset], Number.POSITIVE_INFINITY, undefined);
-  if (!line) return [];
-  try {
-    return eventsOf(lines.bytes, line, new EventFilter(undefined, undefined));
-  } catch (error) {
-    if (!(error instanceof LineProblem)) throw error;
-    throw yield* lines.damagedLine(segment, line, error.message);
   }
 }
 

@@ -206,6 +206,23 @@ export class Segments {
     return (closed[indexOf(closed, position)] ?? { first: 1 }).first;
   }
 
+  /** The last segment, up to the one that holds the position `bound`, whose first commit is of that time or earlier. */
+  *begunBy(time: string, bound: number): Io<number | undefined> {
+    const { tail } = this;
+    if (bound >= tail.first && tail.firstTime !== '' && tail.firstTime <= time) return tail.first;
+    const closed = yield* this.#closed.list();
+    let low = 0;
+    let high = indexOf(closed, bound) + 1;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const segment = closed[middle] as ClosedSegment;
+      const firstTime = yield* this.#closed.ask(segment, firstTimeOf);
+      if (firstTime <= time) low = middle + 1;
+      else high = middle;
+    }
+    return closed[low - 1]?.first;
+  }
+
   /** The last position in that segment. */
   *lastOf(first: number): Io<number> {
     if (first >= this.#tail.first) return this.#tail.last;
@@ -329,6 +346,11 @@ function indexOf(closed: readonly ClosedSegment[], position: number): number {
 // biome-ignore lint/correctness/useYield: the answer takes no I/O
 function* none(): Io<number[]> {
   return [];
+}
+
+// biome-ignore lint/correctness/useYield: every index knows its facts at once
+function* firstTimeOf(index: SegmentIndex): Io<string> {
+  return index.firstTime;
 }
 
 // biome-ignore lint/correctness/useYield: every index knows its facts at once

@@ -1,5 +1,6 @@
 /** What this process knows of the durable log: its end, the versions of streams, keys. Moves only along whole, proven groups. */
 import type { StoreDamagedError } from '../errors.js';
+import { commitAt } from './commits-at.js';
 import { sameAsRecorded } from './content.js';
 import type { Environment } from './environment.js';
 import {
@@ -14,7 +15,7 @@ import { ask, type Io } from './io.js';
 import { readFully } from './open-files.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
-import { readCommitAt } from './reader.js';
+import { RecentBytes } from './recent-bytes.js';
 import { damagedError } from './repair.js';
 import { TailIndex } from './segment-index.js';
 import type { Segments } from './segments.js';
@@ -37,7 +38,8 @@ export class LogState implements GroupBase {
   readonly #store: StoreFacts;
   #place: Place;
   #time: string;
-  #advanced: () => void = () => {};
+  #recent: RecentBytes | undefined;
+  readonly #advanced = new Set<() => void>();
   #rotated: () => void = () => {};
 
   constructor(
@@ -55,9 +57,26 @@ export class LogState implements GroupBase {
     this.#time = start.time;
   }
 
-  /** Called whenever the head moved. */
-  onAdvance(advanced: () => void): void {
-    this.#advanced = advanced;
+  /** Called whenever the head moved. Gives the call that ends this. */
+  onAdvance(advanced: () => void): () => void {
+    this.#advanced.add(advanced);
+    return () => {
+      this.#advanced.delete(advanced);
+    };
+  }
+
+  #tellAdvanced(): void {
+    for (const advanced of this.#advanced) advanced();
+  }
+
+  /** Keeps the bytes of the last groups from now on. Whoever reads on behind the head needs no file for them. */
+  keepRecent(bytesMax?: number): void {
+    this.#recent ??= new RecentBytes(bytesMax);
+  }
+
+  /** The bytes of the last groups, if somebody asked to have them kept. */
+  get recent(): RecentBytes | undefined {
+    return this.#recent;
   }
 
   /** Called whenever a segment was closed: its index file can be written. */
@@ -67,6 +86,11 @@ export class LogState implements GroupBase {
 
   get place(): Place {
     return this.#place;
+  }
+
+  /** Time of the last commit, `''` when there is none. */
+  get time(): string {
+    return this.#time;
   }
 
   get head(): Head {
@@ -111,7 +135,7 @@ export class LogState implements GroupBase {
       waiting.lookedUp = { tail, earlier: undefined };
       return;
     }
-    const events = yield* readCommitAt(this.segments, found.segment, found.offset);
+    const events = yield* commitAt(this, found.segment, found.offset);
     const versions = new Map(events.map((event) => [event.stream, event.version]));
     const [first] = events;
     waiting.lookedUp = {
@@ -150,9 +174,18 @@ export class LogState implements GroupBase {
         idempotencyKey,
       );
     }
+    this.#recent?.add({
+      segment: place.segment,
+      offset: start,
+      first: group.firstPosition,
+      last: group.lastPosition,
+      buffer: group.buffer,
+      start: 0,
+      end: group.bytes,
+    });
     this.#place = place;
     this.#time = group.end.time;
-    this.#advanced();
+    this.#tellAdvanced();
   }
 
   #rotate(closed: Place): void {
@@ -183,9 +216,25 @@ export class LogState implements GroupBase {
       const { offset: at, position, message } = error;
       throw damagedError(this.#paths.directory, { file, offset: at, position, problem: message });
     } finally {
-      if (!samePlace(known, this.#place)) this.#advanced();
+      if (!samePlace(known, this.#place)) {
+        this.#keep(known, bytes, skip);
+        this.#tellAdvanced();
+      }
     }
     return { closed: walker.closed };
+  }
+
+  /** Keeps what others wrote from `known` to the place that is known now, the bytes at `start`. */
+  #keep(known: Place, bytes: Buffer, start: number): void {
+    this.#recent?.add({
+      segment: known.segment,
+      offset: known.offset,
+      first: known.position + 1,
+      last: this.#place.position,
+      buffer: bytes,
+      start,
+      end: start + this.#place.offset - known.offset,
+    });
   }
 
   #takeOver(commits: readonly CommitRef[], place: Place): void {

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { StoreDamagedError } from '#src/errors.js';
+import { commitAt } from '#src/log/commits-at.js';
 import type { AsyncDiskCalls, Disk } from '#src/log/disk.js';
 import { type Io, runAsync, runSync, writeFully } from '#src/log/io.js';
-import { type ReadSource, readAll, readCommitAt, readStream } from '#src/log/reader.js';
+import { type ReadSource, readAll, readStream } from '#src/log/reader.js';
 import { Segments, type SegmentsOptions } from '#src/log/segments.js';
 import type {
   AsyncEvents,
@@ -433,10 +434,10 @@ describe('events', () => {
     fill(3, 5);
     const segments = openSegments();
     for (const { segment, offset, events } of writer.records) {
-      expect(runSync(process, readCommitAt(segments, segment, offset))).toEqual(events);
+      expect(runSync(process, commitAt({ segments }, segment, offset))).toEqual(events);
     }
     const [first] = writer.records;
-    const beside = readCommitAt(segments, 1, (first?.offset ?? 0) + 1);
+    const beside = commitAt({ segments }, 1, (first?.offset ?? 0) + 1);
     expect(() => runSync(process, beside)).toThrow(StoreDamagedError);
   });
 
@@ -497,7 +498,7 @@ describe('damage', () => {
         const versions = taken(readStream.sync(source, stream, {}));
         expect(versions.events).toEqual(named.events);
         expect(versions.error).toMatchObject(problem);
-        const at = readCommitAt(segments, segment, offset);
+        const at = commitAt({ segments }, segment, offset);
         expect(() => runSync(process, at)).toThrow(expect.objectContaining(problem));
       }
     },
