@@ -16,7 +16,7 @@ const floors = [
   ['errors.ts', 'errors/', 'locks/', 'recall/'],
   ['log/'],
   ['projections/', 'backends/'],
-  ['transaction.ts', 'audit/', 'compaction/'],
+  ['transaction.ts', 'transaction/', 'audit/', 'compaction/'],
   ['store.ts'],
   ['memory/'],
   ['index.ts', 'cli/', 'integrations/', 'inspector/'],

@@ -4,7 +4,9 @@
  */
 
 import type { VersionFailure } from '../errors.js';
+import type { CommitGuard } from './guard.js';
 import type { Condition } from './payload.js';
+import type { RecordedEvent } from './types.js';
 
 /** What a commit asks for, without its data. */
 export interface Proposal {
@@ -12,6 +14,7 @@ export interface Proposal {
   readonly counts: readonly number[];
   readonly conditions: readonly Condition[];
   readonly idempotencyKey: string | undefined;
+  readonly guard: CommitGuard | undefined;
 }
 
 /** An earlier commit with the same idempotency key, inside the window. */
@@ -30,12 +33,15 @@ export interface LogView {
   version(stream: string): number;
   /** The commit that used the proposal's key, if it is within the window. */
   earlier(idempotencyKey: string): EarlierCommit | undefined;
+  /** The events behind the position that the proposal's guard names, which stand in its way. */
+  blocking(guard: CommitGuard): readonly RecordedEvent[];
 }
 
 export type Decision =
   | { readonly kind: 'accepted'; readonly firstVersions: readonly number[] }
   | { readonly kind: 'repeated'; readonly earlier: EarlierCommit }
   | { readonly kind: 'key-reused'; readonly position: number }
+  | { readonly kind: 'blocked'; readonly events: readonly RecordedEvent[] }
   | { readonly kind: 'conflict'; readonly failures: readonly VersionFailure[] };
 
 export function decide(proposal: Proposal, log: LogView): Decision {
@@ -48,7 +54,7 @@ export function decide(proposal: Proposal, log: LogView): Decision {
         : { kind: 'key-reused', position: earlier.position };
     }
   }
-  const { conditions, streams } = proposal;
+  const { conditions, streams, guard } = proposal;
   let failures: VersionFailure[] | undefined;
   for (let index = 0; index < conditions.length; index += 1) {
     const { stream, expected } = conditions[index] as Condition;
@@ -59,6 +65,10 @@ export function decide(proposal: Proposal, log: LogView): Decision {
     failures.push({ stream, expected, actual });
   }
   if (failures) return { kind: 'conflict', failures };
+  if (guard) {
+    const events = log.blocking(guard);
+    if (events.length > 0) return { kind: 'blocked', events };
+  }
   // Not by map or push: most commits are for one stream, and this is decided for each.
   const firstVersions = [log.version(streams[0] as string) + 1];
   for (let index = 1; index < streams.length; index += 1) {

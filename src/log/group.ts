@@ -1,11 +1,21 @@
 /** A group being put together: commits decided one after the other, accepted ones encoded behind one another into one buffer. */
 import { sameContent } from './content.js';
 import { type Decision, decide, type EarlierCommit, type LogView } from './decide.js';
-import { commitStamp, groupTag, SEAL_LINE_ROOM, writeCommitLine } from './encode.js';
+import { decodeEvents } from './decode.js';
+import {
+  commitLine,
+  commitStamp,
+  groupTag,
+  payloadOf,
+  SEAL_LINE_ROOM,
+  writeCommitLine,
+} from './encode.js';
 import { SALT_DIGITS } from './format.js';
+import type { GuardProgress } from './guard.js';
 import { groupBytesMax } from './limits.js';
 import type { Condition, EncodedCommit } from './payload.js';
 import { lineGrowth, type RebaseFacts, SKEW_MS_MAX } from './rebase.js';
+import type { RecordedEvent } from './types.js';
 
 /** A commit that waits for its group, and what was decided about it. Mutable, one object per commit: this is the hot path. */
 export abstract class Waiting {
@@ -19,6 +29,8 @@ export abstract class Waiting {
   /** What was looked up about its key, and in which segment the log ended then; void once that segment is closed. */
   lookedUp: { readonly tail: number; readonly earlier: FoundCommit | undefined } | undefined =
     undefined;
+  /** How far its guard was asked along the durable log. */
+  guardProgress: GuardProgress | undefined = undefined;
   /** As its group decided last; void when the group is decided again. */
   decision: Decision = UNDECIDED;
   position = 0;
@@ -67,6 +79,8 @@ export interface GroupBase {
   version(stream: string): number;
   /** The last commit with the key of the one that waits. */
   earlier(waiting: Waiting): FoundCommit | undefined;
+  /** What stands in the way of the one that waits, by its guard. */
+  blocking(waiting: Waiting): readonly RecordedEvent[];
 }
 
 export interface GroupStart {
@@ -201,6 +215,36 @@ export class Group implements GroupBase {
     };
   }
 
+  blocking(waiting: Waiting): readonly RecordedEvent[] {
+    const { guard } = waiting.commit;
+    const below = this.#base.blocking(waiting);
+    if (!guard || below.length > 0) return below;
+    const found: RecordedEvent[] = [];
+    for (const member of this.members) {
+      if (member.decision.kind !== 'accepted' || member.position <= guard.after) continue;
+      const events = this.#eventsOf(member).filter(({ type }) => guard.types.has(type));
+      found.push(...events.filter((event) => guard.blocks(event)));
+    }
+    return found;
+  }
+
+  /** A member's events as they will stand in the log; guards are asked about them before they do. */
+  #eventsOf(member: Waiting): readonly RecordedEvent[] {
+    const known = this.#events.get(member);
+    if (known) return known;
+    const { commit, decision, position } = member;
+    if (decision.kind !== 'accepted') return [];
+    // Not from the buffer: whoever writes the group may be moving its lines at this moment.
+    const { text, streamTexts } = commit;
+    const { firstVersions } = decision;
+    const line = Buffer.from(
+      commitLine(position, this.#stamp, text, payloadOf(text), streamTexts, firstVersions),
+    );
+    const events = decodeEvents(line, 0, line.length);
+    this.#events.set(member, events);
+    return events;
+  }
+
   /** The log right before the commit that is being decided. */
   readonly #view: LogView = {
     version: (stream) => this.version(stream),
@@ -209,9 +253,11 @@ export class Group implements GroupBase {
       const keyedBefore = this.#start.keyed + this.#keyed;
       return found && keyedBefore - found.ordinal < this.#window ? found : undefined;
     },
+    blocking: () => (this.#deciding ? this.blocking(this.#deciding) : []),
   };
   #deciding: Waiting | undefined;
   #movable = true;
+  readonly #events = new Map<Waiting, readonly RecordedEvent[]>();
 
   /**
    * Decides the commit on what stands before it and, when it is accepted, writes its line.
@@ -227,7 +273,7 @@ export class Group implements GroupBase {
       this.#movable = false;
       return;
     }
-    if (restsOnMore(commit)) this.#movable = false;
+    if (commit.guard || restsOnMore(commit)) this.#movable = false;
     const position = this.#lastPosition + 1;
     const { firstVersions } = decision;
     const { text, streamTexts } = commit;

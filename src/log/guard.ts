@@ -2,20 +2,51 @@
  * A condition on what others committed: transactions over any key of a projection stand on it. Which events stand in the way is for the caller
  * to say; when it is asked, and about which commits, is the log's part.
  */
+import { type FeedCommit, type FeedSource, LogFeed } from './feed.js';
+import type { Io } from './io.js';
 import type { RecordedEvent } from './types.js';
 
 export interface CommitGuard {
   /** Commits behind this position are asked about, up to the place that the commit itself takes. */
   readonly after: number;
+  /** Event types that may stand in the way; the data of others is not looked at. */
+  readonly types: ReadonlySet<string>;
   /** Whether the event stands in the way. Pure, and asked while the lock is held: it must not wait, and should not take long. */
   blocks(event: RecordedEvent): boolean;
 }
 
-/** How far a guard was asked along the durable log, and what it found there. Durable commits never change, so that it is asked about each once. */
-export interface GuardProgress {
-  /** Looks on as far as that takes no read; true when it came to the end of the durable log. */
-  lookNow(): boolean;
-  readonly found: readonly RecordedEvent[];
+/** So many events that stand in the way are told of. */
+const FOUND_MAX = 16;
+
+/** How far a guard was asked along the durable log, and what it found there. Durable commits never change: it is asked about each once. */
+export class GuardProgress {
+  readonly found: RecordedEvent[] = [];
+  readonly #guard: CommitGuard;
+  readonly #feed: LogFeed;
+
+  constructor(guard: CommitGuard, source: FeedSource) {
+    this.#guard = guard;
+    this.#feed = new LogFeed(source, guard.after);
+  }
+
+  /** Asks on as far as that takes no read; true when it came to the end of the durable log. */
+  askNow(): boolean {
+    return this.found.length > 0 || this.#feed.advanceNow(this.#ask);
+  }
+
+  *ask(): Io<void> {
+    if (this.found.length === 0) yield* this.#feed.advance(this.#ask);
+  }
+
+  readonly #ask = (commit: FeedCommit): void => {
+    if (this.found.length >= FOUND_MAX) return;
+    const { types } = this.#guard;
+    for (let index = 0; index < commit.count; index += 1) {
+      if (!types.has(commit.type(index))) continue;
+      const event = commit.events()[index] as RecordedEvent;
+      if (this.#guard.blocks(event)) this.found.push(event);
+    }
+  };
 }
 
 /** A commit was refused by its guard. Never leaves the library: whoever set the guard says what it means. */

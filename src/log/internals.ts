@@ -1,6 +1,7 @@
 import type { LogFeed } from './feed.js';
+import type { CommitGuard } from './guard.js';
 import type { Io } from './io.js';
-import type { RecordedEvent } from './types.js';
+import type { CommitOptions, CommitPart, Committed, RecordedEvent } from './types.js';
 
 /**
  * What an open log gives to the floors above and to nobody else. Pieces of work with file I/O in them (`Io`) are run by `run` and `runSync`, so
@@ -23,6 +24,12 @@ export interface LogInternals {
   commitsAt(segment: number, offsets: readonly number[]): Io<readonly (readonly RecordedEvent[])[]>;
   /** The last position up to `bound` whose time (ISO 8601, 24 characters) is that or earlier; 0 when there is none. */
   positionAt(time: string, bound: number): Io<number>;
+  /** `Log.commit` with a condition on what others committed. @throws CommitBlocked when it does not hold, and what `Log.commit` throws */
+  commit(
+    parts: readonly CommitPart[],
+    options: CommitOptions,
+    guard: CommitGuard | undefined,
+  ): Promise<Committed>;
   /** Looks for other processes' commits as `freshnessMs` says. */
   freshen(): Io<void>;
   /** Looks for them now. */

@@ -13,6 +13,7 @@ import { realDirectory } from './directory.js';
 import type { Disk } from './disk.js';
 import { type Environment, realEnvironment } from './environment.js';
 import { LogFeed } from './feed.js';
+import type { CommitGuard } from './guard.js';
 import type { LogInternals } from './internals.js';
 import { ask, closeQuietly, type Io, runAsync, runSync } from './io.js';
 import { readLayout } from './layout.js';
@@ -186,9 +187,17 @@ export class Log {
 
   /** Appends to several streams: all or nothing. Errors as {@link Log.append}. */
   commit(parts: readonly CommitPart[], options: CommitOptions = {}): Promise<Committed> {
+    return this.#commit(parts, options);
+  }
+
+  #commit(
+    parts: readonly CommitPart[],
+    options: CommitOptions,
+    guard?: CommitGuard,
+  ): Promise<Committed> {
     let commit: EncodedCommit;
     try {
-      commit = this.#encode(parts, options);
+      commit = this.#encode(parts, options, guard);
       checkSignal(options.signal);
       this.#checkWritable().check(commit.bytesMax);
     } catch (error) {
@@ -267,6 +276,7 @@ export class Log {
       commitAt: (segment, offset) => commitAt(state, segment, offset),
       commitsAt: (segment, offsets) => commitsAt(state, segment, offsets),
       positionAt: (time, bound) => positionAt(state, time, bound),
+      commit: (parts, options, guard) => this.#commit(parts, options, guard),
       freshen: () => this.#freshen(),
       look: () => this.#look(),
       version: (stream) => state.segments.version(stream),
@@ -499,9 +509,13 @@ export class Log {
     return encodeSingle(stream, events as NewEvent, expectedVersion, context, this.#settings);
   }
 
-  #encode(parts: readonly CommitPart[], options: CommitOptions): EncodedCommit {
+  #encode(
+    parts: readonly CommitPart[],
+    options: CommitOptions,
+    guard?: CommitGuard,
+  ): EncodedCommit {
     checkOptionsObject(options);
-    return encodeCommit(parts, options.checks, this.#context(options), this.#settings);
+    return encodeCommit(parts, options.checks, this.#context(options), this.#settings, guard);
   }
 
   #context(options: CommitContext): CommitContext {

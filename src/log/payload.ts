@@ -4,6 +4,7 @@
  */
 import { InvalidEventError, invalidArgument, LimitExceededError, quote } from '../errors.js';
 import type { CommitText } from './encode.js';
+import type { CommitGuard } from './guard.js';
 import { jsonText, kindOf, member } from './json.js';
 import { commitStreamsMax, reasonBytesMax } from './limits.js';
 import { checkName, knownName } from './names.js';
@@ -30,6 +31,7 @@ export interface EncodedCommit {
   readonly conditions: readonly Condition[];
   readonly idempotencyKey: string | undefined;
   readonly text: CommitText;
+  readonly guard: CommitGuard | undefined;
   /** An upper bound of the commit line's length. */
   readonly bytesMax: number;
 }
@@ -183,6 +185,7 @@ export function encodeSingle(
     conditions: expected === 'any' ? NO_CONDITIONS : [{ stream, expected }],
     idempotencyKey: context.idempotencyKey,
     text,
+    guard: undefined,
     bytesMax: lineBytesOf(text, name.textAlone, limits),
   };
 }
@@ -196,6 +199,7 @@ export function encodeCommit(
   checks: readonly StreamCheck[] | undefined,
   context: CommitContext,
   limits: EventLimits,
+  guard?: CommitGuard,
 ): EncodedCommit {
   if (!Array.isArray(parts) || parts.length === 0) {
     throw invalidArgument('a commit needs at least one { stream, events }');
@@ -274,6 +278,7 @@ export function encodeCommit(
     conditions,
     idempotencyKey: context.idempotencyKey,
     text,
+    guard,
     bytesMax: lineBytesOf(text, streamTexts, limits),
   };
 }

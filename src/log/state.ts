@@ -11,6 +11,7 @@ import {
   NotReady,
   type Waiting,
 } from './group.js';
+import { GuardProgress } from './guard.js';
 import { ask, type Io } from './io.js';
 import { readFully } from './open-files.js';
 import type { Paths } from './paths.js';
@@ -20,7 +21,7 @@ import { damagedError } from './repair.js';
 import { TailIndex } from './segment-index.js';
 import type { Segments } from './segments.js';
 import type { StoreFacts } from './store-file.js';
-import type { Head } from './types.js';
+import type { Head, RecordedEvent } from './types.js';
 import type { CommitRef } from './walk.js';
 import { SegmentProblem, SegmentWalker } from './walk.js';
 
@@ -122,11 +123,27 @@ export class LogState implements GroupBase {
     return lookedUp.earlier;
   }
 
+  blocking(waiting: Waiting): readonly RecordedEvent[] {
+    const progress = this.#guardProgress(waiting);
+    if (!progress) return [];
+    if (!progress.askNow()) throw new NotReady();
+    return progress.found;
+  }
+
+  #guardProgress(waiting: Waiting): GuardProgress | undefined {
+    const { guard } = waiting.commit;
+    if (!guard) return undefined;
+    waiting.guardProgress ??= new GuardProgress(guard, this);
+    return waiting.guardProgress;
+  }
+
   /** Reads what deciding the commit takes. */
   *lookUp(waiting: Waiting): Io<void> {
     const { commit } = waiting;
     for (const stream of commit.streams) yield* this.#lookUpVersion(stream);
     for (const { stream } of commit.conditions) yield* this.#lookUpVersion(stream);
+    const progress = this.#guardProgress(waiting);
+    if (progress) yield* progress.ask();
     const key = commit.idempotencyKey;
     if (key === undefined || !this.segments.mayHaveKeyNow(key)) return;
     const tail = this.segments.tail.first;

@@ -22,6 +22,7 @@ import type { Environment } from './environment.js';
 import { errorOf } from './error-letter.js';
 import { WRITE_LOCK } from './format.js';
 import { Group, NotReady, type Waiting } from './group.js';
+import { CommitBlocked } from './guard.js';
 import { runAsync, runSync } from './io.js';
 import { anchorDelayMs, groupBytesMax } from './limits.js';
 import { onAbort } from './on-abort.js';
@@ -597,6 +598,10 @@ export class Writer {
         waiting.failed(new IdempotencyKeyReusedError(key, decision.position));
         break;
       }
+      case 'blocked':
+        this.counts.conflicts += 1;
+        waiting.failed(new CommitBlocked(decision.events));
+        break;
       case 'conflict':
         this.counts.conflicts += 1;
         waiting.failed(new VersionConflictError(decision.failures));

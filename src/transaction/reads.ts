@@ -37,7 +37,11 @@ export class ReadSet {
   /** That nothing which was read has been changed behind the position; undefined when nothing was read. */
   guard(after: number): CommitGuard | undefined {
     if (this.#projections.size === 0) return undefined;
-    return { after, blocks: (event) => this.moved(event) !== undefined };
+    const types = new Set<string>();
+    for (const projection of this.#projections.keys()) {
+      for (const type of projection.types) types.add(type);
+    }
+    return { after, types, blocks: (event) => this.moved(event) !== undefined };
   }
 
   /** What of that which was read the event changes. */
