@@ -14,6 +14,7 @@ import {
   type TypedEvent,
   type TypesOf,
 } from './events.js';
+import { removed } from './removed.js';
 import {
   atOnce,
   checkDeclared,
@@ -24,8 +25,7 @@ import {
   checkVersion,
 } from './shape.js';
 
-/** What a handler returns to make the key absent. Its next event begins again with `initial`. */
-export const removed: unique symbol = Symbol.for('recollect.removed');
+export { removed };
 
 export type Removed = typeof removed;
 

@@ -1,2 +1,2 @@
-/** What a handler returns to say that its key is gone: no state in `get`, `entries` and snapshots until the next event for it. */
-export const removed: unique symbol = Symbol('recollect.removed');
+/** What a handler returns to make the key absent: no state in `get`, `entries` and snapshots. Its next event begins again with `initial`. */
+export const removed: unique symbol = Symbol.for('recollect.removed');
