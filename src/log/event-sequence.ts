@@ -1,15 +1,17 @@
 /**
- * Reading as a sequence of events, synchronous or asynchronous, from one implementation: a generator that yields disk calls and
- * batches of events. Between two batches it holds nothing that must be given back, so it can be left at any time.
+ * Reading as a sequence, synchronous or asynchronous, from one implementation: a generator that yields disk calls and
+ * batches of what is read. Between two batches it holds nothing that must be given back, so it can be left at any time.
  */
 import type { Disk } from './disk.js';
 import { type DiskRequest, type Io, runAsync, runSync } from './io.js';
-import type { AsyncEvents, RecordedEvent, SyncEvents } from './types.js';
+import type { AsyncSequence, RecordedEvent, SyncSequence } from './types.js';
 
 export type EventBatch = readonly RecordedEvent[];
 
 /** A piece of reading with file I/O in it. */
-export type EventWork = Generator<DiskRequest | EventBatch, void, unknown>;
+export type SequenceWork<T> = Generator<DiskRequest | readonly T[], void, unknown>;
+
+export type EventWork = SequenceWork<RecordedEvent>;
 
 export interface SequenceSource {
   readonly disk: Disk;
@@ -17,12 +19,12 @@ export interface SequenceSource {
   readonly told: (error: unknown) => unknown;
 }
 
-function isBatch(step: DiskRequest | EventBatch): step is EventBatch {
+function isBatch<T>(step: DiskRequest | readonly T[]): step is readonly T[] {
   return Array.isArray(step);
 }
 
 /** Goes on to the next batch; `undefined` at the end. */
-function* nextBatch(work: EventWork): Io<EventBatch | undefined> {
+export function* nextBatch<T>(work: SequenceWork<T>): Io<readonly T[] | undefined> {
   let step = work.next();
   while (!step.done) {
     if (isBatch(step.value)) return step.value;
@@ -42,15 +44,15 @@ function* nextBatch(work: EventWork): Io<EventBatch | undefined> {
  * Batches one event at a time. By hand, because an asynchronous generator takes twice the time of what else is done for an event.
  * As there, calls of `next` that do not wait for one another are answered in order, and the first failure ends the sequence.
  */
-class EventIterator implements AsyncIterableIterator<RecordedEvent, void, undefined> {
-  readonly #nextBatch: () => Promise<EventBatch | undefined>;
-  #batch: EventBatch = [];
+class BatchIterator<T> implements AsyncIterableIterator<T, void, undefined> {
+  readonly #nextBatch: () => Promise<readonly T[] | undefined>;
+  #batch: readonly T[] = [];
   #given = 0;
   #loading: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #done = false;
 
-  constructor(nextBatch: () => Promise<EventBatch | undefined>) {
+  constructor(nextBatch: () => Promise<readonly T[] | undefined>) {
     this.#nextBatch = nextBatch;
   }
 
@@ -58,10 +60,10 @@ class EventIterator implements AsyncIterableIterator<RecordedEvent, void, undefi
     return this;
   }
 
-  next(): Promise<IteratorResult<RecordedEvent, void>> {
+  next(): Promise<IteratorResult<T, void>> {
     if (this.#loading) return this.#loading.then(() => this.next());
     if (this.#given < this.#batch.length) {
-      const value = this.#batch[this.#given] as RecordedEvent;
+      const value = this.#batch[this.#given] as T;
       this.#given += 1;
       return Promise.resolve({ done: false, value });
     }
@@ -90,7 +92,7 @@ class EventIterator implements AsyncIterableIterator<RecordedEvent, void, undefi
     }
   }
 
-  async return(): Promise<IteratorResult<RecordedEvent, void>> {
+  async return(): Promise<IteratorResult<T, void>> {
     await this.#loading;
     this.#batch = [];
     this.#done = true;
@@ -99,8 +101,11 @@ class EventIterator implements AsyncIterableIterator<RecordedEvent, void, undefi
 }
 
 /** Each iteration begins to read anew. */
-export function asyncEvents({ disk, told }: SequenceSource, begin: () => EventWork): AsyncEvents {
-  async function batchOf(work: EventWork): Promise<EventBatch | undefined> {
+export function asyncSequence<T>(
+  { disk, told }: SequenceSource,
+  begin: () => SequenceWork<T>,
+): AsyncSequence<T> {
+  async function batchOf(work: SequenceWork<T>): Promise<readonly T[] | undefined> {
     try {
       return await runAsync(disk, nextBatch(work));
     } catch (error) {
@@ -110,44 +115,56 @@ export function asyncEvents({ disk, told }: SequenceSource, begin: () => EventWo
   return {
     [Symbol.asyncIterator]() {
       const work = begin();
-      return new EventIterator(() => batchOf(work));
+      return new BatchIterator(() => batchOf(work));
     },
     async toArray() {
       const work = begin();
-      const events: RecordedEvent[] = [];
+      const items: T[] = [];
       for (let batch = await batchOf(work); batch; batch = await batchOf(work)) {
-        for (const event of batch) events.push(event);
+        for (const item of batch) items.push(item);
       }
-      return events;
+      return items;
     },
   };
 }
 
 /** Each iteration begins to read anew. */
-export function syncEvents({ disk, told }: SequenceSource, begin: () => EventWork): SyncEvents {
-  function batchOf(work: EventWork): EventBatch | undefined {
+export function syncSequence<T>(
+  { disk, told }: SequenceSource,
+  begin: () => SequenceWork<T>,
+): SyncSequence<T> {
+  function batchOf(work: SequenceWork<T>): readonly T[] | undefined {
     try {
       return runSync(disk, nextBatch(work));
     } catch (error) {
       throw told(error);
     }
   }
-  function* iterate(): Generator<RecordedEvent, void, undefined> {
+  function* iterate(): Generator<T, void, undefined> {
     const work = begin();
     for (let batch = batchOf(work); batch; batch = batchOf(work)) {
       // Not `yield*`, which asks an iterator in between for each event.
-      for (let index = 0; index < batch.length; index += 1) yield batch[index] as RecordedEvent;
+      for (let index = 0; index < batch.length; index += 1) yield batch[index] as T;
     }
   }
   return {
     [Symbol.iterator]: iterate,
     toArray() {
       const work = begin();
-      const events: RecordedEvent[] = [];
+      const items: T[] = [];
       for (let batch = batchOf(work); batch; batch = batchOf(work)) {
-        for (const event of batch) events.push(event);
+        for (const item of batch) items.push(item);
       }
-      return events;
+      return items;
     },
   };
+}
+
+/** What is read, batch by batch through a function. */
+export function* mapped<T, R>(work: SequenceWork<T>, change: (item: T) => R): SequenceWork<R> {
+  for (;;) {
+    const batch = yield* nextBatch(work);
+    if (!batch) return;
+    yield batch.map(change);
+  }
 }

@@ -1,15 +1,29 @@
+import type { Disk } from './disk.js';
+import type { EventWork, SequenceWork } from './event-sequence.js';
 import type { LogFeed } from './feed.js';
 import type { CommitGuard } from './guard.js';
 import type { Io } from './io.js';
-import type { CommitOptions, CommitPart, Committed, RecordedEvent } from './types.js';
+import type {
+  AsyncSequence,
+  CommitOptions,
+  CommitPart,
+  Committed,
+  ReadAllOptions,
+  ReadStreamOptions,
+  RecordedEvent,
+  SyncSequence,
+} from './types.js';
 
 /**
  * What an open log gives to the floors above and to nobody else. Pieces of work with file I/O in them (`Io`) are run by `run` and `runSync`, so
  * that one implementation serves asynchronous and synchronous callers.
  */
 export interface LogInternals {
+  readonly disk: Disk;
   /** Position of the last durable commit this process knows of. */
   readonly position: number;
+  /** First position of the segment that is being written. */
+  readonly tailFirst: number;
   /** Time of that commit, `''` when there is none. */
   readonly time: string;
   /**
@@ -30,12 +44,23 @@ export interface LogInternals {
     options: CommitOptions,
     guard: CommitGuard | undefined,
   ): Promise<Committed>;
+  /** True when {@link LogInternals.freshen} would not look now. */
+  isFresh(): boolean;
   /** Looks for other processes' commits as `freshnessMs` says. */
   freshen(): Io<void>;
   /** Looks for them now. */
   look(): Io<void>;
   /** The stream's version as this process knows it, 0 when it is absent. */
   version(stream: string): Io<number>;
+  /** The stream's version as of a position that this process knows. Costs what was appended to the stream since. */
+  versionAt(stream: string, position: number): Io<number>;
+  /** Events by position; the arguments are checked at once. @throws TypeError */
+  readingAll(options: ReadAllOptions): () => EventWork;
+  /** Events of one stream by version. @throws TypeError */
+  readingStream(stream: string, options: ReadStreamOptions): () => EventWork;
+  /** What callers are given to read as a sequence. */
+  asyncSequence<T>(begin: () => SequenceWork<T>): AsyncSequence<T>;
+  syncSequence<T>(begin: () => SequenceWork<T>): SyncSequence<T>;
   /** Does the work off this thread where the disk allows it. Errors are those that callers know. @throws StoreClosedError */
   run<T>(work: Io<T>): Promise<T>;
   /** Does the work here and now. */

@@ -12,6 +12,7 @@ import { commitAt, commitsAt } from './commits-at.js';
 import { realDirectory } from './directory.js';
 import type { Disk } from './disk.js';
 import { type Environment, realEnvironment } from './environment.js';
+import { asyncSequence, syncSequence } from './event-sequence.js';
 import { LogFeed } from './feed.js';
 import type { CommitGuard } from './guard.js';
 import type { LogInternals } from './internals.js';
@@ -25,7 +26,14 @@ import { findStore, findStoreSync } from './open.js';
 import type { Found, OpenSettings } from './open-settings.js';
 import { pathsOf } from './paths.js';
 import { type EncodedCommit, encodeCommit, encodeSingle } from './payload.js';
-import { checkedStream, readAll, readStream } from './reader.js';
+import {
+  checkedStream,
+  readAll,
+  readingAll,
+  readingStream,
+  readStream,
+  versionAt,
+} from './reader.js';
 import { RealDisk } from './real-disk.js';
 import { asStoreError } from './section.js';
 import { Segments } from './segments.js';
@@ -261,9 +269,14 @@ export class Log {
 
   #makeInternals(): LogInternals {
     const state = this.#state;
+    const source = this.#source();
     return {
+      disk: this.#environment.disk,
       get position() {
         return state.place.position;
+      },
+      get tailFirst() {
+        return state.segments.tail.first;
       },
       get time() {
         return state.time;
@@ -277,9 +290,15 @@ export class Log {
       commitsAt: (segment, offsets) => commitsAt(state, segment, offsets),
       positionAt: (time, bound) => positionAt(state, time, bound),
       commit: (parts, options, guard) => this.#commit(parts, options, guard),
+      isFresh: () => this.#isFresh(),
       freshen: () => this.#freshen(),
       look: () => this.#look(),
       version: (stream) => state.segments.version(stream),
+      versionAt: (stream, position) => versionAt(source, stream, position),
+      readingAll: (options) => readingAll(source, options),
+      readingStream: (stream, options) => readingStream(source, stream, options),
+      asyncSequence: (begin) => asyncSequence(source, begin),
+      syncSequence: (begin) => syncSequence(source, begin),
       run: async (work) => {
         this.#checkOpen();
         return await this.#run(work);
@@ -570,14 +589,16 @@ export class Log {
 
   /** Looks for other processes' commits, if the last look is longer ago than `freshnessMs`. */
   *#freshen(): Io<void> {
-    const { freshnessMs } = this.#settings;
-    if (freshnessMs === Number.POSITIVE_INFINITY) return;
-    if (freshnessMs > 0) {
-      const now = this.#environment.monotonic();
-      if (now - this.#lookedAt < freshnessMs) return;
-      this.#lookedAt = now;
-    }
+    if (this.#isFresh()) return;
+    this.#lookedAt = this.#environment.monotonic();
     yield* this.#look();
+  }
+
+  #isFresh(): boolean {
+    const { freshnessMs } = this.#settings;
+    if (freshnessMs === Number.POSITIVE_INFINITY) return true;
+    if (freshnessMs === 0) return false;
+    return this.#environment.monotonic() - this.#lookedAt < freshnessMs;
   }
 
   *#look(): Io<void> {
@@ -794,7 +815,9 @@ function target(
   if (typeof place === 'object' && place !== null) {
     if (place.memory !== true) throw invalidArgument('pass a directory, or { memory: true }');
     const environment = realEnvironment(new MemoryDisk(), place.clock);
-    return { environment, directory: MEMORY_DIRECTORY, options: place };
+    // Nobody else can write to it.
+    const { freshnessMs = Number.POSITIVE_INFINITY } = place;
+    return { environment, directory: MEMORY_DIRECTORY, options: { ...place, freshnessMs } };
   }
   listenForExit();
   const environment = realEnvironment(new RealDisk(), options?.clock);

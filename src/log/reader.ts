@@ -2,7 +2,13 @@
 import { invalidArgument } from '../errors.js';
 import { LineProblem } from './decode.js';
 import { EventFilter } from './event-filter.js';
-import { asyncEvents, type EventWork, type SequenceSource, syncEvents } from './event-sequence.js';
+import {
+  asyncSequence,
+  type EventWork,
+  nextBatch,
+  type SequenceSource,
+  syncSequence,
+} from './event-sequence.js';
 import type { Io } from './io.js';
 import type { Place } from './place.js';
 import { type Range, Reading } from './reading.js';
@@ -151,45 +157,65 @@ function checkedRange(options: ReadStreamOptions): Range {
   };
 }
 
-function checkedFilter(options: ReadAllOptions): EventFilter {
-  return new EventFilter(options.streams, options.types);
+/**
+ * Events by position: checks the arguments at once; each call of what it gives begins to read.
+ * @throws TypeError
+ */
+export function readingAll(source: ReadSource, options: ReadAllOptions): () => EventWork {
+  const range = checkedRange(options);
+  const filter = new EventFilter(options.streams, options.types);
+  return () => allEvents(source, range, filter);
 }
-
-/** Events by position. Arguments are checked at once, the rest happens as events are pulled. */
-export const readAll: {
-  async(source: ReadSource, options: ReadAllOptions): AsyncEvents;
-  sync(source: ReadSource, options: ReadAllOptions): SyncEvents;
-} = {
-  async(source, options) {
-    const range = checkedRange(options);
-    const filter = checkedFilter(options);
-    return asyncEvents(source, () => allEvents(source, range, filter));
-  },
-  sync(source, options) {
-    const range = checkedRange(options);
-    const filter = checkedFilter(options);
-    return syncEvents(source, () => allEvents(source, range, filter));
-  },
-};
 
 /** @throws TypeError */
 export function checkedStream(stream: string): void {
   if (typeof stream !== 'string') throw invalidArgument('the stream must be a name');
 }
 
-/** Events of one stream by version. Arguments are checked at once, the rest happens as events are pulled. */
+/** The same of one stream's events, by version. @throws TypeError */
+export function readingStream(
+  source: ReadSource,
+  stream: string,
+  options: ReadStreamOptions,
+): () => EventWork {
+  checkedStream(stream);
+  const range = checkedRange(options);
+  return () => streamEvents(source, stream, range);
+}
+
+/** {@link readingAll} as a sequence. */
+export const readAll: {
+  async(source: ReadSource, options: ReadAllOptions): AsyncEvents;
+  sync(source: ReadSource, options: ReadAllOptions): SyncEvents;
+} = {
+  async: (source, options) => asyncSequence(source, readingAll(source, options)),
+  sync: (source, options) => syncSequence(source, readingAll(source, options)),
+};
+
+/** {@link readingStream} as a sequence. */
 export const readStream: {
   async(source: ReadSource, stream: string, options: ReadStreamOptions): AsyncEvents;
   sync(source: ReadSource, stream: string, options: ReadStreamOptions): SyncEvents;
 } = {
-  async(source, stream, options) {
-    checkedStream(stream);
-    const range = checkedRange(options);
-    return asyncEvents(source, () => streamEvents(source, stream, range));
-  },
-  sync(source, stream, options) {
-    checkedStream(stream);
-    const range = checkedRange(options);
-    return syncEvents(source, () => streamEvents(source, stream, range));
-  },
+  async: (source, stream, options) => asyncSequence(source, readingStream(source, stream, options)),
+  sync: (source, stream, options) => syncSequence(source, readingStream(source, stream, options)),
 };
+
+/** The stream's version as of a position that this process knows. Costs what was appended to the stream since. */
+export function* versionAt(source: ReadSource, stream: string, position: number): Io<number> {
+  const backward = {
+    from: 1,
+    to: Number.MAX_SAFE_INTEGER,
+    backward: true,
+    limit: Number.MAX_SAFE_INTEGER,
+  };
+  const work = streamEvents({ ...source, freshen: nothing }, stream, backward);
+  for (;;) {
+    const batch = yield* nextBatch(work);
+    if (!batch) return 0;
+    const found = batch.find((event) => event.position <= position);
+    if (found) return found.version;
+  }
+}
+
+function* nothing(): Io<void> {}

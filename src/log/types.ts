@@ -146,12 +146,16 @@ export interface FollowOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** An asynchronous sequence that can also be taken as a whole. */
-export interface AsyncEvents extends AsyncIterable<RecordedEvent> {
-  toArray(): Promise<RecordedEvent[]>;
+/** An asynchronous sequence that can also be taken as a whole. Each iteration begins to read anew. */
+export interface AsyncSequence<T> extends AsyncIterable<T> {
+  toArray(): Promise<T[]>;
 }
 
-/** A synchronous sequence that can also be taken as a whole. */
-export interface SyncEvents extends Iterable<RecordedEvent> {
-  toArray(): RecordedEvent[];
+/** A synchronous sequence that can also be taken as a whole. Each iteration begins to read anew. */
+export interface SyncSequence<T> extends Iterable<T> {
+  toArray(): T[];
 }
+
+export type AsyncEvents = AsyncSequence<RecordedEvent>;
+
+export type SyncEvents = SyncSequence<RecordedEvent>;

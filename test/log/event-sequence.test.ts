@@ -1,10 +1,10 @@
 /** What comes in batches is given one by one, whoever asks and however impatiently. */
 import { describe, expect, test } from 'vitest';
 import {
-  asyncEvents,
+  asyncSequence,
   type EventBatch,
   type EventWork,
-  syncEvents,
+  syncSequence,
 } from '#src/log/event-sequence.js';
 import { ask } from '#src/log/io.js';
 import { MemoryDisk } from '#src/log/memory-disk.js';
@@ -31,7 +31,7 @@ function* work(sizes: readonly number[], failure?: Error): EventWork {
 const told = (error: unknown) => new Error('told', { cause: error });
 
 function sequence(sizes: readonly number[], failure?: Error): AsyncEvents {
-  return asyncEvents({ disk: new MemoryDisk(), told }, () => work(sizes, failure));
+  return asyncSequence({ disk: new MemoryDisk(), told }, () => work(sizes, failure));
 }
 
 function count(last: number): number[] {
@@ -92,7 +92,7 @@ describe('an asynchronous sequence of events', () => {
 
 describe('a synchronous sequence of events', () => {
   test('gives all events in order, and the same to who iterates again', () => {
-    const events = syncEvents({ disk: new MemoryDisk(), told }, () => work([3, 0, 1, 5]));
+    const events = syncSequence({ disk: new MemoryDisk(), told }, () => work([3, 0, 1, 5]));
     for (let round = 0; round < 2; round += 1) {
       expect([...events].map(({ position }) => position)).toEqual(count(9));
     }
