@@ -1,0 +1,261 @@
+/**
+ * Brings the projections and indexes of one open store to where the log is. What is near the head is brought on by whoever reads; what has a
+ * long way to go is built in the background, in slices.
+ *
+ * Invariants:
+ * - each runtime is a member of one track, and each commit is routed to it once, in order, whoever drives the feed;
+ * - nothing is routed in the turn of an append;
+ * - a ready runtime stays ready.
+ */
+import { StoreClosedError } from '../errors.js';
+import { monotonicMs } from '../log/environment.js';
+import { type Io, runAsync, runSync } from '../log/io.js';
+import { Background, measured } from './background.js';
+import { NEEDS_IO } from './key-reader.js';
+import type { LogSource, ReadErrors, Runtime } from './ports.js';
+import type { ProjectionRuntime } from './projection.js';
+import { Track } from './track.js';
+
+export interface EngineOptions {
+  /** So many commits are brought up by the first read, sync or async, without a word. Default 20 000. */
+  readonly smallCommits?: number | undefined;
+  /** With more waiting than this the background takes over. Default 10 000. */
+  readonly backlogCommits?: number | undefined;
+  /** Work between two returns to the event loop, ms. Default 5. */
+  readonly sliceMs?: number | undefined;
+  /** Milliseconds that never go back. */
+  readonly clock?: (() => number) | undefined;
+}
+
+/** A track that is built is ready when no more than this waits: the head may go on meanwhile. */
+const NEAR_COMMITS = 1000;
+const FIRST_SLICE_COMMITS = 256;
+const SLICE_COMMITS_MAX = 65_536;
+
+export class Engine {
+  readonly #log: LogSource;
+  readonly #errors: ReadErrors;
+  readonly #smallCommits: number;
+  readonly #backlogCommits: number;
+  readonly #sliceMs: number;
+  readonly #clock: () => number;
+  readonly #background: Background;
+  readonly #trackOf = new Map<Runtime, Track>();
+  #tracks: Track[] = [];
+  #sliceCommits = FIRST_SLICE_COMMITS;
+  #closed = false;
+
+  constructor(log: LogSource, errors: ReadErrors, options: EngineOptions = {}) {
+    this.#log = log;
+    this.#errors = errors;
+    this.#smallCommits = options.smallCommits ?? 20_000;
+    this.#backlogCommits = options.backlogCommits ?? 10_000;
+    this.#sliceMs = options.sliceMs ?? 5;
+    this.#clock = options.clock ?? monotonicMs;
+    this.#background = new Background(
+      () => this.#slice(),
+      () => this.#tracks.some(({ waiters }) => waiters.length > 0),
+    );
+  }
+
+  /** Takes a runtime in, and begins to build it when it has a long way to go. */
+  add(runtime: Runtime): void {
+    this.#checkOpen();
+    const { position } = runtime;
+    const small =
+      this.#log.position - position <= this.#smallCommits || position >= this.#log.tailFirst - 1;
+    let track = this.#tracks.find((other) => other.position === position && other.ready === small);
+    if (!track) {
+      track = new Track(this.#log, position, small);
+      this.#tracks.push(track);
+    }
+    track.add(runtime);
+    this.#trackOf.set(runtime, track);
+    if (this.#behind()) this.#background.wake();
+  }
+
+  /**
+   * The state as of the durable head that this process knows, or `NEEDS_IO`. When it was read before and nothing has changed since, this is
+   * one comparison and one look-up.
+   * @throws ProjectionFailedError, StoreClosedError
+   */
+  getNow(runtime: ProjectionRuntime, key: string): unknown {
+    if (runtime.position === this.#log.position) {
+      const state = runtime.hot.get(key);
+      if (state !== undefined) return state;
+    }
+    return this.#catchUpAndGet(runtime, key);
+  }
+
+  #catchUpAndGet(runtime: ProjectionRuntime, key: string): unknown {
+    this.#checkOpen();
+    if (runtime.position !== this.#log.position) {
+      const track = this.#track(runtime);
+      if (!track.ready || !track.advanceNow()) return NEEDS_IO;
+    }
+    return runtime.stateNow(key);
+  }
+
+  /** Brings all that is ready to the durable head that this process knows. @throws StoreClosedError, StoreDamagedError */
+  *catchUp(): Io<void> {
+    this.#checkOpen();
+    for (const track of [...this.#tracks]) {
+      if (!track.ready) continue;
+      yield* track.advance();
+      this.#checkOpen();
+    }
+    this.#join();
+  }
+
+  /** The same without I/O: true when all that is ready is there. @throws StoreClosedError */
+  catchUpNow(): boolean {
+    this.#checkOpen();
+    let all = true;
+    for (const track of this.#tracks) {
+      if (track.ready && !track.advanceNow()) all = false;
+    }
+    if (all) this.#join();
+    return all;
+  }
+
+  isReady(runtime: Runtime): boolean {
+    return this.#track(runtime).ready;
+  }
+
+  /** From 0 to 1: how much of its way it has come; 1 when it can be read. */
+  progress(runtime: Runtime): number {
+    const { ready, start, position } = this.#track(runtime);
+    if (ready) return 1;
+    return Math.min(1, (position - start) / Math.max(1, this.#log.position - start));
+  }
+
+  /** For synchronous readers. @throws ProjectionNotReadyError, StoreClosedError */
+  requireReady(runtime: Runtime): void {
+    this.#checkOpen();
+    if (this.#track(runtime).ready) return;
+    throw this.#errors.notReady(runtime.name, this.progress(runtime));
+  }
+
+  /**
+   * For asynchronous readers: `undefined` when they need not wait.
+   * @throws StoreClosedError; the promise also what stopped the building, such as StoreDamagedError
+   */
+  whenReady(runtime: Runtime): Promise<void> | undefined {
+    this.#checkOpen();
+    const track = this.#track(runtime);
+    if (track.ready) return undefined;
+    return new Promise((resolve, reject) => {
+      track.waiters.push({ resolve, reject });
+      track.problem = undefined;
+      this.#background.wake();
+    });
+  }
+
+  /** Builds all that is not ready, and brings all to the head. @throws StoreClosedError, StoreDamagedError */
+  *build(): Io<void> {
+    this.#checkOpen();
+    for (const track of [...this.#tracks]) {
+      yield* track.advance();
+      this.#checkOpen();
+      this.#arrived(track);
+    }
+    this.#join();
+  }
+
+  /** {@link Engine.build}, at once. */
+  buildSync(): void {
+    runSync(this.#log.disk, this.build());
+  }
+
+  /** The head moved. Costs a comparison; what is to be done is done in a later turn. */
+  onAdvance(): void {
+    for (const track of this.#tracks) {
+      if (!track.ready || track.lag <= this.#backlogCommits || this.#closed) continue;
+      track.problem = undefined;
+      track.draining = true;
+      this.#background.wake();
+    }
+  }
+
+  /** Stops the background; who waits gets StoreClosedError. Calling it again does nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#background.close();
+    for (const track of this.#tracks) track.close();
+    this.#tracks = [];
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StoreClosedError();
+  }
+
+  #track(runtime: Runtime): Track {
+    const track = this.#trackOf.get(runtime);
+    if (!track) throw new Error(`${runtime.name} is not among the projections of this store`);
+    return track;
+  }
+
+  /** A track for the background to work on. */
+  #behind(): Track | undefined {
+    const open = this.#tracks.filter(({ problem }) => problem === undefined);
+    return open.find(({ ready }) => !ready) ?? open.find(({ draining }) => draining);
+  }
+
+  async #slice(): Promise<boolean> {
+    const track = this.#behind();
+    if (!track || this.#closed) return false;
+    const to = Math.min(this.#log.position, track.position + this.#sliceCommits);
+    const work = measured(track.advance(to), this.#clock, (took) => this.#resize(took));
+    try {
+      await runAsync(this.#log.disk, work);
+    } catch (error) {
+      if (this.#closed) return false;
+      track.problem = error;
+      track.draining = false;
+      const { waiters } = track;
+      track.waiters = [];
+      for (const { reject } of waiters) reject(error);
+      return this.#behind() !== undefined;
+    }
+    if (this.#closed) return false;
+    if (!track.ready && track.lag <= NEAR_COMMITS) this.#arrived(track);
+    if (track.lag <= this.#backlogCommits / 10) track.draining = false;
+    this.#join();
+    return this.#behind() !== undefined;
+  }
+
+  #resize(tookMs: number): void {
+    if (tookMs > this.#sliceMs) {
+      this.#sliceCommits = Math.max(1, Math.floor((this.#sliceCommits * this.#sliceMs) / tookMs));
+    } else if (tookMs < this.#sliceMs / 2) {
+      this.#sliceCommits = Math.min(2 * this.#sliceCommits, SLICE_COMMITS_MAX);
+    }
+  }
+
+  #arrived(track: Track): void {
+    track.ready = true;
+    track.problem = undefined;
+    const { waiters } = track;
+    track.waiters = [];
+    for (const { resolve } of waiters) resolve();
+  }
+
+  /** Ready tracks at the same position go on as one. */
+  #join(): void {
+    if (this.#tracks.length < 2) return;
+    const kept: Track[] = [];
+    for (const track of this.#tracks) {
+      const same = track.ready && kept.find((other) => other.ready && other.takes(track));
+      if (!same) {
+        kept.push(track);
+        continue;
+      }
+      for (const member of track.leave()) {
+        same.add(member);
+        this.#trackOf.set(member, same);
+      }
+    }
+    this.#tracks = kept;
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * One registered index of one open store: state that is not one small value per key. Events are applied in groups, each event once; reading
+ * applies what waits. It has one state only, the newest, so a failure stops all of it.
+ */
+import { StoreClosedError } from '../errors.js';
+import type { RecordedEvent } from '../log/types.js';
+import type {
+  EventInterpreter,
+  FeedCommit,
+  Folding,
+  ReadErrors,
+  Runtime,
+  RuntimeIndexDefinition,
+} from './ports.js';
+import type { KeyFailure } from './states.js';
+
+/** A group is applied when it has so many events, or so many bytes of payload. */
+const GROUP_EVENTS_MAX = 1024;
+const GROUP_BYTES_MAX: number = 4 * 1024 * 1024;
+
+export interface IndexParts<Index, Sink, Source> {
+  readonly definition: RuntimeIndexDefinition<Index, Sink, Source>;
+  readonly interpreter: EventInterpreter;
+  readonly bytesOf: Folding['bytesOf'];
+  readonly errors: ReadErrors;
+}
+
+/** Where a saved index stands, and what it was saved to. */
+export interface SavedIndex<Source> {
+  readonly position: number;
+  readonly source: Source;
+}
+
+export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> implements Runtime {
+  readonly definition: RuntimeIndexDefinition<Index, Sink, Source>;
+  /** The last commit routed; -1 when closed. */
+  position: number;
+  readonly #parts: IndexParts<Index, Sink, Source>;
+  readonly #types: ReadonlySet<string> | undefined;
+  #index: Index | undefined;
+  #waiting: RecordedEvent[] = [];
+  #waitingBytes = 0;
+  #stop: KeyFailure | undefined;
+
+  /** @throws whatever `load` throws for a saved one that it cannot read */
+  constructor(parts: IndexParts<Index, Sink, Source>, saved?: SavedIndex<Source>) {
+    const { definition } = parts;
+    this.#parts = parts;
+    this.definition = definition;
+    this.#types = definition.types && new Set(definition.types);
+    this.#index = saved ? definition.load(saved.source) : definition.create();
+    this.position = saved?.position ?? 0;
+  }
+
+  get name(): string {
+    return this.definition.name;
+  }
+
+  /** Of the index and of what waits to be applied. */
+  get bytes(): number {
+    if (this.position < 0) return 0;
+    return this.definition.bytes(this.#index as Index) + this.#waitingBytes;
+  }
+
+  route(commit: FeedCommit): void {
+    for (let index = 0; index < commit.count && !this.#stop; index += 1) {
+      if (this.#types && !this.#types.has(commit.type(index))) continue;
+      this.#add(commit.events()[index] as RecordedEvent);
+    }
+    this.position = commit.position;
+    if (this.#waiting.length >= GROUP_EVENTS_MAX || this.#waitingBytes >= GROUP_BYTES_MAX) {
+      this.#apply();
+    }
+  }
+
+  /** As of all that is routed. @throws ProjectionFailedError, StoreClosedError */
+  value(): Index {
+    if (this.position < 0) throw new StoreClosedError();
+    this.#apply();
+    if (this.#stop) throw this.#parts.errors.failed({ projection: this.name, ...this.#stop });
+    return this.#index as Index;
+  }
+
+  /** Saves it as of `position`, which is given back. @throws ProjectionFailedError, StoreClosedError, and what `save` throws */
+  save(sink: Sink): number {
+    this.definition.save(this.value(), sink);
+    return this.position;
+  }
+
+  close(): void {
+    this.position = -1;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#index = undefined;
+  }
+
+  #add(stored: RecordedEvent): void {
+    try {
+      const event = this.#parts.interpreter.interpret(stored);
+      this.#waiting.push(event);
+      this.#waitingBytes += this.#parts.bytesOf(event.data);
+    } catch (cause) {
+      this.#stopAt(stored, cause);
+    }
+  }
+
+  #apply(): void {
+    const group = this.#waiting;
+    const [first] = group;
+    if (!first || this.#stop) return;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    try {
+      this.definition.apply(this.#index as Index, group);
+    } catch (cause) {
+      // How much of the group was applied cannot be known.
+      this.#stopAt(first, cause);
+    }
+  }
+
+  #stopAt({ position, id }: RecordedEvent, cause: unknown): void {
+    this.#stop = { position, event: id, cause };
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+  }
+}

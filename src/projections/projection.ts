@@ -1,0 +1,247 @@
+/**
+ * One registered projection of one open store. Routing notes where the events of each key stand; folding waits until a key is read.
+ *
+ * Invariant: `hot` holds only states behind which no event of their key was routed, and none once the projection stopped.
+ */
+import { StoreClosedError } from '../errors.js';
+import type { DiskRequest, Io } from '../log/io.js';
+import type { RecordedEvent } from '../log/types.js';
+import { KeyReader, NEEDS_IO, type Outcome } from './key-reader.js';
+import type {
+  EventInterpreter,
+  EventPlace,
+  FeedCommit,
+  Folding,
+  ReadErrors,
+  Runtime,
+  RuntimeDefinition,
+} from './ports.js';
+import { Postings } from './postings.js';
+import { SortedKeys } from './sorted-keys.js';
+import type { KeyFailure, ProjectionStates } from './states.js';
+import type { StoredEvents } from './stored-events.js';
+
+/** Keys that a listing reads at once: few at first, then more. */
+const FIRST_KEYS = 16;
+const KEYS_MAX = 512;
+
+/** What a projection is made of. */
+export interface ProjectionParts {
+  readonly definition: RuntimeDefinition;
+  readonly interpreter: EventInterpreter;
+  readonly folding: Folding;
+  readonly errors: ReadErrors;
+  readonly states: ProjectionStates;
+  /** One for all projections of a store: what one decoded serves the others too. */
+  readonly events: StoredEvents;
+}
+
+export interface EntriesRange {
+  readonly prefix?: string | undefined;
+  /** Keys behind this one only. */
+  readonly after?: string | undefined;
+  /** Entries at most. */
+  readonly limit?: number | undefined;
+}
+
+export type Entry = readonly [key: string, state: unknown];
+
+/** A listing: the disk calls it wants, and entries as they come. */
+export type EntryWork = Generator<DiskRequest | readonly Entry[], void, unknown>;
+
+export class ProjectionRuntime implements Runtime {
+  readonly definition: RuntimeDefinition;
+  /** States known to be current, as of `position`. */
+  readonly hot: ReadonlyMap<string, unknown>;
+  /** The last commit routed; -1 when closed. */
+  position: number;
+  readonly #parts: ProjectionParts;
+  readonly #types: ReadonlySet<string>;
+  readonly #postings = new Postings();
+  readonly #keys = new SortedKeys();
+  readonly #reader: KeyReader;
+  /** Set when it cannot be said which keys an event belongs to. */
+  #stop: KeyFailure | undefined;
+
+  /** @param position - the commit behind which routing begins */
+  constructor(parts: ProjectionParts, position = 0) {
+    const { definition, states, events } = parts;
+    this.#parts = parts;
+    this.#types = new Set(definition.types);
+    this.#reader = new KeyReader(parts, this.#postings, states, events);
+    this.definition = definition;
+    this.hot = states.hot;
+    this.position = position;
+  }
+
+  get name(): string {
+    return this.definition.name;
+  }
+
+  /** Keys that ever had an event. */
+  get keyCount(): number {
+    return this.#postings.size;
+  }
+
+  /** Of the notes where events stand, without the keys. */
+  get postingBytes(): number {
+    return this.#postings.bytes;
+  }
+
+  route(commit: FeedCommit): void {
+    const { position, count, segment, offset } = commit;
+    const { keyIsStream } = this.definition;
+    for (let index = 0; index < count && !this.#stop; index += 1) {
+      if (!this.#types.has(commit.type(index))) continue;
+      if (keyIsStream) this.#touch(commit.stream(index), position, segment, offset, index);
+      else this.#routeByKey(commit, index);
+    }
+    this.position = position;
+  }
+
+  #routeByKey(commit: FeedCommit, index: number): void {
+    const { position, segment, offset } = commit;
+    const events = commit.events();
+    const event = events[index] as RecordedEvent;
+    let keys: ReadonlySet<string>;
+    try {
+      keys = this.#keysOf(event);
+    } catch (cause) {
+      this.#stop = { position, event: event.id, cause };
+      this.#reader.stop();
+      return;
+    }
+    if (keys.size === 0) return;
+    this.#parts.events.keep(position, events);
+    for (const key of keys) this.#touch(key, position, segment, offset, index);
+  }
+
+  #keysOf(event: RecordedEvent): ReadonlySet<string> {
+    return new Set(this.definition.keysOf(this.#parts.interpreter.interpret(event)));
+  }
+
+  #touch(key: string, position: number, segment: number, offset: number, index: number): void {
+    if (this.#postings.add(key, position, segment, offset, index)) this.#keys.add(key);
+    this.#parts.states.touch(key);
+  }
+
+  /**
+   * The keys that an event, as stored, would touch.
+   * @throws ProjectionFailedError when that cannot be said
+   */
+  keysTouched(event: RecordedEvent): Iterable<string> {
+    if (!this.#types.has(event.type)) return [];
+    if (this.definition.keyIsStream) return [event.stream];
+    const { position, id } = event;
+    this.#checkStop(position);
+    try {
+      return this.#keysOf(event);
+    } catch (cause) {
+      throw this.#failed({ position, event: id, cause });
+    }
+  }
+
+  /** Keys that ever had an event, sorted by UTF-16 code units. Keys may be added while they are gone through. */
+  keys(prefix?: string, after?: string): Iterable<string> {
+    return this.#keys.range(prefix, after);
+  }
+
+  /** Where the key's events at positions `from` to `to` stand, ascending. */
+  places(key: string, from?: number, to?: number): Iterable<EventPlace> {
+    return this.#postings.places(key, from, to);
+  }
+
+  /** Position of the key's last event at or before that one; 0 when there is none. */
+  lastPosition(key: string, atOrBefore?: number): number {
+    return this.#postings.last(key, atOrBefore);
+  }
+
+  /** The state as of all that is routed, or {@link NEEDS_IO}. @throws ProjectionFailedError, StoreClosedError */
+  stateNow(key: string): unknown {
+    const hot = this.hot.get(key);
+    if (hot !== undefined) return hot;
+    this.#checkReadable(this.position);
+    const outcome = this.#reader.now(key, this.position);
+    return outcome === NEEDS_IO ? NEEDS_IO : this.#given(key, outcome);
+  }
+
+  /** The state as of all that is routed when this begins. @throws ProjectionFailedError, StoreClosedError, StoreDamagedError */
+  *state(key: string): Io<unknown> {
+    return yield* this.stateAt(key, this.position);
+  }
+
+  /**
+   * The state as of a position that was routed. Costs the key's events up to there, or those behind the state in the cache.
+   * @throws ProjectionFailedError when the key or the projection stopped at that position or before; StoreClosedError, StoreDamagedError
+   */
+  *stateAt(key: string, position: number): Io<unknown> {
+    this.#checkReadable(position);
+    return this.#given(key, yield* this.#reader.at(key, position));
+  }
+
+  /**
+   * Keys and their states as of a position, by default all that is routed when it begins. Absent ones are left out.
+   * @throws ProjectionFailedError at a key that is stopped, behind the entries before it; StoreClosedError, StoreDamagedError
+   */
+  *entries(range: EntriesRange = {}, position: number = this.position): EntryWork {
+    const { prefix, after, limit = Number.POSITIVE_INFINITY } = range;
+    const { absent } = this.#parts.folding;
+    const keys = this.#keys.range(prefix, after);
+    let size = FIRST_KEYS;
+    let left = limit;
+    while (left > 0) {
+      this.#checkReadable(position);
+      const batch = take(keys, Math.min(size, left));
+      if (batch.length === 0) return;
+      const outcomes = yield* this.#reader.several(batch, position);
+      const failed = outcomes.findIndex((outcome) => 'failure' in outcome);
+      const entries: Entry[] = [];
+      for (const [at, outcome] of outcomes.entries()) {
+        if (at === failed) break;
+        const state = this.#given(batch[at] as string, outcome);
+        if (state !== absent) entries.push([batch[at] as string, state]);
+      }
+      if (entries.length > 0) yield entries;
+      if (failed >= 0) this.#given(batch[failed] as string, outcomes[failed] as Outcome);
+      left -= entries.length;
+      size = Math.min(2 * size, KEYS_MAX);
+    }
+  }
+
+  close(): void {
+    this.#reader.stop();
+    this.position = -1;
+  }
+
+  #given(key: string, outcome: Outcome): unknown {
+    if ('failure' in outcome) throw this.#failed(outcome.failure, key);
+    return outcome.state;
+  }
+
+  #checkReadable(to: number): void {
+    if (this.position < 0) throw new StoreClosedError();
+    if (to > this.position) {
+      throw new RangeError(`position ${to} is not routed yet, only ${this.position} is`);
+    }
+    this.#checkStop(to);
+  }
+
+  #checkStop(to: number): void {
+    if (this.#stop && this.#stop.position <= to) throw this.#failed(this.#stop);
+  }
+
+  #failed({ position, event, cause }: KeyFailure, key?: string): Error {
+    const facts = { projection: this.name, position, event, cause };
+    return this.#parts.errors.failed(key === undefined ? facts : { ...facts, key });
+  }
+}
+
+function take(keys: Iterator<string, void>, count: number): string[] {
+  const taken: string[] = [];
+  while (taken.length < count) {
+    const next = keys.next();
+    if (next.done) break;
+    taken.push(next.value);
+  }
+  return taken;
+}

@@ -1,0 +1,112 @@
+/** Projections and indexes that stand at the same position of the log, and the feed that brings them on together. */
+import { StoreClosedError } from '../errors.js';
+import type { Io } from '../log/io.js';
+import type { Consume, Feed, FeedCommit, LogSource, Runtime } from './ports.js';
+
+/** Somebody who waits for a track to be built. */
+export interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Track {
+  readonly #log: LogSource;
+  readonly #feed: Feed;
+  readonly #members: Runtime[] = [];
+  readonly #consume: Consume = (commit) => this.#route(commit);
+  #routing = false;
+  #closed = false;
+  /** Where it began. */
+  readonly start: number;
+  /** Near enough to the head that a reader brings it the rest of the way. */
+  ready: boolean;
+  /** It is brought on in the background although it is ready: too much waits. */
+  draining = false;
+  /** What stopped building it. */
+  problem: unknown;
+  waiters: Waiter[] = [];
+
+  constructor(log: LogSource, start: number, ready: boolean) {
+    this.#log = log;
+    this.#feed = log.feed(start);
+    this.start = start;
+    this.ready = ready;
+  }
+
+  get position(): number {
+    return this.#feed.position;
+  }
+
+  /** Commits that wait. */
+  get lag(): number {
+    return this.#log.position - this.#feed.position;
+  }
+
+  get members(): readonly Runtime[] {
+    return this.#members;
+  }
+
+  /** @param runtime - one that stands where this track does */
+  add(runtime: Runtime): void {
+    if (runtime.position !== this.position) {
+      throw new Error(`${runtime.name} is at ${runtime.position}, not at ${this.position}`);
+    }
+    this.#members.push(runtime);
+  }
+
+  /** Whether the other one's members can go on with this track. */
+  takes(other: Track): boolean {
+    return other.members.every(({ position }) => position === this.position);
+  }
+
+  /** Gives up its members to whoever takes them. */
+  leave(): Runtime[] {
+    return this.#members.splice(0);
+  }
+
+  /** @throws StoreDamagedError, StoreClosedError */
+  *advance(to: number = this.#log.position): Io<void> {
+    this.#checkCalm();
+    if (this.#feed.position < to) yield* this.#feed.advance(this.#consume, to);
+  }
+
+  /** True when it is at the head. */
+  advanceNow(): boolean {
+    this.#checkCalm();
+    const to = this.#log.position;
+    return this.#feed.position >= to || this.#feed.advanceNow(this.#consume, to);
+  }
+
+  close(): void {
+    this.#closed = true;
+    const { waiters } = this;
+    this.waiters = [];
+    for (const { reject } of waiters) reject(new StoreClosedError());
+    for (const member of this.leave()) member.close();
+  }
+
+  /** A key function or an index that reads the store would see it half routed. */
+  #checkCalm(): void {
+    if (!this.#routing) return;
+    throw new Error('a key function or an index must not read the store it belongs to');
+  }
+
+  #route(commit: FeedCommit): void {
+    if (this.#closed) throw new StoreClosedError();
+    this.#routing = true;
+    try {
+      for (const member of this.#members) {
+        // One before it failed at this commit when it came first.
+        if (member.position >= commit.position) continue;
+        if (member.position !== commit.position - 1) {
+          throw new Error(
+            `${member.name} is at ${member.position}, commit ${commit.position} came`,
+          );
+        }
+        member.route(commit);
+      }
+    } finally {
+      this.#routing = false;
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest';
+import { StoreClosedError } from '#src/errors.js';
+import type { RecordedEvent } from '#src/log/types.js';
+import { IndexRuntime, type SavedIndex } from '#src/projections/index-runtime.js';
+import type { RuntimeIndexDefinition } from '#src/projections/ports.js';
+import { errors, FakeLog, interpreter, plainFold, ReadFailure } from './fakes.js';
+
+/** tag -> positions */
+type Tags = Map<string, number[]>;
+type Lines = string[];
+interface Spied {
+  readonly groups: (readonly RecordedEvent[])[];
+  readonly definition: RuntimeIndexDefinition<Tags, Lines, Lines>;
+}
+
+function tagIndex(types?: readonly string[]): Spied {
+  const groups: (readonly RecordedEvent[])[] = [];
+  return {
+    groups,
+    definition: {
+      name: 'tags',
+      version: 1,
+      ...(types ? { types } : {}),
+      create: () => new Map(),
+      apply(index, group) {
+        groups.push(group);
+        for (const { data, position } of group) {
+          if (data === 'broken') throw new Error('cannot be applied');
+          const tag = JSON.stringify(data);
+          index.set(tag, [...(index.get(tag) ?? []), position]);
+        }
+      },
+      save(index, sink) {
+        for (const entry of index) sink.push(JSON.stringify(entry));
+      },
+      load: (source) => new Map(source.map((line) => JSON.parse(line) as [string, number[]])),
+      bytes: (index) => index.size * 100,
+    },
+  };
+}
+
+function runtimeOf({ definition }: Spied, saved?: SavedIndex<Lines>) {
+  const { bytesOf } = plainFold;
+  return new IndexRuntime({ definition, interpreter, bytesOf, errors }, saved);
+}
+
+function route(log: FakeLog, runtime: { position: number; route: IndexRuntime['route'] }) {
+  while (runtime.position < log.position) runtime.route(log.commit(runtime.position + 1));
+}
+
+const tag = (data: unknown, type = 'tagged') => ({ stream: 's', type, data });
+
+describe('an index', () => {
+  test('is given each event once, in order and in groups', () => {
+    const spied = tagIndex();
+    const runtime = runtimeOf(spied);
+    const log = new FakeLog();
+    for (let number = 0; number < 3000; number += 1) log.append(tag(number), tag('x'));
+    route(log, runtime);
+    expect(spied.groups.length).toBeGreaterThan(1);
+    runtime.value();
+    runtime.value();
+    expect(spied.groups.flat().map(({ id }) => id)).toEqual(log.events().map(({ id }) => id));
+    expect(spied.groups.length).toBeLessThan(10);
+  });
+
+  test('is given large events in small groups', () => {
+    const spied = tagIndex();
+    const runtime = runtimeOf(spied);
+    const log = new FakeLog();
+    for (let number = 0; number < 10; number += 1) log.append(tag('x'.repeat(1024 * 1024)));
+    route(log, runtime);
+    expect(spied.groups.length).toBe(2);
+  });
+
+  test('sees all that is routed when it is read', () => {
+    const runtime = runtimeOf(tagIndex());
+    const log = new FakeLog();
+    log.append(tag('a'));
+    route(log, runtime);
+    expect(runtime.value()).toEqual(new Map([['"a"', [1]]]));
+    log.append(tag('a'), tag('b'));
+    route(log, runtime);
+    expect(runtime.value().get('"a"')).toEqual([1, 2]);
+  });
+
+  test('is given the types it wants, upcast', () => {
+    const spied = tagIndex(['tagged']);
+    const runtime = runtimeOf(spied);
+    const log = new FakeLog();
+    log.append(tag('a'), tag('b', 'other'), { ...tag('c'), schemaVersion: 2 });
+    route(log, runtime);
+    runtime.value();
+    expect(spied.groups.flat().map(({ data }) => data)).toEqual(['a', { upcast: 'c' }]);
+  });
+
+  test('that throws is stopped as a whole, and says where and why', () => {
+    const runtime = runtimeOf(tagIndex());
+    const log = new FakeLog();
+    log.append(tag('a'));
+    route(log, runtime);
+    runtime.value();
+    log.append(tag('b'));
+    log.append(tag('broken'));
+    route(log, runtime);
+    for (const read of [() => runtime.value(), () => runtime.save([]), () => runtime.value()]) {
+      expect(read).toThrow(ReadFailure);
+      expect(read).toThrow(expect.objectContaining({ projection: 'tags', position: 2 }));
+    }
+    log.append(tag('c'));
+    route(log, runtime);
+    expect(() => runtime.value()).toThrow(expect.objectContaining({ event: '2.0' }));
+  });
+
+  test('is stopped by an event that the reader does not know', () => {
+    const runtime = runtimeOf(tagIndex());
+    const log = new FakeLog();
+    log.append(tag('a'), { ...tag('b'), schemaVersion: 9 });
+    route(log, runtime);
+    expect(() => runtime.value()).toThrow(expect.objectContaining({ event: '1.1' }));
+  });
+
+  test('goes on from where it was saved', () => {
+    const log = new FakeLog();
+    const first = runtimeOf(tagIndex());
+    log.append(tag('a'), tag('b'));
+    route(log, first);
+    const lines: Lines = [];
+    const position = first.save(lines);
+    expect(position).toBe(1);
+    const spied = tagIndex();
+    const second = runtimeOf(spied, { position, source: lines });
+    log.append(tag('a'));
+    for (const runtime of [first, second]) route(log, runtime);
+    expect(second.value()).toEqual(first.value());
+    expect(spied.groups.flat().map(({ id }) => id)).toEqual(['2.0']);
+  });
+
+  test('tells its size, with what waits to be applied', () => {
+    const runtime = runtimeOf(tagIndex());
+    const log = new FakeLog();
+    log.append(tag('abc'));
+    route(log, runtime);
+    expect(runtime.bytes).toBe(5);
+    runtime.value();
+    expect(runtime.bytes).toBe(100);
+  });
+
+  test('cannot be read when it is closed', () => {
+    const runtime = runtimeOf(tagIndex());
+    runtime.close();
+    expect(() => runtime.value()).toThrow(StoreClosedError);
+    expect(runtime.bytes).toBe(0);
+  });
+});
