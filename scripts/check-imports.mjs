@@ -17,7 +17,7 @@ const floors = [
   ['log/'],
   ['projections/', 'backends/'],
   ['transaction.ts', 'transaction/', 'audit/', 'compaction/'],
-  ['store.ts'],
+  ['store.ts', 'store/'],
   ['memory/'],
   ['index.ts', 'cli/', 'integrations/', 'inspector/'],
 ];

@@ -1,4 +1,6 @@
 /** The public surface. No rules of the store live here. */
+
+export type { Moment } from './audit/moment.js';
 export {
   FormatTooNewError,
   HistoryPrunedError,
@@ -108,4 +110,26 @@ export type {
   StandardResult,
   StandardSchema,
 } from './projections/standard-schema.js';
+export type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
 export type { Upcaster, Upcasters } from './projections/upcast.js';
+export type { StoreOptions } from './store/options.js';
+export type { StoreReadAllOptions, StoreView } from './store/view.js';
+export {
+  type CommandOptions,
+  type CommandResult,
+  type MemoryStoreOptions,
+  openStore,
+  openStoreSync,
+  type ProjectionStats,
+  Store,
+  type StoreCommitPart,
+  type StoreReadStreamOptions,
+  type StoreStats,
+} from './store.js';
+export type {
+  Isolation,
+  Savepoint,
+  Transaction,
+  TransactionOptions,
+  TransactionStats,
+} from './transaction.js';

@@ -1,4 +1,5 @@
 import type { Disk } from './disk.js';
+import type { Environment } from './environment.js';
 import type { EventWork, SequenceWork } from './event-sequence.js';
 import type { LogFeed } from './feed.js';
 import type { CommitGuard } from './guard.js';
@@ -20,6 +21,9 @@ import type {
  */
 export interface LogInternals {
   readonly disk: Disk;
+  readonly environment: Environment;
+  /** Largest event that is taken, bytes. */
+  readonly eventBytes: number;
   /** Position of the last durable commit this process knows of. */
   readonly position: number;
   /** First position of the segment that is being written. */

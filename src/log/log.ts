@@ -272,6 +272,8 @@ export class Log {
     const source = this.#source();
     return {
       disk: this.#environment.disk,
+      environment: this.#environment,
+      eventBytes: this.#settings.eventBytes,
       get position() {
         return state.place.position;
       },
@@ -389,6 +391,12 @@ export class Log {
     await this.#writer?.drain();
   }
 
+  /** {@link Log.flush}, at once. */
+  flushSync(): void {
+    this.#checkOpen();
+    this.#writer?.drainSync();
+  }
+
   /** Walks the whole log and checks everything. Damage is told by the report, not thrown. */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     this.#checkOpen();
@@ -497,6 +505,11 @@ export class Log {
     this.#found.section?.close();
     runSync(disk, this.#state.segments.close());
     closeQuietly(disk, this.#found.lockFile);
+  }
+
+  /** True once it was closed, or is being closed. */
+  get isClosed(): boolean {
+    return this.#isClosing;
   }
 
   get #isClosing(): boolean {

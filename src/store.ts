@@ -1,0 +1,498 @@
+/**
+ * The store: puts log, projections, transactions and time travel together. Every public call here checks its arguments and state; what it does is
+ * written once, for callers that wait and callers that do not.
+ */
+import type { Moment } from './audit/moment.js';
+import { invalidArgument, StoreClosedError } from './errors.js';
+import { type EventWork, mapped } from './log/event-sequence.js';
+import { type Log, type LogStats, type MemoryLogOptions, openLog, openLogSync } from './log/log.js';
+import type {
+  Appended,
+  AppendOptions,
+  AsyncSequence,
+  CommitOptions,
+  CommitPart,
+  Committed,
+  Head,
+  NewEvent,
+  ReadStreamOptions,
+  RecordedEvent,
+  Recovery,
+  SyncSequence,
+} from './log/types.js';
+import type { VerifyOptions, VerifyReport } from './log/verify.js';
+import type { Projection } from './projections/define.js';
+import type { IndexDefinition } from './projections/define-index.js';
+import type { Events, NewEventOf, RecordedEventOf } from './projections/events.js';
+import { NEEDS_IO } from './projections/key-reader.js';
+import type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
+import { Incoming } from './store/incoming.js';
+import { type StoreOptions, type StoreSettings, storeSettings } from './store/options.js';
+import { checkEntries, checkKey, Reads } from './store/reads.js';
+import { transactionSource } from './store/transaction-source.js';
+import { interpreted, type StoreReadAllOptions, StoreView, whenReady } from './store/view.js';
+import {
+  type Transaction,
+  type TransactionOptions,
+  type TransactionStats,
+  Transactions,
+} from './transaction.js';
+
+/** Options of a store that lives in memory only. */
+export type MemoryStoreOptions<E extends Events = Events> = StoreOptions<E> & {
+  readonly memory: true;
+};
+
+/** Events for one stream inside a commit of a store with declared events. */
+export interface StoreCommitPart<E extends Events> extends CommitPart {
+  readonly events: NewEventOf<E> | readonly NewEventOf<E>[];
+}
+
+export interface StoreReadStreamOptions extends ReadStreamOptions {
+  /** Events as they are stored. Default false. */
+  readonly raw?: boolean | undefined;
+}
+
+/** One projection or index of an open store. */
+export interface ProjectionStats {
+  readonly name: string;
+  readonly version: number;
+  /** The last commit it has seen. */
+  readonly position: number;
+  /** From 0 to 1; 1 when it can be read. */
+  readonly progress: number;
+  /** Keys that ever had an event; 0 for an index. */
+  readonly keys: number;
+  /** Of an index itself, or of the notes where a projection's events stand. */
+  readonly bytes: number;
+}
+
+export interface StoreStats extends LogStats {
+  readonly projections: readonly ProjectionStats[];
+  readonly cache: { readonly states: number; readonly bytes: number };
+  readonly transactions: TransactionStats;
+}
+
+export interface CommandOptions extends TransactionOptions {
+  /** Where the events go. Default: the stream named as the key. */
+  readonly stream?: string | undefined;
+}
+
+export interface CommandResult<State> {
+  /** False when the decision gave no event: nothing was written. */
+  readonly changed: boolean;
+  /** The state with the decided events; undefined when the key is absent. */
+  readonly state: State | undefined;
+}
+
+/** An open store. Calls with a `Sync` twin do the same synchronously. An idle open store keeps no process alive, and it prints nothing. */
+export class Store<E extends Events = Events> {
+  readonly #log: Log;
+  readonly #reads: Reads;
+  readonly #incoming: Incoming;
+  readonly #transactions: Transactions;
+  #closing: Promise<void> | undefined;
+
+  /** @internal Made by `openStore`. */
+  constructor(log: Log, settings: StoreSettings, reads: Reads) {
+    this.#log = log;
+    const { internals } = log;
+    this.#reads = reads;
+    this.#incoming = new Incoming(settings, internals.eventBytes);
+    const source = transactionSource(this.#reads, this.#incoming, internals.environment);
+    this.#transactions = new Transactions(source);
+  }
+
+  /** The store's id, a UUID. */
+  get id(): string {
+    return this.#log.id;
+  }
+
+  /** The last durable commit this process knows of. */
+  get head(): Head {
+    return this.#log.head;
+  }
+
+  /** What opening found. */
+  get recovery(): Recovery {
+    return this.#log.recovery;
+  }
+
+  /**
+   * Appends events to one stream: all or nothing, durable when the promise resolves.
+   *
+   * @param stream - 1 to 200 bytes without control characters; a '/' splits category and id
+   * @param events - one event or a list; data must be plain JSON, and what its schema takes
+   * @throws InvalidEventError, LimitExceededError, VersionConflictError, IdempotencyKeyReusedError, LockTimeoutError, QueueFullError,
+   * StoreFullError, StoreAccessError, StoreReadOnlyError, StoreClosedError, StorePoisonedError: nothing was written.
+   * @throws OutcomeUnknownError: writing began, and it could not be established whether it succeeded.
+   */
+  append(
+    stream: string,
+    events: NewEventOf<E> | readonly NewEventOf<E>[],
+    options?: AppendOptions,
+  ): Promise<Appended> {
+    let checked: NewEvent | readonly NewEvent[] | Promise<NewEvent | readonly NewEvent[]>;
+    try {
+      checked = this.#incoming.events(events as NewEvent | readonly NewEvent[]);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (!(checked instanceof Promise)) return this.#log.append(stream, checked, options);
+    return checked.then((list) => this.#log.append(stream, list, options));
+  }
+
+  /** {@link Store.append}, at once. @throws TypeError (`ASYNC_SCHEMA`) when a schema answers with a promise */
+  appendSync(
+    stream: string,
+    events: NewEventOf<E> | readonly NewEventOf<E>[],
+    options?: AppendOptions,
+  ): Appended {
+    const checked = this.#incoming.eventsSync(events as NewEvent | readonly NewEvent[]);
+    return this.#log.appendSync(stream, checked, options);
+  }
+
+  /** Appends to several streams: all or nothing. Errors as {@link Store.append}. */
+  async commit(parts: readonly StoreCommitPart<E>[], options?: CommitOptions): Promise<Committed> {
+    if (!Array.isArray(parts)) return await this.#log.commit(parts, options);
+    const checked = parts.map((part, index) => {
+      const events = this.#incoming.events(part?.events as NewEvent, `parts[${index}].events`);
+      return events instanceof Promise
+        ? events.then((list) => ({ ...part, events: list }))
+        : { ...part, events };
+    });
+    const waits = checked.some((part) => part instanceof Promise);
+    const ready = waits ? await Promise.all(checked) : (checked as CommitPart[]);
+    return await this.#log.commit(ready, options);
+  }
+
+  /** {@link Store.commit}, at once. */
+  commitSync(parts: readonly StoreCommitPart<E>[], options?: CommitOptions): Committed {
+    if (!Array.isArray(parts)) return this.#log.commitSync(parts, options);
+    const checked = parts.map((part, index) => ({
+      ...part,
+      events: this.#incoming.eventsSync(part?.events as NewEvent, `parts[${index}].events`),
+    }));
+    return this.#log.commitSync(checked, options);
+  }
+
+  /** Events by position. Commits of other processes are seen within `freshnessMs`. */
+  readAll(options: StoreReadAllOptions = {}): AsyncSequence<RecordedEventOf<E>> {
+    return this.#asyncEvents(this.#readingAll(options));
+  }
+
+  /** {@link Store.readAll}, at once. */
+  readAllSync(options: StoreReadAllOptions = {}): SyncSequence<RecordedEventOf<E>> {
+    return this.#syncEvents(this.#readingAll(options));
+  }
+
+  /** Events of one stream by version. */
+  readStream(
+    stream: string,
+    options: StoreReadStreamOptions = {},
+  ): AsyncSequence<RecordedEventOf<E>> {
+    return this.#asyncEvents(this.#readingStream(stream, options));
+  }
+
+  /** {@link Store.readStream}, at once. */
+  readStreamSync(
+    stream: string,
+    options: StoreReadStreamOptions = {},
+  ): SyncSequence<RecordedEventOf<E>> {
+    return this.#syncEvents(this.#readingStream(stream, options));
+  }
+
+  #readingAll({ raw, ...options }: StoreReadAllOptions): () => EventWork {
+    this.#checkOpen();
+    return this.#interpreting(this.#reads.log.readingAll(options), raw);
+  }
+
+  #readingStream(stream: string, { raw, ...options }: StoreReadStreamOptions): () => EventWork {
+    this.#checkOpen();
+    return this.#interpreting(this.#reads.log.readingStream(stream, options), raw);
+  }
+
+  #interpreting(begin: () => EventWork, raw: boolean | undefined): () => EventWork {
+    if (raw || !this.#reads.settings.typed) return begin;
+    return () => mapped(begin(), interpreted(this.#reads));
+  }
+
+  #asyncEvents(begin: () => EventWork): AsyncSequence<RecordedEventOf<E>> {
+    return this.#reads.log.asyncSequence(begin) as AsyncSequence<RecordedEvent> as AsyncSequence<
+      RecordedEventOf<E>
+    >;
+  }
+
+  #syncEvents(begin: () => EventWork): SyncSequence<RecordedEventOf<E>> {
+    return this.#reads.log.syncSequence(begin) as SyncSequence<RecordedEvent> as SyncSequence<
+      RecordedEventOf<E>
+    >;
+  }
+
+  /**
+   * The key's state, deeply frozen; undefined when it is absent. Sees this process's own acknowledged writes at once, those of others within
+   * `freshnessMs`. Waits while the projection is being built.
+   * @throws ProjectionNotRegisteredError, ProjectionFailedError, StoreDamagedError, StoreClosedError
+   */
+  async get<State>(projection: Projection<State>, key: string): Promise<State | undefined> {
+    const runtime = this.#reads.projection(projection as Projection);
+    checkKey(key);
+    const known = this.#reads.getNow(runtime, key);
+    if (known !== NEEDS_IO) return known as State | undefined;
+    await this.#reads.engine.whenReady(runtime);
+    return (await this.#reads.log.run(this.#reads.get(runtime, key))) as State | undefined;
+  }
+
+  /** {@link Store.get}, at once. @throws ProjectionNotReadyError while the projection is being built */
+  getSync<State>(projection: Projection<State>, key: string): State | undefined {
+    const runtime = this.#reads.projection(projection as Projection);
+    const known = this.#reads.getNow(runtime, key);
+    if (known !== NEEDS_IO) return known as State | undefined;
+    checkKey(key);
+    this.#reads.engine.requireReady(runtime);
+    return this.#reads.log.runSync(this.#reads.get(runtime, key)) as State | undefined;
+  }
+
+  /** Keys and their states, sorted by key in UTF-16 code units. One iteration sees the store at one position. */
+  entries<State>(projection: Projection<State>, options: EntriesOptions = {}): AsyncEntries<State> {
+    const runtime = this.#reads.projection(projection as Projection);
+    checkEntries(options);
+    const { log, engine } = this.#reads;
+    const sequence = log.asyncSequence(() => this.#reads.entries(runtime, options));
+    return whenReady(sequence as AsyncSequence<Entry<State>>, () => engine.whenReady(runtime));
+  }
+
+  /** {@link Store.entries}, at once. @throws ProjectionNotReadyError */
+  entriesSync<State>(
+    projection: Projection<State>,
+    options: EntriesOptions = {},
+  ): SyncEntries<State> {
+    const runtime = this.#reads.projection(projection as Projection);
+    checkEntries(options);
+    this.#reads.engine.requireReady(runtime);
+    const sequence = this.#reads.log.syncSequence(() => this.#reads.entries(runtime, options));
+    return sequence as SyncEntries<State>;
+  }
+
+  /** The stream's version, 0 when it is absent. */
+  version(stream: string): Promise<number> {
+    return this.#log.version(stream);
+  }
+
+  /** {@link Store.version}, at once. */
+  versionSync(stream: string): number {
+    return this.#log.versionSync(stream);
+  }
+
+  /** The index, brought up to where the log is. It is the live one: read it, do not change it. @throws ProjectionNotRegisteredError, ProjectionFailedError */
+  async index<Index>(definition: IndexDefinition<Index>): Promise<Index> {
+    const runtime = this.#reads.index(definition as IndexDefinition);
+    await this.#reads.engine.whenReady(runtime);
+    return (await this.#reads.log.run(this.#reads.indexValue(runtime))) as Index;
+  }
+
+  /** {@link Store.index}, at once. @throws ProjectionNotReadyError */
+  indexSync<Index>(definition: IndexDefinition<Index>): Index {
+    const runtime = this.#reads.index(definition as IndexDefinition);
+    this.#reads.engine.requireReady(runtime);
+    return this.#reads.log.runSync(this.#reads.indexValue(runtime)) as Index;
+  }
+
+  /**
+   * The store as of a moment. What it is as of is fixed by this call: what is appended later is not seen.
+   * @throws PositionAheadError, TypeError
+   */
+  at(moment: Moment): StoreView<E> {
+    this.#checkOpen();
+    return new StoreView<E>(this.#reads, moment);
+  }
+
+  /**
+   * Runs a function whose reads see one position plus its own writes, and commits what it appended: all of it, or nothing when it throws. On a conflict
+   * with others it runs again. No lock is held while it runs.
+   * @throws TransactionConflictError, TransactionRolledBackError, TransactionTimeoutError, what the function throws, and what appending throws
+   */
+  async transaction<T>(
+    work: (transaction: Transaction<E>) => Promise<T> | T,
+    options?: TransactionOptions,
+  ): Promise<T> {
+    this.#checkOpen();
+    return await this.#transactions.run(work, options);
+  }
+
+  /**
+   * Reads a key's state, lets `decide` say which events follow from it, and appends them: on a conflict with others it decides anew. Errors as
+   * {@link Store.transaction}.
+   */
+  async command<State>(
+    projection: Projection<State>,
+    key: string,
+    decide: (
+      state: State | undefined,
+    ) =>
+      | NewEventOf<E>
+      | readonly NewEventOf<E>[]
+      | Promise<NewEventOf<E> | readonly NewEventOf<E>[]>,
+    options: CommandOptions = {},
+  ): Promise<CommandResult<State>> {
+    this.#checkOpen();
+    if (typeof decide !== 'function') throw invalidArgument('a command takes a function');
+    const { stream = key, ...rest } = options;
+    return await this.#transactions.run(async (transaction: Transaction<E>) => {
+      const before = await transaction.get(projection, key);
+      const decided = await decide(before);
+      const events = Array.isArray(decided)
+        ? (decided as NewEventOf<E>[])
+        : [decided as NewEventOf<E>];
+      if (events.length === 0) return Object.freeze({ changed: false, state: before });
+      transaction.append(stream, events);
+      return Object.freeze({ changed: true, state: await transaction.get(projection, key) });
+    }, rest);
+  }
+
+  /** Looks for other processes' commits now, and brings every projection and index up to them. */
+  async refresh(): Promise<void> {
+    this.#checkOpen();
+    const { log, engine } = this.#reads;
+    await log.run(log.look());
+    await log.run(engine.build());
+  }
+
+  /** {@link Store.refresh}, at once: builds whatever is not built, however long that takes. */
+  refreshSync(): void {
+    this.#checkOpen();
+    const { log, engine } = this.#reads;
+    log.runSync(log.look());
+    log.runSync(engine.build());
+  }
+
+  /** Resolves when everything appended so far is settled. */
+  async flush(): Promise<void> {
+    await this.#log.flush();
+  }
+
+  flushSync(): void {
+    this.#log.flushSync();
+  }
+
+  /** Walks the whole log and checks all that can be checked. */
+  async verify(options?: VerifyOptions): Promise<VerifyReport> {
+    return await this.#log.verify(options);
+  }
+
+  verifySync(options?: VerifyOptions): VerifyReport {
+    return this.#log.verifySync(options);
+  }
+
+  stats(): StoreStats {
+    const { engine } = this.#reads;
+    const projections: ProjectionStats[] = [];
+    for (const [{ name, version }, runtime] of this.#reads.projections()) {
+      projections.push({
+        name,
+        version,
+        position: runtime.position,
+        progress: engine.progress(runtime),
+        keys: runtime.keyCount,
+        bytes: runtime.postingBytes,
+      });
+    }
+    for (const [{ name, version }, runtime] of this.#reads.indexes()) {
+      const { position, bytes } = runtime;
+      projections.push({
+        name,
+        version,
+        position,
+        progress: engine.progress(runtime),
+        keys: 0,
+        bytes,
+      });
+    }
+    return {
+      ...this.#log.stats(),
+      projections,
+      cache: this.#reads.stats,
+      transactions: this.#transactions.stats,
+    };
+  }
+
+  /** Writes what waits, then closes all files. Calling it again does nothing. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#log.close();
+    } finally {
+      this.#reads.close();
+    }
+  }
+
+  closeSync(): void {
+    try {
+      this.#log.closeSync();
+    } finally {
+      this.#reads.close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.closeSync();
+  }
+
+  #checkOpen(): void {
+    if (this.#log.isClosed) throw new StoreClosedError();
+  }
+}
+
+/**
+ * Opens the store in a directory, making it when there is none, or, with `{ memory: true }`, one with nothing on disk. Projections that the history was not
+ * folded for yet are built in the background: asynchronous reads wait for them.
+ *
+ * @throws StoreDamagedError, StoreNotFoundError, FormatTooNewError, UnsupportedFileSystemError, StoreAccessError, LockTimeoutError, TypeError
+ */
+export function openStore<E extends Events = Events>(
+  directory: string,
+  options?: StoreOptions<E>,
+): Promise<Store<E>>;
+export function openStore<E extends Events = Events>(
+  options: MemoryStoreOptions<E>,
+): Promise<Store<E>>;
+export async function openStore<E extends Events>(
+  place: string | MemoryStoreOptions<E>,
+  options: StoreOptions<E> = {},
+): Promise<Store<E>> {
+  const memory = typeof place === 'object';
+  const settings = storeSettings(memory ? place : options);
+  const log = await (memory ? openLog(place as MemoryLogOptions) : openLog(place, options));
+  return new Store<E>(log, settings, new Reads(log.internals, settings));
+}
+
+/** {@link openStore}, at once. Builds what is not built before it returns, so that synchronous reads need not wait. */
+export function openStoreSync<E extends Events = Events>(
+  directory: string,
+  options?: StoreOptions<E>,
+): Store<E>;
+export function openStoreSync<E extends Events = Events>(options: MemoryStoreOptions<E>): Store<E>;
+export function openStoreSync<E extends Events>(
+  place: string | MemoryStoreOptions<E>,
+  options: StoreOptions<E> = {},
+): Store<E> {
+  const memory = typeof place === 'object';
+  const settings = storeSettings(memory ? place : options);
+  const log = memory ? openLogSync(place as MemoryLogOptions) : openLogSync(place, options);
+  try {
+    const reads = new Reads(log.internals, settings);
+    reads.buildSync();
+    return new Store<E>(log, settings, reads);
+  } catch (error) {
+    log.closeSync();
+    throw error;
+  }
+}

@@ -1,0 +1,202 @@
+/** Reading from the projections and indexes of one open store: what `Store`, its views of the past, and transactions share. */
+import {
+  invalidArgument,
+  ProjectionFailedError,
+  ProjectionNotReadyError,
+  ProjectionNotRegisteredError,
+} from '../errors.js';
+import type { SequenceWork } from '../log/event-sequence.js';
+import type { LogInternals } from '../log/internals.js';
+import type { Io } from '../log/io.js';
+import type { Projection } from '../projections/define.js';
+import type { IndexDefinition } from '../projections/define-index.js';
+import { Engine } from '../projections/engine.js';
+import { ABSENT, type Foldable, FoldFailure, fold } from '../projections/fold.js';
+import { IndexRuntime } from '../projections/index-runtime.js';
+import { NEEDS_IO } from '../projections/key-reader.js';
+import type { Folding, ReadErrors, RuntimeDefinition } from '../projections/ports.js';
+import { ProjectionRuntime } from '../projections/projection.js';
+import { bytesOf } from '../projections/size.js';
+import { StateCache } from '../projections/states.js';
+import { StoredEvents } from '../projections/stored-events.js';
+import type { EntriesOptions, Entry } from '../projections/types.js';
+import type { StoreSettings } from './options.js';
+
+/** How much of what routing decoded is kept for folding, bytes. */
+const DECODED_BYTES = 8 * 1024 * 1024;
+
+const folding: Folding = {
+  absent: ABSENT,
+  fold: (definition, key, before, events) =>
+    fold(definition as RuntimeDefinition & Foldable, key, before, events),
+  failureOf: (error) =>
+    error instanceof FoldFailure ? { event: error.event, cause: error.cause } : undefined,
+  bytesOf,
+};
+
+const errors: ReadErrors = {
+  failed: (facts) => new ProjectionFailedError(facts),
+  notReady: (projection, progress) => new ProjectionNotReadyError(projection, progress),
+};
+
+/** What readers are given for a state. */
+function given(state: unknown): unknown {
+  return state === ABSENT ? undefined : state;
+}
+
+export class Reads {
+  readonly log: LogInternals;
+  readonly engine: Engine;
+  readonly settings: StoreSettings;
+  readonly #projections = new Map<Projection, ProjectionRuntime>();
+  readonly #indexes = new Map<IndexDefinition, IndexRuntime>();
+  readonly #cache: StateCache;
+  readonly #stopListening: () => void;
+  /** Whoever is read is mostly read again. */
+  #last: Projection | undefined;
+  #lastRuntime: ProjectionRuntime | undefined;
+
+  constructor(log: LogInternals, settings: StoreSettings) {
+    const { interpreter, projections, indexes, cacheBytes } = settings;
+    this.log = log;
+    this.settings = settings;
+    this.#cache = new StateCache(cacheBytes);
+    this.engine = new Engine(log, errors);
+    const events = new StoredEvents(log, bytesOf, DECODED_BYTES);
+    for (const definition of projections) {
+      const states = this.#cache.view();
+      const parts = { definition, interpreter, folding, errors, states, events };
+      const runtime = new ProjectionRuntime(parts);
+      this.#projections.set(definition, runtime);
+      this.engine.add(runtime);
+    }
+    for (const definition of indexes) {
+      const runtime = new IndexRuntime({
+        definition,
+        interpreter,
+        bytesOf,
+        errors,
+      }) as IndexRuntime;
+      this.#indexes.set(definition, runtime);
+      this.engine.add(runtime);
+    }
+    this.#stopListening = log.onAdvance(() => this.engine.onAdvance());
+  }
+
+  /** @throws ProjectionNotRegisteredError */
+  projection(definition: Projection): ProjectionRuntime {
+    if (definition === this.#last) return this.#lastRuntime as ProjectionRuntime;
+    const runtime = this.#projections.get(definition);
+    if (!runtime) throw this.#notRegistered(definition);
+    this.#last = definition;
+    this.#lastRuntime = runtime;
+    return runtime;
+  }
+
+  /** @throws ProjectionNotRegisteredError */
+  index(definition: IndexDefinition): IndexRuntime {
+    const runtime = this.#indexes.get(definition);
+    if (!runtime) throw this.#notRegistered(definition);
+    return runtime;
+  }
+
+  #notRegistered(definition: unknown): Error {
+    const name: unknown = (definition as { name?: unknown } | null | undefined)?.name;
+    if (typeof name !== 'string') {
+      return invalidArgument('pass what defineProjection or defineIndex gave, not its name');
+    }
+    const known = [...this.#projections.keys(), ...this.#indexes.keys()];
+    return new ProjectionNotRegisteredError(
+      name,
+      known.map((each) => each.name),
+    );
+  }
+
+  /** The state that is known without I/O and certainly current, or `NEEDS_IO`. */
+  getNow(runtime: ProjectionRuntime, key: string): unknown {
+    if (!this.log.isFresh()) return NEEDS_IO;
+    const state = this.engine.getNow(runtime, key);
+    return state === ABSENT ? undefined : state;
+  }
+
+  /** Brings all that is ready to where the log is. */
+  *freshen(): Io<void> {
+    yield* this.log.freshen();
+    yield* this.engine.catchUp();
+  }
+
+  *get(runtime: ProjectionRuntime, key: string): Io<unknown> {
+    yield* this.freshen();
+    return given(yield* runtime.state(key));
+  }
+
+  /** As of a position that the log has reached. */
+  *getAt(runtime: ProjectionRuntime, key: string, position: number): Io<unknown> {
+    if (runtime.position < position) yield* this.engine.catchUp();
+    return given(yield* runtime.stateAt(key, position));
+  }
+
+  /** `position` is asked for when reading begins. */
+  *entries(
+    runtime: ProjectionRuntime,
+    options: EntriesOptions,
+    position?: () => Io<number>,
+  ): SequenceWork<Entry> {
+    let at: number | undefined;
+    if (position) at = yield* position();
+    else yield* this.freshen();
+    if (at !== undefined && runtime.position < at) yield* this.engine.catchUp();
+    yield* runtime.entries(options, at);
+  }
+
+  *indexValue(runtime: IndexRuntime): Io<unknown> {
+    yield* this.freshen();
+    return runtime.value();
+  }
+
+  /** Builds what could not be read at once. */
+  buildSync(): void {
+    const { log, engine } = this;
+    const runtimes = [...this.#projections.values(), ...this.#indexes.values()];
+    if (runtimes.every((runtime) => engine.isReady(runtime))) return;
+    log.runSync(engine.build());
+  }
+
+  get stats(): { readonly states: number; readonly bytes: number } {
+    return { states: this.#cache.count, bytes: this.#cache.bytes };
+  }
+
+  projections(): Iterable<[Projection, ProjectionRuntime]> {
+    return this.#projections;
+  }
+
+  indexes(): Iterable<[IndexDefinition, IndexRuntime]> {
+    return this.#indexes;
+  }
+
+  close(): void {
+    this.#stopListening();
+    this.engine.close();
+  }
+}
+
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== 'string') throw invalidArgument('the key must be a string');
+}
+
+/** @throws TypeError */
+export function checkEntries(options: EntriesOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgument('the options must be an object');
+  }
+  const { prefix, after, limit } = options;
+  if (prefix !== undefined && typeof prefix !== 'string') {
+    throw invalidArgument('prefix must be a string');
+  }
+  if (after !== undefined && typeof after !== 'string') {
+    throw invalidArgument('after must be a string');
+  }
+  if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 0)) {
+    throw invalidArgument('limit must be an integer from 0');
+  }
+}

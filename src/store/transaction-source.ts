@@ -1,0 +1,58 @@
+/** The store as its transactions see it. */
+import type { MovedRead, VersionFailure } from '../errors.js';
+import type { Environment } from '../log/environment.js';
+import type { RecordedEvent } from '../log/types.js';
+import type { Projection } from '../projections/define.js';
+import { ABSENT, fold } from '../projections/fold.js';
+import type { EntriesOptions, Entry } from '../projections/types.js';
+import type { TransactionSource } from '../transaction.js';
+import type { Incoming } from './incoming.js';
+import type { Reads } from './reads.js';
+import { whenReady } from './view.js';
+
+export function transactionSource(
+  reads: Reads,
+  incoming: Incoming,
+  environment: Pick<Environment, 'clock' | 'monotonic' | 'randomBytes'>,
+): TransactionSource {
+  const { log, engine } = reads;
+  return {
+    async head() {
+      if (!log.isFresh()) await log.run(log.freshen());
+      return log.position;
+    },
+    async state(projection: Projection, key: string, position: number) {
+      const runtime = reads.projection(projection);
+      await engine.whenReady(runtime);
+      return await log.run(reads.getAt(runtime, key, position));
+    },
+    entries(projection: Projection, options: EntriesOptions, position: number) {
+      const runtime = reads.projection(projection);
+      const begin = () =>
+        // biome-ignore lint/correctness/useYield: the position is known
+        reads.entries(runtime, options, function* () {
+          return position;
+        });
+      return whenReady<Entry>(log.asyncSequence(begin), () => engine.whenReady(runtime));
+    },
+    version: async (stream, position) => await log.run(log.versionAt(stream, position)),
+    prepare: (event, path) => incoming.copy(event, path),
+    interpret: (event: RecordedEvent) => reads.settings.interpreter.interpret(event),
+    fold(projection: Projection, key: string, before: unknown, events: readonly RecordedEvent[]) {
+      const state = fold(projection, key, before === undefined ? ABSENT : before, events);
+      return state === ABSENT ? undefined : state;
+    },
+    commit: async (parts, options, guard) => await log.commit(parts, options, guard),
+    async mover({ stream, expected, actual }: VersionFailure): Promise<MovedRead> {
+      const from = typeof expected === 'number' ? expected + 1 : 1;
+      const [event] =
+        actual < from
+          ? []
+          : await log.asyncSequence(log.readingStream(stream, { from, limit: 1 })).toArray();
+      return { stream, position: event?.position ?? log.position, actor: event?.actor };
+    },
+    monotonic: () => environment.monotonic(),
+    time: () => new Date(environment.clock()).toISOString(),
+    random: () => environment.randomBytes(1).readUInt8() / 255,
+  };
+}
