@@ -99,6 +99,23 @@ describe('the position at a time', () => {
     ]);
   });
 
+  test('is exact for every commit and every bound', () => {
+    const story = new Story();
+    const log = story.open({ segmentBytes: 80_000 });
+    const begun = story.now;
+    for (let number = 0; number < 330; number += 1) {
+      story.now = begun + 10 * number;
+      log.appendSync('a', { type: 'noted', data: number });
+    }
+    expect(log.stats().segments).toBeGreaterThan(1);
+    for (let position = 1; position <= 330; position += 1) {
+      const time = begun + 10 * (position - 1);
+      expect(search(log, iso(time), 330)).toBe(position);
+      expect(search(log, iso(time - 1), 330)).toBe(position - 1);
+      expect(search(log, iso(begun + 1100), position)).toBe(Math.min(position, 111));
+    }
+  });
+
   test('takes few reads, however many commits there are', async () => {
     const story = new Story();
     const writer = story.open({ segmentBytes: 65_536 });
