@@ -23,6 +23,8 @@ export interface LogInternals {
   commitsAt(segment: number, offsets: readonly number[]): Io<readonly (readonly RecordedEvent[])[]>;
   /** The last position up to `bound` whose time (ISO 8601, 24 characters) is that or earlier; 0 when there is none. */
   positionAt(time: string, bound: number): Io<number>;
+  /** True when `freshen` would not look: asking costs less than running it. */
+  readonly isFresh: boolean;
   /** Looks for other processes' commits as `freshnessMs` says. */
   freshen(): Io<void>;
   /** Looks for them now. */

@@ -1,21 +1,15 @@
 /** The log as programs use it. Everything below checks nothing twice; every public call here checks its arguments and state. */
-import {
-  invalidArgument,
-  StoreClosedError,
-  StoreDamagedError,
-  StoreMovedError,
-  StoreReadOnlyError,
-} from '../errors.js';
+import { invalidArgument, StoreClosedError, StoreReadOnlyError } from '../errors.js';
 import { Changes } from './changes.js';
 import { commitAt, commitsAt } from './commits-at.js';
 import type { Environment } from './environment.js';
 import { LogFeed } from './feed.js';
 import { checkedFrom, type FollowSource, followFrom } from './follow.js';
+import { Freshness } from './freshness.js';
 import type { LogInternals } from './internals.js';
-import { ask, closeQuietly, type Io, runAsync, runSync } from './io.js';
+import { closeQuietly, type Io, runAsync, runSync } from './io.js';
 import type { LogSettings } from './log-options.js';
 import { verifyFound } from './maintenance.js';
-import { markHolds, readMark } from './mark.js';
 import type { Found } from './open-settings.js';
 import { pathsOf } from './paths.js';
 import { type EncodedCommit, encodeCommit, encodeSingle } from './payload.js';
@@ -64,9 +58,6 @@ export interface LogStats {
   readonly anchors: number;
 }
 
-/** How often a reader makes sure that the directory is still the one it opened, ms. */
-const MOVED_CHECK_MS = 100;
-
 /** An open log. Calls marked with a twin do the same synchronously. An idle open log keeps no process alive. */
 export class Log {
   readonly #environment: Environment;
@@ -75,15 +66,14 @@ export class Log {
   readonly #state: LogState;
   readonly #writer: Writer | undefined;
   readonly #changes: Changes;
+  readonly #freshness: Freshness;
   readonly #recovery: Recovery;
   readonly #directory: string;
   #closed = false;
   #closing: Promise<void> | undefined;
   #indexing: Promise<void> | undefined;
   #unindexed = false;
-  #lookedAt = Number.NEGATIVE_INFINITY;
   #internals: LogInternals | undefined;
-  #movedCheckedAt = Number.NEGATIVE_INFINITY;
 
   /** @internal Made by `openLog`. */
   constructor(
@@ -102,6 +92,15 @@ export class Log {
     this.#recovery = Object.freeze(recovery);
     const paths = pathsOf(directory);
     this.#changes = new Changes(environment.disk, paths.lock);
+    this.#freshness = new Freshness(environment, state, {
+      paths,
+      lockFile: found.lockFile,
+      lockInode: found.lockInode,
+      freshnessMs: settings.freshnessMs,
+      // What stands behind the damage cannot be reached, and what stands before it can be read.
+      isStill: recovery.state === 'damaged',
+      isClosed: () => this.#closed,
+    });
     if (found.section) {
       this.#writer = new Writer(
         environment,
@@ -231,7 +230,7 @@ export class Log {
   }
 
   *#version(stream: string): Io<number> {
-    yield* this.#freshen();
+    yield* this.#freshness.freshen();
     return yield* this.#state.segments.version(stream);
   }
 
@@ -243,6 +242,7 @@ export class Log {
 
   #makeInternals(): LogInternals {
     const state = this.#state;
+    const freshness = this.#freshness;
     return {
       get position() {
         return state.place.position;
@@ -258,8 +258,11 @@ export class Log {
       commitAt: (segment, offset) => commitAt(state, segment, offset),
       commitsAt: (segment, offsets) => commitsAt(state, segment, offsets),
       positionAt: (time, bound) => positionAt(state, time, bound),
-      freshen: () => this.#freshen(),
-      look: () => this.#look(),
+      get isFresh() {
+        return freshness.isFresh;
+      },
+      freshen: () => freshness.freshen(),
+      look: () => freshness.look(),
       version: (stream) => state.segments.version(stream),
       run: async (work) => {
         this.#checkOpen();
@@ -286,28 +289,21 @@ export class Log {
     const filter = { types: options.types, streams: options.streams };
     readAll.async(this.#source(), filter);
     const from = checkedFrom(options.from);
-    const begin = from === 'end' ? { position: this.#endNow() + 1, index: 0 } : from;
+    const begin =
+      from === 'end' ? { position: this.#runSync(this.#freshness.end()) + 1, index: 0 } : from;
     return followFrom(this.#followed(), begin, filter, options.signal);
-  }
-
-  /** Where the log ends at this very moment: one short read, because a later one could find what is appended after this call. */
-  #endNow(): number {
-    const { position } = this.#state.place;
-    const mark = this.#runSync(readMark(this.#found.lockFile));
-    const holds = mark && markHolds(mark, this.#environment.disk, this.#found.lockInode);
-    return holds ? Math.max(position, mark.position) : position;
   }
 
   /** Looks for commits of other processes now, whatever `freshnessMs` says. */
   async refresh(): Promise<Head> {
     this.#checkOpen();
-    await this.#run(this.#look());
+    await this.#run(this.#freshness.look());
     return this.head;
   }
 
   refreshSync(): Head {
     this.#checkOpen();
-    this.#runSync(this.#look());
+    this.#runSync(this.#freshness.look());
     return this.head;
   }
 
@@ -331,7 +327,7 @@ export class Log {
   }
 
   *#verify(options: VerifyOptions): Io<VerifyReport> {
-    yield* this.#look();
+    yield* this.#freshness.look();
     const found = { ...this.#found, place: this.#state.place, recovery: this.#recovery };
     const { disk } = this.#environment;
     const { recovery, ...report } = yield* verifyFound(
@@ -517,54 +513,9 @@ export class Log {
       disk: this.#environment.disk,
       segments: this.#state.segments,
       place: () => this.#state.place,
-      freshen: () => this.#freshen(),
+      freshen: () => this.#freshness.freshen(),
       told: (error: unknown) => this.#told(error),
     };
-  }
-
-  /** Looks for other processes' commits, if the last look is longer ago than `freshnessMs`. */
-  *#freshen(): Io<void> {
-    const { freshnessMs } = this.#settings;
-    if (freshnessMs === Number.POSITIVE_INFINITY) return;
-    if (freshnessMs > 0) {
-      const now = this.#environment.monotonic();
-      if (now - this.#lookedAt < freshnessMs) return;
-      this.#lookedAt = now;
-    }
-    yield* this.#look();
-  }
-
-  *#look(): Io<void> {
-    // What stands behind the damage cannot be reached, and what stands before it can be read.
-    if (this.#recovery.state === 'damaged') return;
-    const { disk } = this.#environment;
-    const known = this.#state.place;
-    yield* this.#checkMoved();
-    // The number of a closed file may soon be another file's.
-    if (this.#closed) throw new StoreClosedError();
-    const mark = yield* readMark(this.#found.lockFile);
-    if (this.#closed) throw new StoreClosedError();
-    if (!mark || !markHolds(mark, disk, this.#found.lockInode)) return;
-    if (mark.position < known.position) {
-      throw new StoreDamagedError({
-        directory: this.#directory,
-        file: pathsOf(this.#directory).segment(mark.segment),
-        offset: mark.offset,
-        position: mark.position,
-        problem: `the log ends at position ${mark.position}, but ${known.position} was read from it`,
-      });
-    }
-    if (mark.position > known.position || mark.segment > known.segment) {
-      yield* this.#state.readOn(mark);
-    }
-  }
-
-  *#checkMoved(): Io<void> {
-    const now = this.#environment.monotonic();
-    if (now - this.#movedCheckedAt < MOVED_CHECK_MS) return;
-    const facts = yield* ask('facts', pathsOf(this.#directory).lock);
-    if (facts?.inode !== this.#found.lockInode) throw new StoreMovedError(this.#directory);
-    this.#movedCheckedAt = now;
   }
 
   async #run<T>(work: Io<T>): Promise<T> {

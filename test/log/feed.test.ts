@@ -522,6 +522,30 @@ describe('the internal calls of a log', () => {
     expect(await internals.run(internals.version('a'))).toBe(1);
   });
 
+  test('say whether it is time to look for what others wrote', () => {
+    const disk = new MemoryDisk();
+    let now = 1000;
+    const open = (freshnessMs: number) => {
+      const environment = { ...realEnvironment(disk), monotonic: () => now };
+      return closing(openLogOnSync(environment, DIRECTORY, { freshnessMs })).internals;
+    };
+    const writer = onMemory(disk);
+    const [never, always, seldom] = [open(Number.POSITIVE_INFINITY), open(0), open(500)];
+    const freshenAll = () => {
+      for (const internals of [never, always, seldom]) internals.runSync(internals.freshen());
+      return [never.position, always.position, seldom.position];
+    };
+    expect([never.isFresh, always.isFresh, seldom.isFresh]).toEqual([true, false, false]);
+    writer.appendSync('a', { type: 'noted', data: 1 });
+    expect(freshenAll()).toEqual([0, 1, 1]);
+    expect([never.isFresh, always.isFresh, seldom.isFresh]).toEqual([true, false, true]);
+    writer.appendSync('a', { type: 'noted', data: 2 });
+    expect(freshenAll()).toEqual([0, 2, 1]);
+    now += 500;
+    expect(seldom.isFresh).toBe(false);
+    expect(freshenAll()).toEqual([0, 2, 2]);
+  });
+
   test('are refused once the log is closed', async () => {
     const log = onMemory(new MemoryDisk());
     const { internals } = log;
