@@ -7,7 +7,8 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { OutcomeUnknownError, StoreFullError, StorePoisonedError } from '#src/errors.js';
-import { type Log, openLogOnSync } from '#src/log/log.js';
+import type { Log } from '#src/log/log.js';
+import { openLogOnSync } from '#src/log/open-log.js';
 import { keepOldest } from '../test/support/chooser.js';
 import {
   type FaultSearch,

@@ -6,7 +6,7 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { AsyncDiskCalls, Disk } from '#src/log/disk.js';
-import { openLogOnSync } from '#src/log/log.js';
+import { openLogOnSync } from '#src/log/open-log.js';
 import { type CommitPlan, commitsOf, Ledger } from '../test/support/ledger.js';
 import { plansWith } from '../test/support/random-stories.js';
 import { seed, timeoutMs, times } from '../test/support/runs.js';

@@ -9,8 +9,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openLogOn } from '#src/log/log.js';
 import { MemoryDisk } from '#src/log/memory-disk.js';
+import { openLogOn } from '#src/log/open-log.js';
 
 /**
  * @typedef {import('#src/index.js').CommitPart} CommitPart

@@ -34,7 +34,7 @@ export {
   type VersionFailure,
 } from './errors.js';
 export type { DamageFacts } from './log/examine.js';
-export { Log, type LogStats, type MemoryLogOptions, openLog, openLogSync } from './log/log.js';
+export { Log, type LogStats } from './log/log.js';
 export type { LogOptions } from './log/log-options.js';
 export {
   type StoreReport,
@@ -44,6 +44,7 @@ export {
   verifyStore,
   verifyStoreSync,
 } from './log/maintenance.js';
+export { type MemoryLogOptions, openLog, openLogSync } from './log/open-log.js';
 export type { SalvageReport } from './log/salvage.js';
 export type { LostPart } from './log/salvage-scan.js';
 export type { Durability } from './log/store-file.js';

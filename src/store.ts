@@ -5,7 +5,8 @@
 import type { Moment } from './audit/moment.js';
 import { invalidArgument, StoreClosedError } from './errors.js';
 import { type EventWork, mapped } from './log/event-sequence.js';
-import { type Log, type LogStats, type MemoryLogOptions, openLog, openLogSync } from './log/log.js';
+import type { Log, LogStats } from './log/log.js';
+import { type MemoryLogOptions, openLog, openLogSync } from './log/open-log.js';
 import type {
   Appended,
   AppendOptions,

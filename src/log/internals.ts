@@ -48,8 +48,8 @@ export interface LogInternals {
     options: CommitOptions,
     guard: CommitGuard | undefined,
   ): Promise<Committed>;
-  /** True when {@link LogInternals.freshen} would not look now. */
-  isFresh(): boolean;
+  /** True when `freshen` would not look: asking costs less than running it. */
+  readonly isFresh: boolean;
   /** Looks for other processes' commits as `freshnessMs` says. */
   freshen(): Io<void>;
   /** Looks for them now. */

@@ -1,43 +1,31 @@
-/** The log as programs use it: `openLog`. Everything below checks nothing twice; every public call here checks its arguments and state. */
-import {
-  invalidArgument,
-  PositionAheadError,
-  StoreClosedError,
-  StoreDamagedError,
-  StoreMovedError,
-  StoreReadOnlyError,
-} from '../errors.js';
+/** The log as programs use it. Everything below checks nothing twice; every public call here checks its arguments and state. */
+import { invalidArgument, StoreClosedError, StoreReadOnlyError } from '../errors.js';
 import { Changes } from './changes.js';
 import { commitAt, commitsAt } from './commits-at.js';
-import { realDirectory } from './directory.js';
-import type { Disk } from './disk.js';
-import { type Environment, realEnvironment } from './environment.js';
+import type { Environment } from './environment.js';
 import { asyncSequence, syncSequence } from './event-sequence.js';
 import { LogFeed } from './feed.js';
+import { checkedFrom, type FollowSource, followFrom } from './follow.js';
+import { Freshness } from './freshness.js';
 import type { CommitGuard } from './guard.js';
 import type { LogInternals } from './internals.js';
-import { ask, closeQuietly, type Io, runAsync, runSync } from './io.js';
-import { readLayout } from './layout.js';
-import { checkOptions, type LogOptions, type LogSettings } from './log-options.js';
+import { closeQuietly, type Io, runAsync, runSync } from './io.js';
+import type { LogSettings } from './log-options.js';
 import { verifyFound } from './maintenance.js';
-import { markHolds, readMark } from './mark.js';
-import { MemoryDisk } from './memory-disk.js';
-import { findStore, findStoreSync } from './open.js';
-import type { Found, OpenSettings } from './open-settings.js';
+import type { Found } from './open-settings.js';
 import { pathsOf } from './paths.js';
 import { type EncodedCommit, encodeCommit, encodeSingle } from './payload.js';
 import {
   checkedStream,
+  type ReadSource,
   readAll,
   readingAll,
   readingStream,
   readStream,
   versionAt,
 } from './reader.js';
-import { RealDisk } from './real-disk.js';
 import { asStoreError } from './section.js';
-import { Segments } from './segments.js';
-import { LogState } from './state.js';
+import type { LogState } from './state.js';
 import { WriterThread } from './thread.js';
 import { positionAt } from './time-search.js';
 import type {
@@ -82,9 +70,6 @@ export interface LogStats {
   readonly anchors: number;
 }
 
-/** How often a reader makes sure that the directory is still the one it opened, ms. */
-const MOVED_CHECK_MS = 100;
-
 /** An open log. Calls marked with a twin do the same synchronously. An idle open log keeps no process alive. */
 export class Log {
   readonly #environment: Environment;
@@ -93,15 +78,14 @@ export class Log {
   readonly #state: LogState;
   readonly #writer: Writer | undefined;
   readonly #changes: Changes;
+  readonly #freshness: Freshness;
   readonly #recovery: Recovery;
   readonly #directory: string;
   #closed = false;
   #closing: Promise<void> | undefined;
   #indexing: Promise<void> | undefined;
   #unindexed = false;
-  #lookedAt = Number.NEGATIVE_INFINITY;
   #internals: LogInternals | undefined;
-  #movedCheckedAt = Number.NEGATIVE_INFINITY;
 
   /** @internal Made by `openLog`. */
   constructor(
@@ -120,6 +104,15 @@ export class Log {
     this.#recovery = Object.freeze(recovery);
     const paths = pathsOf(directory);
     this.#changes = new Changes(environment.disk, paths.lock);
+    this.#freshness = new Freshness(environment, state, {
+      paths,
+      lockFile: found.lockFile,
+      lockInode: found.lockInode,
+      freshnessMs: settings.freshnessMs,
+      // What stands behind the damage cannot be reached, and what stands before it can be read.
+      isStill: recovery.state === 'damaged',
+      isClosed: () => this.#closed,
+    });
     if (found.section) {
       this.#writer = new Writer(
         environment,
@@ -257,7 +250,7 @@ export class Log {
   }
 
   *#version(stream: string): Io<number> {
-    yield* this.#freshen();
+    yield* this.#freshness.freshen();
     return yield* this.#state.segments.version(stream);
   }
 
@@ -270,6 +263,7 @@ export class Log {
   #makeInternals(): LogInternals {
     const state = this.#state;
     const source = this.#source();
+    const freshness = this.#freshness;
     return {
       disk: this.#environment.disk,
       environment: this.#environment,
@@ -292,9 +286,11 @@ export class Log {
       commitsAt: (segment, offsets) => commitsAt(state, segment, offsets),
       positionAt: (time, bound) => positionAt(state, time, bound),
       commit: (parts, options, guard) => this.#commit(parts, options, guard),
-      isFresh: () => this.#isFresh(),
-      freshen: () => this.#freshen(),
-      look: () => this.#look(),
+      get isFresh() {
+        return freshness.isFresh;
+      },
+      freshen: () => freshness.freshen(),
+      look: () => freshness.look(),
       version: (stream) => state.segments.version(stream),
       versionAt: (stream, position) => versionAt(source, stream, position),
       readingAll: (options) => readingAll(source, options),
@@ -326,62 +322,21 @@ export class Log {
     const filter = { types: options.types, streams: options.streams };
     readAll.async(this.#source(), filter);
     const from = checkedFrom(options.from);
-    const begin = from === 'end' ? { position: this.#endNow() + 1, index: 0 } : from;
-    return this.#followFrom(begin, filter, options.signal);
-  }
-
-  /** Where the log ends at this very moment: one short read, because a later one could find what is appended after this call. */
-  #endNow(): number {
-    const { position } = this.#state.place;
-    const mark = this.#runSync(readMark(this.#found.lockFile));
-    const holds = mark && markHolds(mark, this.#environment.disk, this.#found.lockInode);
-    return holds ? Math.max(position, mark.position) : position;
-  }
-
-  async *#followFrom(
-    begin: Beginning,
-    filter: Pick<FollowOptions, 'types' | 'streams'>,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<RecordedEvent, void, undefined> {
-    try {
-      let { position, index } = begin;
-      await this.refresh();
-      const head = this.#state.place.position;
-      // Behind the last event there may be nothing yet; an event itself must stand.
-      if (position > head + (index === 0 ? 1 : 0)) throw new PositionAheadError(position, head);
-      while (!signal?.aborted && !this.#isClosing) {
-        const waiting = this.#changes.next(signal);
-        await this.refresh();
-        const to = this.#state.place.position;
-        if (position > to) {
-          await waiting;
-          continue;
-        }
-        const events = readAll.async(this.#source(), { ...filter, from: position, to });
-        for await (const event of events) {
-          if (event.position === position && event.index < index) continue;
-          if (signal?.aborted) return;
-          yield event;
-        }
-        position = to + 1;
-        index = 0;
-      }
-    } catch (error) {
-      if (error instanceof StoreClosedError && this.#isClosing) return;
-      throw error;
-    }
+    const begin =
+      from === 'end' ? { position: this.#runSync(this.#freshness.end()) + 1, index: 0 } : from;
+    return followFrom(this.#followed(), begin, filter, options.signal);
   }
 
   /** Looks for commits of other processes now, whatever `freshnessMs` says. */
   async refresh(): Promise<Head> {
     this.#checkOpen();
-    await this.#run(this.#look());
+    await this.#run(this.#freshness.look());
     return this.head;
   }
 
   refreshSync(): Head {
     this.#checkOpen();
-    this.#runSync(this.#look());
+    this.#runSync(this.#freshness.look());
     return this.head;
   }
 
@@ -411,7 +366,7 @@ export class Log {
   }
 
   *#verify(options: VerifyOptions): Io<VerifyReport> {
-    yield* this.#look();
+    yield* this.#freshness.look();
     const found = { ...this.#found, place: this.#state.place, recovery: this.#recovery };
     const { disk } = this.#environment;
     const { recovery, ...report } = yield* verifyFound(
@@ -590,61 +545,26 @@ export class Log {
     throw outcome?.error;
   }
 
-  #source() {
+  #followed(): FollowSource {
+    const isClosing = () => this.#isClosing;
+    return {
+      reading: this.#source(),
+      changes: this.#changes,
+      get isClosing() {
+        return isClosing();
+      },
+      refresh: async () => (await this.refresh()).position,
+    };
+  }
+
+  #source(): ReadSource {
     return {
       disk: this.#environment.disk,
       segments: this.#state.segments,
       place: () => this.#state.place,
-      freshen: () => this.#freshen(),
+      freshen: () => this.#freshness.freshen(),
       told: (error: unknown) => this.#told(error),
     };
-  }
-
-  /** Looks for other processes' commits, if the last look is longer ago than `freshnessMs`. */
-  *#freshen(): Io<void> {
-    if (this.#isFresh()) return;
-    this.#lookedAt = this.#environment.monotonic();
-    yield* this.#look();
-  }
-
-  #isFresh(): boolean {
-    const { freshnessMs } = this.#settings;
-    if (freshnessMs === Number.POSITIVE_INFINITY) return true;
-    if (freshnessMs === 0) return false;
-    return this.#environment.monotonic() - this.#lookedAt < freshnessMs;
-  }
-
-  *#look(): Io<void> {
-    // What stands behind the damage cannot be reached, and what stands before it can be read.
-    if (this.#recovery.state === 'damaged') return;
-    const { disk } = this.#environment;
-    const known = this.#state.place;
-    yield* this.#checkMoved();
-    // The number of a closed file may soon be another file's.
-    if (this.#closed) throw new StoreClosedError();
-    const mark = yield* readMark(this.#found.lockFile);
-    if (this.#closed) throw new StoreClosedError();
-    if (!mark || !markHolds(mark, disk, this.#found.lockInode)) return;
-    if (mark.position < known.position) {
-      throw new StoreDamagedError({
-        directory: this.#directory,
-        file: pathsOf(this.#directory).segment(mark.segment),
-        offset: mark.offset,
-        position: mark.position,
-        problem: `the log ends at position ${mark.position}, but ${known.position} was read from it`,
-      });
-    }
-    if (mark.position > known.position || mark.segment > known.segment) {
-      yield* this.#state.readOn(mark);
-    }
-  }
-
-  *#checkMoved(): Io<void> {
-    const now = this.#environment.monotonic();
-    if (now - this.#movedCheckedAt < MOVED_CHECK_MS) return;
-    const facts = yield* ask('facts', pathsOf(this.#directory).lock);
-    if (facts?.inode !== this.#found.lockInode) throw new StoreMovedError(this.#directory);
-    this.#movedCheckedAt = now;
   }
 
   async #run<T>(work: Io<T>): Promise<T> {
@@ -701,161 +621,15 @@ function checkSignal(signal: unknown): void {
   if (!isSignal) throw invalidArgument('signal must be an AbortSignal');
 }
 
-/** The first event to give: a commit's position, and a place in that commit. */
-interface Beginning {
-  readonly position: number;
-  readonly index: number;
-}
-
-/** @throws TypeError unless it says where to begin */
-function checkedFrom(from: FollowOptions['from']): Beginning | 'end' {
-  if (from === undefined || from === 'start') return { position: 1, index: 0 };
-  if (from === 'end') return from;
-  if (typeof from === 'number') {
-    if (Number.isSafeInteger(from) && from >= 1) return { position: from, index: 0 };
-    throw invalidArgument('from must be a position, an integer from 1');
-  }
-  const after: unknown = (from as { after?: unknown } | null)?.after;
-  const match = typeof after === 'string' && /^([1-9][0-9]{0,15})\.([0-9]{1,9})$/.exec(after);
-  if (match) return { position: Number(match[1]), index: Number(match[2]) + 1 };
-  throw invalidArgument(
-    "from must be 'start', 'end', a position, or { after: the id of an event }",
-  );
-}
-
 /** Logs open for writing; one listener serves them all. */
 const openLogs = new Set<Log>();
 let listening = false;
 
-function listenForExit(): void {
+/** @internal Gives the logs that are open when the process ends a moment to move their anchor. */
+export function listenForExit(): void {
   if (listening) return;
   listening = true;
   process.on('exit', () => {
     for (const log of openLogs) log.onExit();
   });
-}
-
-/** An options object whose log lives in memory only. */
-export type MemoryLogOptions = LogOptions & { readonly memory: true };
-
-function openSettings(directory: string, settings: LogSettings): OpenSettings {
-  const { create, readOnly, durability, idempotencyWindow } = settings;
-  return {
-    paths: pathsOf(directory),
-    create: create && !readOnly ? { durability, idempotencyWindow } : undefined,
-    readOnly,
-    lockTimeoutMs: settings.lockTimeoutMs,
-    segmentBytes: settings.segmentBytes,
-    label: settings.actor ?? '',
-    allowSharedDirectory: settings.allowSharedDirectory,
-    allowFileSystem: settings.allowFileSystem,
-  };
-}
-
-function* learn(
-  environment: Environment,
-  settings: LogSettings,
-  directory: string,
-  found: Found,
-): Io<Log> {
-  const paths = pathsOf(directory);
-  const layout = yield* readLayout(paths, found.store, found.place, settings.readOnly);
-  const segments = new Segments({
-    paths,
-    storeId: found.store.id,
-    tail: layout.tail,
-    closed: layout.closed.map(({ segment }) => segment),
-    writable: !settings.readOnly,
-    idempotencyWindow: found.store.idempotencyWindow,
-  });
-  const { place, time, damage } = layout;
-  const state = new LogState(environment, paths, found.store, segments, { place, time });
-  const recovery: Recovery = damage
-    ? {
-        state: 'damaged',
-        file: damage.file,
-        offset: damage.offset,
-        position: place.position,
-        problem: damage.problem,
-      }
-    : found.recovery;
-  return new Log(environment, settings, directory, found, state, recovery);
-}
-
-function abandon(disk: Disk, found: Found): void {
-  found.section?.close();
-  closeQuietly(disk, found.lockFile);
-}
-
-/** @internal Opens a log on any disk, with any clock. */
-export async function openLogOn(
-  environment: Environment,
-  directory: string,
-  options: LogOptions = {},
-): Promise<Log> {
-  const settings = checkOptions(options);
-  const found = await findStore(environment, openSettings(directory, settings));
-  try {
-    return await runAsync(environment.disk, learn(environment, settings, directory, found));
-  } catch (error) {
-    abandon(environment.disk, found);
-    throw asStoreError(error, directory);
-  }
-}
-
-/** @internal {@link openLogOn}, at once. */
-export function openLogOnSync(
-  environment: Environment,
-  directory: string,
-  options: LogOptions = {},
-): Log {
-  const settings = checkOptions(options);
-  const found = findStoreSync(environment, openSettings(directory, settings));
-  try {
-    return runSync(environment.disk, learn(environment, settings, directory, found));
-  } catch (error) {
-    abandon(environment.disk, found);
-    throw asStoreError(error, directory);
-  }
-}
-
-const MEMORY_DIRECTORY = '/memory';
-
-function target(
-  place: string | MemoryLogOptions,
-  options: LogOptions | undefined,
-): { environment: Environment; directory: string; options: LogOptions } {
-  if (typeof place === 'object' && place !== null) {
-    if (place.memory !== true) throw invalidArgument('pass a directory, or { memory: true }');
-    const environment = realEnvironment(new MemoryDisk(), place.clock);
-    // Nobody else can write to it.
-    const { freshnessMs = Number.POSITIVE_INFINITY } = place;
-    return { environment, directory: MEMORY_DIRECTORY, options: { ...place, freshnessMs } };
-  }
-  listenForExit();
-  const environment = realEnvironment(new RealDisk(), options?.clock);
-  return { environment, directory: realDirectory(place), options: options ?? {} };
-}
-
-/**
- * Opens the log in a directory, making it when there is none, or, with `{ memory: true }`, one with nothing on disk.
- *
- * @throws StoreDamagedError, StoreNotFoundError, FormatTooNewError, UnsupportedFileSystemError, StoreAccessError, LockTimeoutError
- */
-export function openLog(directory: string, options?: LogOptions): Promise<Log>;
-export function openLog(options: MemoryLogOptions): Promise<Log>;
-export async function openLog(
-  place: string | MemoryLogOptions,
-  options?: LogOptions,
-): Promise<Log> {
-  const chosen = target(place, options);
-  return await openLogOn(chosen.environment, chosen.directory, chosen.options);
-}
-
-/** {@link openLog}, at once. */
-export function openLogSync(directory: string, options?: LogOptions): Log;
-export function openLogSync(options: MemoryLogOptions): Log;
-export function openLogSync(place: string | MemoryLogOptions, options?: LogOptions): Log {
-  const chosen = target(place, options);
-  return openLogOnSync(chosen.environment, chosen.directory, chosen.options);
 }

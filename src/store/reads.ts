@@ -114,7 +114,7 @@ export class Reads {
 
   /** The state that is known without I/O and certainly current, or `NEEDS_IO`. */
   getNow(runtime: ProjectionRuntime, key: string): unknown {
-    if (!this.log.isFresh()) return NEEDS_IO;
+    if (!this.log.isFresh) return NEEDS_IO;
     const state = this.engine.getNow(runtime, key);
     return state === ABSENT ? undefined : state;
   }

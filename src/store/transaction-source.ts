@@ -18,7 +18,7 @@ export function transactionSource(
   const { log, engine } = reads;
   return {
     async head() {
-      if (!log.isFresh()) await log.run(log.freshen());
+      if (!log.isFresh) await log.run(log.freshen());
       return log.position;
     },
     async state(projection: Projection, key: string, position: number) {

@@ -39,7 +39,7 @@ export class Fixed {
       this.#bound = checked.position;
       return;
     }
-    if (!log.isFresh()) log.runSync(log.freshen());
+    if (!log.isFresh) log.runSync(log.freshen());
     this.#time = checked.time;
     this.#bound = log.position;
   }

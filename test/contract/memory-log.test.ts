@@ -1,8 +1,8 @@
 /** The contract over memory: a disk that forgets, opened again and again, and the log that the public call makes of one. */
 import { openLog, openLogSync } from '#src/index.js';
 import { realEnvironment } from '#src/log/environment.js';
-import { openLogOn, openLogOnSync } from '#src/log/log.js';
 import { MemoryDisk } from '#src/log/memory-disk.js';
+import { openLogOn, openLogOnSync } from '#src/log/open-log.js';
 import { suite } from './suite.js';
 
 suite('the log on a disk in memory', {

@@ -7,8 +7,9 @@ import type { Disk } from '#src/log/disk.js';
 import { realEnvironment } from '#src/log/environment.js';
 import type { FeedCommit, LogFeed } from '#src/log/feed.js';
 import { writeFully } from '#src/log/io.js';
-import { type Log, openLogOnSync } from '#src/log/log.js';
+import type { Log } from '#src/log/log.js';
 import { MemoryDisk } from '#src/log/memory-disk.js';
+import { openLogOnSync } from '#src/log/open-log.js';
 import { pathsOf } from '#src/log/paths.js';
 import { SeededRandom } from '../support/random.js';
 import { type Stepped, step } from '../support/stepping.js';
@@ -519,6 +520,30 @@ describe('the internal calls of a log', () => {
     expect(await internals.run(internals.version('a'))).toBe(0);
     await internals.run(internals.look());
     expect(await internals.run(internals.version('a'))).toBe(1);
+  });
+
+  test('say whether it is time to look for what others wrote', () => {
+    const disk = new MemoryDisk();
+    let now = 1000;
+    const open = (freshnessMs: number) => {
+      const environment = { ...realEnvironment(disk), monotonic: () => now };
+      return closing(openLogOnSync(environment, DIRECTORY, { freshnessMs })).internals;
+    };
+    const writer = onMemory(disk);
+    const [never, always, seldom] = [open(Number.POSITIVE_INFINITY), open(0), open(500)];
+    const freshenAll = () => {
+      for (const internals of [never, always, seldom]) internals.runSync(internals.freshen());
+      return [never.position, always.position, seldom.position];
+    };
+    expect([never.isFresh, always.isFresh, seldom.isFresh]).toEqual([true, false, false]);
+    writer.appendSync('a', { type: 'noted', data: 1 });
+    expect(freshenAll()).toEqual([0, 1, 1]);
+    expect([never.isFresh, always.isFresh, seldom.isFresh]).toEqual([true, false, true]);
+    writer.appendSync('a', { type: 'noted', data: 2 });
+    expect(freshenAll()).toEqual([0, 2, 1]);
+    now += 500;
+    expect(seldom.isFresh).toBe(false);
+    expect(freshenAll()).toEqual([0, 2, 2]);
   });
 
   test('are refused once the log is closed', async () => {

@@ -1,9 +1,9 @@
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runAsync, runSync } from '#src/log/io.js';
-import { openLogOnSync } from '#src/log/log.js';
 import { LogBuilder } from '#src/log/log-builder.js';
 import { MemoryDisk } from '#src/log/memory-disk.js';
+import { openLogOnSync } from '#src/log/open-log.js';
 import { pathsOf } from '#src/log/paths.js';
 import { verifyLog } from '#src/log/verify.js';
 import {

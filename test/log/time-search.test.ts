@@ -4,8 +4,9 @@ import type { LogOptions, RecordedEvent } from '#src/index.js';
 import type { DiskCalls } from '#src/log/disk.js';
 import { realEnvironment } from '#src/log/environment.js';
 import { writeFully } from '#src/log/io.js';
-import { type Log, openLogOnSync } from '#src/log/log.js';
+import type { Log } from '#src/log/log.js';
 import { MemoryDisk } from '#src/log/memory-disk.js';
+import { openLogOnSync } from '#src/log/open-log.js';
 import { pathsOf } from '#src/log/paths.js';
 import { SeededRandom } from '../support/random.js';
 import { type Stepped, step } from '../support/stepping.js';
@@ -97,6 +98,23 @@ describe('the position at a time', () => {
     expect([0, 4, 5, 9, 10].map((ms) => search(log, iso(begun + ms), 900))).toEqual([
       300, 300, 600, 600, 900,
     ]);
+  });
+
+  test('is exact for every commit and every bound', () => {
+    const story = new Story();
+    const log = story.open({ segmentBytes: 80_000 });
+    const begun = story.now;
+    for (let number = 0; number < 330; number += 1) {
+      story.now = begun + 10 * number;
+      log.appendSync('a', { type: 'noted', data: number });
+    }
+    expect(log.stats().segments).toBeGreaterThan(1);
+    for (let position = 1; position <= 330; position += 1) {
+      const time = begun + 10 * (position - 1);
+      expect(search(log, iso(time), 330)).toBe(position);
+      expect(search(log, iso(time - 1), 330)).toBe(position - 1);
+      expect(search(log, iso(begun + 1100), position)).toBe(Math.min(position, 111));
+    }
   });
 
   test('takes few reads, however many commits there are', async () => {

@@ -5,7 +5,7 @@
  */
 import { writeSync } from 'node:fs';
 import { realEnvironment } from '#src/log/environment.js';
-import { openLogOnSync } from '#src/log/log.js';
+import { openLogOnSync } from '#src/log/open-log.js';
 import { RealDisk } from '#src/log/real-disk.js';
 
 /**

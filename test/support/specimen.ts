@@ -2,9 +2,10 @@
 import { expect } from 'vitest';
 import { StoreDamagedError } from '#src/errors.js';
 import { type Anchor, encodeSlot } from '#src/log/anchor.js';
-import { type Log, openLogOnSync } from '#src/log/log.js';
+import type { Log } from '#src/log/log.js';
 import { type StoreReport, verifyStoreOnSync } from '#src/log/maintenance.js';
 import { bootDigits, encodeMark } from '#src/log/mark.js';
+import { openLogOnSync } from '#src/log/open-log.js';
 import type { Place } from '#src/log/place.js';
 import type { RecordedEvent, Recovery } from '#src/log/types.js';
 import { type BuildPlan, BuiltStore, linesOf } from './built-store.js';

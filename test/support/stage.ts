@@ -4,7 +4,8 @@
  */
 import { LockTimeoutError, RecollectError, StoreAccessError } from '#src/errors.js';
 import type { Disk } from '#src/log/disk.js';
-import { type Log, openLogOnSync } from '#src/log/log.js';
+import type { Log } from '#src/log/log.js';
+import { openLogOnSync } from '#src/log/open-log.js';
 import { type CommitPlan, commitsOf, Ledger } from './ledger.js';
 import { SimulatedDisk } from './simulated-disk.js';
 import type { CallName } from './simulated-process.js';

@@ -3,7 +3,8 @@
  * docs/FORMAT.md byte for byte, takes the next commits, and stays so.
  */
 import { StoreNotFoundError } from '#src/errors.js';
-import { type Log, openLogOnSync } from '#src/log/log.js';
+import type { Log } from '#src/log/log.js';
+import { openLogOnSync } from '#src/log/open-log.js';
 import { keepNewest, keepOldest } from './chooser.js';
 import { type CommitPlan, commitsOf, type Ledger } from './ledger.js';
 import type { SimulatedDisk } from './simulated-disk.js';

@@ -17,8 +17,9 @@ import {
 } from '#src/errors.js';
 import type { Disk } from '#src/log/disk.js';
 import type { Environment } from '#src/log/environment.js';
-import { type Log, openLogOn, openLogOnSync } from '#src/log/log.js';
+import type { Log } from '#src/log/log.js';
 import type { LogOptions } from '#src/log/log-options.js';
+import { openLogOn, openLogOnSync } from '#src/log/open-log.js';
 import type { Appended, Committed } from '#src/log/types.js';
 import { type Attempt, type CommitPlan, commitsOf, eventsOf, Ledger, partsOf } from './ledger.js';
 import { SeededRandom } from './random.js';

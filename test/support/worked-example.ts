@@ -1,7 +1,7 @@
 /** The store of docs/FORMAT.md, "Worked example": what the code writes for its ids, salts and times. */
 import type { Environment } from '#src/log/environment.js';
-import { openLogOn } from '#src/log/log.js';
 import { MemoryDisk } from '#src/log/memory-disk.js';
+import { openLogOn } from '#src/log/open-log.js';
 import { readBytes } from './built-store.js';
 import { ManualClock } from './clock.js';
 

@@ -1,0 +1,98 @@
+/** How a reader learns what other processes appended: the mark tells how far the log is durable, in one small read. */
+import { StoreClosedError, StoreDamagedError, StoreMovedError } from '../errors.js';
+import type { Environment } from './environment.js';
+import { ask, type Io } from './io.js';
+import { type Mark, markHolds, readMark } from './mark.js';
+import type { Paths } from './paths.js';
+import type { LogState } from './state.js';
+
+export interface FreshnessOptions {
+  readonly paths: Paths;
+  readonly lockFile: number;
+  readonly lockInode: number;
+  readonly freshnessMs: number;
+  /** True for a log that is read up to damage and stays as it is. */
+  readonly isStill: boolean;
+  readonly isClosed: () => boolean;
+}
+
+/** How often a reader makes sure that the directory is still the one it opened, ms. */
+const MOVED_CHECK_MS = 100;
+
+export class Freshness {
+  readonly #environment: Environment;
+  readonly #state: LogState;
+  readonly #options: FreshnessOptions;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #movedCheckedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(environment: Environment, state: LogState, options: FreshnessOptions) {
+    this.#environment = environment;
+    this.#state = state;
+    this.#options = options;
+  }
+
+  /** True when `freshen` would not look. */
+  get isFresh(): boolean {
+    const { freshnessMs, isStill } = this.#options;
+    if (freshnessMs === Number.POSITIVE_INFINITY || isStill) return true;
+    return freshnessMs > 0 && this.#environment.monotonic() - this.#lookedAt < freshnessMs;
+  }
+
+  /** Looks for other processes' commits, if the last look is longer ago than `freshnessMs`. */
+  *freshen(): Io<void> {
+    if (this.isFresh) return;
+    if (this.#options.freshnessMs > 0) this.#lookedAt = this.#environment.monotonic();
+    yield* this.look();
+  }
+
+  /**
+   * Looks for other processes' commits now.
+   * @throws StoreMovedError, StoreClosedError, StoreDamagedError
+   */
+  *look(): Io<void> {
+    if (this.#options.isStill) return;
+    const known = this.#state.place;
+    yield* this.#checkMoved();
+    // The number of a closed file may soon be another file's.
+    if (this.#options.isClosed()) throw new StoreClosedError();
+    const mark = yield* this.#mark();
+    if (this.#options.isClosed()) throw new StoreClosedError();
+    if (!mark) return;
+    if (mark.position < known.position) {
+      const { paths } = this.#options;
+      throw new StoreDamagedError({
+        directory: paths.directory,
+        file: paths.segment(mark.segment),
+        offset: mark.offset,
+        position: mark.position,
+        problem: `the log ends at position ${mark.position}, but ${known.position} was read from it`,
+      });
+    }
+    if (mark.position > known.position || mark.segment > known.segment) {
+      yield* this.#state.readOn(mark);
+    }
+  }
+
+  /** The position where the log ends at this very moment: a later look could find what is appended after this call. */
+  *end(): Io<number> {
+    const { position } = this.#state.place;
+    const mark = yield* this.#mark();
+    return mark ? Math.max(position, mark.position) : position;
+  }
+
+  *#mark(): Io<Mark | undefined> {
+    const mark = yield* readMark(this.#options.lockFile);
+    const holds = mark && markHolds(mark, this.#environment.disk, this.#options.lockInode);
+    return holds ? mark : undefined;
+  }
+
+  *#checkMoved(): Io<void> {
+    const now = this.#environment.monotonic();
+    if (now - this.#movedCheckedAt < MOVED_CHECK_MS) return;
+    const { paths, lockInode } = this.#options;
+    const facts = yield* ask('facts', paths.lock);
+    if (facts?.inode !== lockInode) throw new StoreMovedError(paths.directory);
+    this.#movedCheckedAt = now;
+  }
+}

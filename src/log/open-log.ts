@@ -1,0 +1,143 @@
+/** Opening a log: `openLog`, and the same on any disk. */
+import { invalidArgument } from '../errors.js';
+import { realDirectory } from './directory.js';
+import type { Disk } from './disk.js';
+import { type Environment, realEnvironment } from './environment.js';
+import { closeQuietly, type Io, runAsync, runSync } from './io.js';
+import { readLayout } from './layout.js';
+import { Log, listenForExit } from './log.js';
+import { checkOptions, type LogOptions, type LogSettings } from './log-options.js';
+import { MemoryDisk } from './memory-disk.js';
+import { findStore, findStoreSync } from './open.js';
+import type { Found, OpenSettings } from './open-settings.js';
+import { pathsOf } from './paths.js';
+import { RealDisk } from './real-disk.js';
+import { asStoreError } from './section.js';
+import { Segments } from './segments.js';
+import { LogState } from './state.js';
+import type { Recovery } from './types.js';
+
+/** An options object whose log lives in memory only. */
+export type MemoryLogOptions = LogOptions & { readonly memory: true };
+
+function openSettings(directory: string, settings: LogSettings): OpenSettings {
+  const { create, readOnly, durability, idempotencyWindow } = settings;
+  return {
+    paths: pathsOf(directory),
+    create: create && !readOnly ? { durability, idempotencyWindow } : undefined,
+    readOnly,
+    lockTimeoutMs: settings.lockTimeoutMs,
+    segmentBytes: settings.segmentBytes,
+    label: settings.actor ?? '',
+    allowSharedDirectory: settings.allowSharedDirectory,
+    allowFileSystem: settings.allowFileSystem,
+  };
+}
+
+function* learn(
+  environment: Environment,
+  settings: LogSettings,
+  directory: string,
+  found: Found,
+): Io<Log> {
+  const paths = pathsOf(directory);
+  const layout = yield* readLayout(paths, found.store, found.place, settings.readOnly);
+  const segments = new Segments({
+    paths,
+    storeId: found.store.id,
+    tail: layout.tail,
+    closed: layout.closed.map(({ segment }) => segment),
+    writable: !settings.readOnly,
+    idempotencyWindow: found.store.idempotencyWindow,
+  });
+  const { place, time, damage } = layout;
+  const state = new LogState(environment, paths, found.store, segments, { place, time });
+  const recovery: Recovery = damage
+    ? {
+        state: 'damaged',
+        file: damage.file,
+        offset: damage.offset,
+        position: place.position,
+        problem: damage.problem,
+      }
+    : found.recovery;
+  return new Log(environment, settings, directory, found, state, recovery);
+}
+
+function abandon(disk: Disk, found: Found): void {
+  found.section?.close();
+  closeQuietly(disk, found.lockFile);
+}
+
+/** @internal Opens a log on any disk, with any clock. */
+export async function openLogOn(
+  environment: Environment,
+  directory: string,
+  options: LogOptions = {},
+): Promise<Log> {
+  const settings = checkOptions(options);
+  const found = await findStore(environment, openSettings(directory, settings));
+  try {
+    return await runAsync(environment.disk, learn(environment, settings, directory, found));
+  } catch (error) {
+    abandon(environment.disk, found);
+    throw asStoreError(error, directory);
+  }
+}
+
+/** @internal {@link openLogOn}, at once. */
+export function openLogOnSync(
+  environment: Environment,
+  directory: string,
+  options: LogOptions = {},
+): Log {
+  const settings = checkOptions(options);
+  const found = findStoreSync(environment, openSettings(directory, settings));
+  try {
+    return runSync(environment.disk, learn(environment, settings, directory, found));
+  } catch (error) {
+    abandon(environment.disk, found);
+    throw asStoreError(error, directory);
+  }
+}
+
+const MEMORY_DIRECTORY = '/memory';
+
+function target(
+  place: string | MemoryLogOptions,
+  options: LogOptions | undefined,
+): { environment: Environment; directory: string; options: LogOptions } {
+  if (typeof place === 'object' && place !== null) {
+    if (place.memory !== true) throw invalidArgument('pass a directory, or { memory: true }');
+    const environment = realEnvironment(new MemoryDisk(), place.clock);
+    // Nobody else can write to it.
+    const { freshnessMs = Number.POSITIVE_INFINITY } = place;
+    return { environment, directory: MEMORY_DIRECTORY, options: { ...place, freshnessMs } };
+  }
+  listenForExit();
+  const environment = realEnvironment(new RealDisk(), options?.clock);
+  return { environment, directory: realDirectory(place), options: options ?? {} };
+}
+
+/**
+ * Opens the log in a directory, making it when there is none, or, with `{ memory: true }`, one with nothing on disk.
+ *
+ * @throws StoreDamagedError, StoreNotFoundError, FormatTooNewError, UnsupportedFileSystemError, StoreAccessError, LockTimeoutError
+ */
+export function openLog(directory: string, options?: LogOptions): Promise<Log>;
+export function openLog(options: MemoryLogOptions): Promise<Log>;
+export async function openLog(
+  place: string | MemoryLogOptions,
+  options?: LogOptions,
+): Promise<Log> {
+  const chosen = target(place, options);
+  return await openLogOn(chosen.environment, chosen.directory, chosen.options);
+}
+
+/** {@link openLog}, at once. */
+export function openLogSync(directory: string, options?: LogOptions): Log;
+export function openLogSync(options: MemoryLogOptions): Log;
+export function openLogSync(place: string | MemoryLogOptions, options?: LogOptions): Log {
+  const chosen = target(place, options);
+  return openLogOnSync(chosen.environment, chosen.directory, chosen.options);
+}
