@@ -1,119 +1,28 @@
-/** The feed: every durable commit once, in order, from memory and from files, whoever drives it. */
+/** The feed: every durable commit once, in order, from memory and from files. */
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { StoreDamagedError } from '#src/errors.js';
-import { type LogOptions, openLogSync, type RecordedEvent } from '#src/index.js';
-import type { Disk } from '#src/log/disk.js';
-import { realEnvironment } from '#src/log/environment.js';
-import type { FeedCommit, LogFeed } from '#src/log/feed.js';
-import { writeFully } from '#src/log/io.js';
+import { describe, expect, test } from 'vitest';
+import { type LogOptions, openLogSync } from '#src/index.js';
+import type { FeedCommit } from '#src/log/feed.js';
 import type { Log } from '#src/log/log.js';
 import { MemoryDisk } from '#src/log/memory-disk.js';
-import { openLogOnSync } from '#src/log/open-log.js';
-import { pathsOf } from '#src/log/paths.js';
+import {
+  closing,
+  commitsOf,
+  drain,
+  expectCommits,
+  fill,
+  onMemory,
+  SEGMENT_BYTES,
+  type Seen,
+  seen,
+} from '../support/feeding.js';
 import { SeededRandom } from '../support/random.js';
-import { type Stepped, step } from '../support/stepping.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-
-const SEGMENT_BYTES = 4096;
-const DIRECTORY = '/log';
-
-/** What was handed out. */
-interface Seen {
-  readonly position: number;
-  readonly time: string;
-  readonly segment: number;
-  readonly offset: number;
-  readonly parts: readonly (readonly [string, number, string, number])[];
-  readonly events: readonly RecordedEvent[];
-}
-
-function seen(commit: FeedCommit): Seen {
-  const { position, time, segment, offset, count } = commit;
-  const parts = Array.from(
-    { length: count },
-    (_, index) =>
-      [
-        commit.stream(index),
-        commit.version(index),
-        commit.type(index),
-        commit.schemaVersion(index),
-      ] as const,
-  );
-  return { position, time, segment, offset, parts, events: commit.events() };
-}
-
-function commitsOf(log: Log): RecordedEvent[][] {
-  const commits: RecordedEvent[][] = [];
-  for (const event of log.readAllSync()) {
-    if (event.index === 0) commits.push([]);
-    commits.at(-1)?.push(event);
-  }
-  return commits;
-}
-
-function closing(log: Log): Log {
-  onTestFinished(() => log.closeSync());
-  return log;
-}
-
-function onMemory(disk: Disk, options: LogOptions = {}): Log {
-  const environment = realEnvironment(disk);
-  return closing(
-    openLogOnSync(environment, DIRECTORY, { segmentBytes: SEGMENT_BYTES, ...options }),
-  );
-}
-
-/** Commits of one event or several, with and without what may be left out. */
-function fill(log: Log, commits: number, random = new SeededRandom(commits)): void {
-  for (let number = 0; number < commits; number += 1) {
-    const parts = Array.from({ length: 1 + random.below(3) }, (_, index) => ({
-      stream: `${random.pick(['users', 'notes/ä', 'say "hi"'])}/${index}/${random.below(9)}`,
-      events: Array.from({ length: 1 + random.below(2) }, () => ({
-        type: random.pick(['added', 'removed', 'umbenannt/ß']),
-        data: { text: 'ü'.repeat(random.below(40)), list: [1, { deep: null }, '],"m":['] },
-        ...(random.chance(0.3) ? { metadata: { by: ['test'] } } : {}),
-        ...(random.chance(0.3) ? { schemaVersion: 2 + random.below(3) } : {}),
-      })),
-    }));
-    const context = random.chance(0.5)
-      ? { actor: 'agent', reason: 'so "it"\nis', correlationId: 'c', causationId: 'u' }
-      : {};
-    const key = random.chance(0.3) ? { idempotencyKey: `key-${random.below(1e9)}` } : {};
-    log.commitSync(parts, { ...context, ...key });
-  }
-}
-
-/** Everything from where the feed stands to the head. */
-function drain(log: Log, feed: LogFeed): Seen[] {
-  const all: Seen[] = [];
-  log.internals.runSync(feed.advance((commit) => all.push(seen(commit))));
-  return all;
-}
-
-function expectCommits(all: readonly Seen[], log: Log, after = 0): void {
-  const expected = commitsOf(log).slice(after);
-  expect(all.map(({ events }) => events)).toEqual(expected);
-  for (const { position, time, parts, events } of all) {
-    expect(events.map((event) => event.position)).toEqual(events.map(() => position));
-    expect(time).toBe(events[0]?.time);
-    expect(parts).toEqual(events.map((e) => [e.stream, e.version, e.type, e.schemaVersion]));
-  }
-}
 
 function expectDeeplyFrozen(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   expect(Object.isFrozen(value)).toBe(true);
   for (const item of Object.values(value)) expectDeeplyFrozen(item);
-}
-
-function damage(disk: Disk, segment: number, at: number): void {
-  const file = disk.open(pathsOf(DIRECTORY).segment(segment), 'write');
-  const byte = Buffer.alloc(1);
-  disk.read(file, byte, 0, 1, at);
-  byte[0] = (byte[0] ?? 0) ^ 1;
-  writeFully(disk, file, byte, at);
-  disk.close(file);
 }
 
 interface Place {
@@ -372,187 +281,5 @@ describe('what a feed hands out', () => {
       expect(commit.events()).toEqual(first);
     });
     expect(checked).toBe(true);
-  });
-});
-
-describe('several who drive one feed', () => {
-  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
-    'share its commits without gap or repeat (seed %i)',
-    (seed) => {
-      const random = new SeededRandom(seed);
-      const disk = new MemoryDisk();
-      const [log, other] = [onMemory(disk), onMemory(disk)];
-      fill(other, 60, random);
-      log.internals.runSync(log.internals.look());
-      const feed = log.internals.feed(random.below(30), random.pick([2000, 20_000, undefined]));
-      const from = feed.position;
-      const all: Seen[] = [];
-      const take = (commit: FeedCommit) => all.push(seen(commit));
-      const begin = () => ({ work: feed.advance(take), last: { done: false } as Stepped });
-      const under = [begin(), begin(), begin()];
-      for (let round = 0; round < 400; round += 1) {
-        const at = random.below(under.length);
-        const driver = under[at] as ReturnType<typeof begin>;
-        driver.last = step(disk, driver.work, driver.last);
-        if (driver.last.done) under[at] = begin();
-        if (random.chance(0.1)) feed.advanceNow(take, feed.position + random.below(20));
-        if (random.chance(0.1)) fill(random.pick([log, other]), 1, random);
-        if (random.chance(0.1)) log.internals.runSync(log.internals.look());
-        if (random.chance(0.03)) log.internals.runSync(feed.advance(take));
-      }
-      log.internals.runSync(log.internals.look());
-      log.internals.runSync(feed.advance(take));
-      for (const { work, last } of under) {
-        for (let state = last; !state.done; ) state = step(disk, work, state);
-      }
-      expectCommits(all, log, from);
-    },
-  );
-
-  test('go on where a synchronous call came while one waited for a read', async () => {
-    const log = closing(
-      openLogSync(join(temporaryDirectory(), 'log'), { segmentBytes: SEGMENT_BYTES }),
-    );
-    fill(log, 120);
-    const feed = log.internals.feed(0);
-    const all: Seen[] = [];
-    const take = (commit: FeedCommit) => all.push(seen(commit));
-    const asynchronous = log.internals.run(feed.advance(take));
-    log.internals.runSync(feed.advance(take, 50));
-    fill(log, 10);
-    await asynchronous;
-    expect(feed.position).toBe(130);
-    expectCommits(all, log);
-  });
-});
-
-describe('damage', () => {
-  test('is told with its place, behind all that stands before it, each time', () => {
-    const disk = new MemoryDisk();
-    const writer = onMemory(disk);
-    fill(writer, 120);
-    const all = drain(writer, writer.internals.feed(0));
-    const log = onMemory(disk);
-    const bad = all[50] as Seen;
-    damage(disk, bad.segment, bad.offset + 70);
-    const feed = log.internals.feed(0);
-    const positions: number[] = [];
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      const failure = expect.objectContaining({
-        name: StoreDamagedError.name,
-        file: pathsOf(DIRECTORY).segment(bad.segment),
-        offset: bad.offset,
-        position: bad.position,
-      });
-      expect(() =>
-        log.internals.runSync(feed.advance(({ position }) => positions.push(position))),
-      ).toThrow(failure);
-      expect(positions).toEqual(Array.from({ length: 50 }, (_, at) => at + 1));
-      const { commitAt, commitsAt } = log.internals;
-      expect(() => log.internals.runSync(commitAt(bad.segment, bad.offset))).toThrow(failure);
-      expect(() => log.internals.runSync(commitsAt(bad.segment, [bad.offset]))).toThrow(failure);
-    }
-    const behind = log.internals.feed(51);
-    expect(drain(log, behind).length).toBe(69);
-  });
-
-  test('of a seal or closing line is told, too', () => {
-    const disk = new MemoryDisk();
-    const log = onMemory(disk);
-    fill(log, 60);
-    const all = drain(log, log.internals.feed(0));
-    const at = all.findIndex(({ segment }, index) => all[index + 1]?.segment !== segment);
-    const last = all[at] as Seen;
-    const size = disk.size(disk.open(pathsOf(DIRECTORY).segment(last.segment), 'read'));
-    damage(disk, last.segment, size - 40);
-    expect(() => drain(log, log.internals.feed(0))).toThrow(StoreDamagedError);
-    expect(() => drain(log, log.internals.feed(at))).toThrow(StoreDamagedError);
-  });
-
-  test('is a file that ends before the head', () => {
-    const disk = new MemoryDisk();
-    const log = onMemory(disk);
-    fill(log, 10);
-    const last = drain(log, log.internals.feed(0)).at(-1) as Seen;
-    const file = disk.open(pathsOf(DIRECTORY).segment(last.segment), 'write');
-    disk.truncate(file, last.offset + 20);
-    expect(() => drain(log, log.internals.feed(0))).toThrow(
-      expect.objectContaining({ code: 'STORE_DAMAGED', offset: last.offset, position: 10 }),
-    );
-  });
-
-  test('on the disk harms nobody who still has the bytes in memory', () => {
-    const disk = new MemoryDisk();
-    const log = onMemory(disk);
-    const feed = log.internals.feed(0);
-    fill(log, 40);
-    const expected = commitsOf(log);
-    for (let at = 200; at < 2000; at += 100) damage(disk, 1, at);
-    expect(drain(log, feed).map(({ events }) => events)).toEqual(expected);
-  });
-});
-
-describe('the internal calls of a log', () => {
-  test('tell every listener that the head moved, until it ends that', async () => {
-    const disk = new MemoryDisk();
-    const [log, other] = [onMemory(disk), onMemory(disk)];
-    const heads: number[] = [];
-    const { internals } = log;
-    const end = internals.onAdvance(() => heads.push(internals.position));
-    const alsoTold: number[] = [];
-    internals.onAdvance(() => alsoTold.push(internals.position));
-    await log.append('a', { type: 'noted', data: 1 });
-    other.appendSync('a', { type: 'noted', data: 2 });
-    internals.runSync(internals.freshen());
-    expect(heads).toEqual([1, 2]);
-    expect(internals.time).toBe(log.head.time);
-    end();
-    fill(log, 1);
-    expect(heads).toEqual([1, 2]);
-    expect(alsoTold).toEqual([1, 2, 3]);
-  });
-
-  test('know versions without looking for what others wrote', async () => {
-    const disk = new MemoryDisk();
-    const [log, other] = [onMemory(disk), onMemory(disk)];
-    other.appendSync('a', { type: 'noted', data: 1 });
-    const { internals } = log;
-    expect(await internals.run(internals.version('a'))).toBe(0);
-    await internals.run(internals.look());
-    expect(await internals.run(internals.version('a'))).toBe(1);
-  });
-
-  test('say whether it is time to look for what others wrote', () => {
-    const disk = new MemoryDisk();
-    let now = 1000;
-    const open = (freshnessMs: number) => {
-      const environment = { ...realEnvironment(disk), monotonic: () => now };
-      return closing(openLogOnSync(environment, DIRECTORY, { freshnessMs })).internals;
-    };
-    const writer = onMemory(disk);
-    const [never, always, seldom] = [open(Number.POSITIVE_INFINITY), open(0), open(500)];
-    const freshenAll = () => {
-      for (const internals of [never, always, seldom]) internals.runSync(internals.freshen());
-      return [never.position, always.position, seldom.position];
-    };
-    expect([never.isFresh, always.isFresh, seldom.isFresh]).toEqual([true, false, false]);
-    writer.appendSync('a', { type: 'noted', data: 1 });
-    expect(freshenAll()).toEqual([0, 1, 1]);
-    expect([never.isFresh, always.isFresh, seldom.isFresh]).toEqual([true, false, true]);
-    writer.appendSync('a', { type: 'noted', data: 2 });
-    expect(freshenAll()).toEqual([0, 2, 1]);
-    now += 500;
-    expect(seldom.isFresh).toBe(false);
-    expect(freshenAll()).toEqual([0, 2, 2]);
-  });
-
-  test('are refused once the log is closed', async () => {
-    const log = onMemory(new MemoryDisk());
-    const { internals } = log;
-    log.closeSync();
-    const closed = expect.objectContaining({ code: 'STORE_CLOSED' });
-    expect(() => internals.feed(0)).toThrow(closed);
-    expect(() => internals.runSync(internals.look())).toThrow(closed);
-    await expect(internals.run(internals.look())).rejects.toEqual(closed);
   });
 });
