@@ -25,14 +25,19 @@ async function withTwo(use: (pair: Pair) => Promise<void>, clock?: () => number)
 describe('a group that others wrote before', () => {
   test('keeps its decision and takes the next positions, whatever their length', async () => {
     await withTwo(async ({ mine, others }) => {
+      let position = 0;
       for (let round = 0; round < 140; round += 1) {
-        others.appendSync('others', event(round));
+        // Now one, now several, so that positions get longer within a group, too.
+        for (let count = 0; count <= round % 3; count += 1)
+          others.appendSync('others', event(round));
+        position += 1 + (round % 3);
         const [first, second] = await Promise.all([
           mine.append('mine', event({ round, text: 'ünïcödé' }), { expectedVersion: 2 * round }),
           mine.append('mine', [event(round)], { idempotencyKey: `key ${round}` }),
         ]);
-        expect(first).toMatchObject({ position: 3 * round + 2, version: 2 * round + 1 });
-        expect(second).toMatchObject({ position: 3 * round + 3, version: 2 * round + 2 });
+        expect(first).toMatchObject({ position: position + 1, version: 2 * round + 1 });
+        expect(second).toMatchObject({ position: position + 2, version: 2 * round + 2 });
+        position += 2;
       }
       expect(mine.stats()).toMatchObject({ moved: 140, rebased: 140, conflicts: 0 });
       const events = await mine.readStream('mine').toArray();
