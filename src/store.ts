@@ -497,3 +497,21 @@ export function openStoreSync<E extends Events>(
     throw error;
   }
 }
+
+// A model of src/memory/ uses what users of the store use, and this is where it finds it.
+export type {
+  Appended,
+  AsyncSequence,
+  Committed,
+  ExpectedVersion,
+  NewEvent,
+  RecordedEvent,
+  SyncSequence,
+} from './log/types.js';
+export { defineProjection, type Projection, removed, type StateOf } from './projections/define.js';
+export { defineIndex, type IndexDefinition } from './projections/define-index.js';
+export { defineEvents, type Events, event, type NewEventOf } from './projections/events.js';
+export type { EntriesOptions, Entry } from './projections/types.js';
+export type { StoreOptions } from './store/options.js';
+export type { StoreView } from './store/view.js';
+export type { Transaction, TransactionOptions } from './transaction.js';
