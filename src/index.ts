@@ -1,15 +1,18 @@
 /** The public surface. No rules of the store live here. */
 
+export { applyPatch } from './audit/json-patch.js';
 export type { Moment } from './audit/moment.js';
 export {
   FormatTooNewError,
   HistoryPrunedError,
   IdempotencyKeyReusedError,
   InvalidEventError,
+  type JsonPatch,
   LimitExceededError,
   LockTimeoutError,
   type MovedRead,
   OutcomeUnknownError,
+  PatchFailedError,
   PositionAheadError,
   ProjectionFailedError,
   ProjectionNotReadyError,
