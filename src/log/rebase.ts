@@ -20,6 +20,8 @@ export interface RebaseFacts {
   readonly before: string;
   /** The group's own. */
   readonly time: string;
+  /** What the clock said when the group was decided: `time`, or a little earlier. */
+  readonly clock: string;
 }
 
 interface Lines {
@@ -62,7 +64,7 @@ export function rebase(
     return undefined;
   }
   const time = walker.time > facts.time ? walker.time : facts.time;
-  if (Date.parse(time) - Date.parse(facts.time) > SKEW_MS_MAX) return undefined;
+  if (Date.parse(time) - Date.parse(facts.clock) > SKEW_MS_MAX) return undefined;
   return rewrite(lines, facts.time, end.position + 1, time);
 }
 
