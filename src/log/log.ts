@@ -22,6 +22,7 @@ import { checkOptions, type LogOptions, type LogSettings } from './log-options.j
 import { verifyFound } from './maintenance.js';
 import { markHolds, readMark } from './mark.js';
 import { MemoryDisk } from './memory-disk.js';
+import { checkSignal } from './on-abort.js';
 import { findStore, findStoreSync } from './open.js';
 import type { Found, OpenSettings } from './open-settings.js';
 import { pathsOf } from './paths.js';
@@ -688,17 +689,6 @@ export class Log {
 function checkOptionsObject(options: unknown): void {
   if (typeof options === 'object' && options !== null) return;
   throw invalidArgument('the options must be an object');
-}
-
-/** Anything with the members of an AbortSignal that are used here: other realms have classes of their own. */
-function checkSignal(signal: unknown): void {
-  if (signal === undefined) return;
-  const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>;
-  const isSignal =
-    typeof aborted === 'boolean' &&
-    typeof addEventListener === 'function' &&
-    typeof removeEventListener === 'function';
-  if (!isSignal) throw invalidArgument('signal must be an AbortSignal');
 }
 
 /** The first event to give: a commit's position, and a place in that commit. */
