@@ -426,6 +426,9 @@ export class Store<E extends Events = Events> {
   ): Promise<CommandResult<State>> {
     this.#checkOpen();
     if (typeof decide !== 'function') throw invalidArgument('a command takes a function');
+    if (typeof options !== 'object' || options === null) {
+      throw invalidArgument('the options must be an object');
+    }
     const { stream = key, ...rest } = options;
     return await this.#transactions.run(async (transaction: Transaction<E>) => {
       const before = await transaction.get(projection, key);
