@@ -92,7 +92,7 @@ function typeErrorsOf(programs: readonly Program[]): string[] {
   });
 }
 
-const pages = ['README.md', 'docs/ERRORS.md', 'docs/PROJECTIONS.md'].filter((path) =>
+const pages = ['README.md', 'docs/ERRORS.md', 'docs/PROJECTIONS.md', 'docs/TESTING.md'].filter((path) =>
   existsSync(join(root, path)),
 );
 

@@ -33,8 +33,7 @@ function counting(task: IncrementingTask): Counting {
 const acknowledgedBy = ({ reports }: Counting) =>
   reports.flatMap((report) => (report.kind === 'acknowledged' ? [report] : []));
 
-const failedBy = ({ reports }: Counting) =>
-  reports.filter((report) => report.kind === 'failed');
+const failedBy = ({ reports }: Counting) => reports.filter((report) => report.kind === 'failed');
 
 async function afterwards(directory: string) {
   const store = await openStore(directory, { events, projections: [sums] });
