@@ -15,7 +15,7 @@ const plain = 'plain';
 const readers = {
   [plain]: 'newline scan + JSON.parse + Map',
   entries: 'open + entries',
-  entriesSync: 'open + entriesSync',
+  entriesSync: 'openSync + entriesSync',
 };
 const ratioMin = 0.5;
 

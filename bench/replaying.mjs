@@ -1,6 +1,6 @@
 import { makeEvent } from './events.mjs';
 import { segmentFiles } from './lines.mjs';
-import { defineProjections, openStore, rememberIn } from './peers/store.mjs';
+import { defineProjections, openStore, openStoreSync, rememberIn } from './peers/store.mjs';
 import { appendAll } from './peers/values.mjs';
 import { parsedLines } from './reading.mjs';
 
@@ -40,7 +40,7 @@ export function plain({ directory }) {
 }
 
 export function entries({ directory }) {
-  return reading(directory, async (store, projection) => {
+  return reading(openStore, directory, async (store, projection) => {
     const states = new Map();
     for await (const [key, state] of store.entries(projection)) states.set(key, state);
     return states;
@@ -48,16 +48,19 @@ export function entries({ directory }) {
 }
 
 export function entriesSync({ directory }) {
-  return reading(directory, (store, projection) => new Map(store.entriesSync(projection)));
+  return reading(
+    openStoreSync,
+    directory,
+    (store, projection) => new Map(store.entriesSync(projection)),
+  );
 }
 
 /** Opening is part of what is measured. */
-async function reading(directory, read) {
+async function reading(open, directory, read) {
   const { byStream } = await defineProjections();
   let store;
   const result = await timed(async () => {
-    store = await openStore(directory, { projections: [byStream] });
-    store.refreshSync();
+    store = await open(directory, { projections: [byStream] });
     return read(store, byStream);
   });
   await store.close();

@@ -1,13 +1,12 @@
 import { loadRecollect } from './recollect.mjs';
 
 /** The projections that are measured: a small object for each key, changed by every event. */
-const initial = { count: 0, importance: 0, last: { role: '', step: -1 } };
+const initial = { count: 0, importance: 0, step: -1 };
 
 function remember(state, { data }) {
   state.count += 1;
   state.importance += data.importance;
-  state.last.role = data.role;
-  state.last.step = data.step;
+  state.step = data.step;
 }
 
 /** The same fold without a library, for what the store is compared with. */
@@ -32,6 +31,11 @@ export async function defineProjections() {
       on,
     }),
   };
+}
+
+export async function openStoreSync(directory, options) {
+  const library = await loadRecollect();
+  return library.openStoreSync(`${directory}/store`, options);
 }
 
 export async function openStore(directory, options) {
