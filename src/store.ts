@@ -271,9 +271,10 @@ export class Store<E extends Events = Events> {
   entries<State>(projection: Projection<State>, options: EntriesOptions = {}): AsyncEntries<State> {
     const runtime = this.#reads.projection(projection as Projection);
     checkEntries(options);
-    const { log, engine } = this.#reads;
-    const sequence = log.asyncSequence(() => this.#reads.entries(runtime, options));
-    return whenReady(sequence as AsyncSequence<Entry<State>>, () => engine.whenReady(runtime));
+    const sequence = this.#reads.log.asyncSequence(() => this.#reads.entries(runtime, options));
+    return whenReady(sequence as AsyncSequence<Entry<State>>, () =>
+      this.#reads.whenListable(runtime, options),
+    );
   }
 
   /** {@link Store.entries}, at once. @throws ProjectionNotReadyError */
