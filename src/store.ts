@@ -2,11 +2,21 @@
  * The store: puts log, projections, transactions and time travel together. Every public call here checks its arguments and state; what it does is
  * written once, for callers that wait and callers that do not.
  */
+import type { BlameEntry } from './audit/blame.js';
+import type { KeyDifference } from './audit/differences.js';
+import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
 import { invalidArgument, StoreClosedError } from './errors.js';
+import type { Environment } from './log/environment.js';
 import { type EventWork, mapped } from './log/event-sequence.js';
 import type { Log, LogStats } from './log/log.js';
-import { type MemoryLogOptions, openLog, openLogSync } from './log/open-log.js';
+import {
+  type MemoryLogOptions,
+  openLog,
+  openLogOn,
+  openLogOnSync,
+  openLogSync,
+} from './log/open-log.js';
 import type {
   Appended,
   AppendOptions,
@@ -27,11 +37,18 @@ import type { IndexDefinition } from './projections/define-index.js';
 import type { Events, NewEventOf, RecordedEventOf } from './projections/events.js';
 import { NEEDS_IO } from './projections/key-reader.js';
 import type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
+import { Audit, type BlameOptions, type DiffKeys, type HistoryOptions } from './store/audit.js';
 import { Incoming } from './store/incoming.js';
 import { type StoreOptions, type StoreSettings, storeSettings } from './store/options.js';
 import { checkEntries, checkKey, Reads } from './store/reads.js';
 import { transactionSource } from './store/transaction-source.js';
-import { interpreted, type StoreReadAllOptions, StoreView, whenReady } from './store/view.js';
+import {
+  interpreted,
+  rawOf,
+  type StoreReadAllOptions,
+  StoreView,
+  whenReady,
+} from './store/view.js';
 import {
   type Transaction,
   type TransactionOptions,
@@ -90,6 +107,7 @@ export interface CommandResult<State> {
 export class Store<E extends Events = Events> {
   readonly #log: Log;
   readonly #reads: Reads;
+  readonly #audit: Audit;
   readonly #incoming: Incoming;
   readonly #transactions: Transactions;
   #closing: Promise<void> | undefined;
@@ -99,6 +117,7 @@ export class Store<E extends Events = Events> {
     this.#log = log;
     const { internals } = log;
     this.#reads = reads;
+    this.#audit = new Audit(reads);
     this.#incoming = new Incoming(settings, internals.eventBytes);
     const source = transactionSource(this.#reads, this.#incoming, internals.environment);
     this.#transactions = new Transactions(source);
@@ -140,7 +159,8 @@ export class Store<E extends Events = Events> {
       return Promise.reject(error);
     }
     if (!(checked instanceof Promise)) return this.#log.append(stream, checked, options);
-    return checked.then((list) => this.#log.append(stream, list, options));
+    const own = ownCopy(options);
+    return checked.then((list) => this.#log.append(stream, list, own));
   }
 
   /** {@link Store.append}, at once. @throws TypeError (`ASYNC_SCHEMA`) when a schema answers with a promise */
@@ -156,25 +176,16 @@ export class Store<E extends Events = Events> {
   /** Appends to several streams: all or nothing. Errors as {@link Store.append}. */
   async commit(parts: readonly StoreCommitPart<E>[], options?: CommitOptions): Promise<Committed> {
     if (!Array.isArray(parts)) return await this.#log.commit(parts, options);
-    const checked = parts.map((part, index) => {
-      const events = this.#incoming.events(part?.events as NewEvent, `parts[${index}].events`);
-      return events instanceof Promise
-        ? events.then((list) => ({ ...part, events: list }))
-        : { ...part, events };
-    });
-    const waits = checked.some((part) => part instanceof Promise);
-    const ready = waits ? await Promise.all(checked) : (checked as CommitPart[]);
-    return await this.#log.commit(ready, options);
+    const checked = this.#incoming.parts(parts);
+    if (!(checked instanceof Promise)) return await this.#log.commit(checked, options);
+    const own = ownCopy(options);
+    return await this.#log.commit(await checked, own);
   }
 
   /** {@link Store.commit}, at once. */
   commitSync(parts: readonly StoreCommitPart<E>[], options?: CommitOptions): Committed {
     if (!Array.isArray(parts)) return this.#log.commitSync(parts, options);
-    const checked = parts.map((part, index) => ({
-      ...part,
-      events: this.#incoming.eventsSync(part?.events as NewEvent, `parts[${index}].events`),
-    }));
-    return this.#log.commitSync(checked, options);
+    return this.#log.commitSync(this.#incoming.partsSync(parts), options);
   }
 
   /** Events by position. Commits of other processes are seen within `freshnessMs`. */
@@ -203,17 +214,19 @@ export class Store<E extends Events = Events> {
     return this.#syncEvents(this.#readingStream(stream, options));
   }
 
-  #readingAll({ raw, ...options }: StoreReadAllOptions): () => EventWork {
+  #readingAll(options: StoreReadAllOptions): () => EventWork {
     this.#checkOpen();
-    return this.#interpreting(this.#reads.log.readingAll(options), raw);
+    const [raw, range] = rawOf(options);
+    return this.#interpreting(this.#reads.log.readingAll(range), raw);
   }
 
-  #readingStream(stream: string, { raw, ...options }: StoreReadStreamOptions): () => EventWork {
+  #readingStream(stream: string, options: StoreReadStreamOptions): () => EventWork {
     this.#checkOpen();
-    return this.#interpreting(this.#reads.log.readingStream(stream, options), raw);
+    const [raw, range] = rawOf(options);
+    return this.#interpreting(this.#reads.log.readingStream(stream, range), raw);
   }
 
-  #interpreting(begin: () => EventWork, raw: boolean | undefined): () => EventWork {
+  #interpreting(begin: () => EventWork, raw: boolean): () => EventWork {
     if (raw || !this.#reads.settings.typed) return begin;
     return () => mapped(begin(), interpreted(this.#reads));
   }
@@ -246,9 +259,9 @@ export class Store<E extends Events = Events> {
   /** {@link Store.get}, at once. @throws ProjectionNotReadyError while the projection is being built */
   getSync<State>(projection: Projection<State>, key: string): State | undefined {
     const runtime = this.#reads.projection(projection as Projection);
+    checkKey(key);
     const known = this.#reads.getNow(runtime, key);
     if (known !== NEEDS_IO) return known as State | undefined;
-    checkKey(key);
     this.#reads.engine.requireReady(runtime);
     return this.#reads.log.runSync(this.#reads.get(runtime, key)) as State | undefined;
   }
@@ -309,6 +322,88 @@ export class Store<E extends Events = Events> {
   }
 
   /**
+   * The key's events, oldest first, each with what it changed. Costs those events and the state before the first of them; read in portions, so that
+   * memory stays small. A key that stopped gives what came before, then fails.
+   * @throws ProjectionFailedError, PositionAheadError, ProjectionNotRegisteredError, StoreDamagedError, StoreClosedError, TypeError
+   */
+  history<State>(
+    projection: Projection<State>,
+    key: string,
+    options?: HistoryOptions,
+  ): AsyncSequence<HistoryEntry<RecordedEventOf<E>>> {
+    this.#checkOpen();
+    const history = this.#audit.history(projection as Projection, key, options);
+    return history as AsyncSequence<HistoryEntry> as AsyncSequence<
+      HistoryEntry<RecordedEventOf<E>>
+    >;
+  }
+
+  /** {@link Store.history}, at once. @throws ProjectionNotReadyError */
+  historySync<State>(
+    projection: Projection<State>,
+    key: string,
+    options?: HistoryOptions,
+  ): SyncSequence<HistoryEntry<RecordedEventOf<E>>> {
+    this.#checkOpen();
+    const history = this.#audit.historySync(projection as Projection, key, options);
+    return history as SyncSequence<HistoryEntry> as SyncSequence<HistoryEntry<RecordedEventOf<E>>>;
+  }
+
+  /**
+   * Every value in the key's state, sorted by path, with the event that set it last; empty when the key is absent. Costs the key's events up to
+   * the moment. Errors as {@link Store.history}.
+   */
+  async blame<State>(
+    projection: Projection<State>,
+    key: string,
+    options?: BlameOptions,
+  ): Promise<BlameEntry<RecordedEventOf<E>>[]> {
+    this.#checkOpen();
+    const entries = await this.#audit.blame(projection as Projection, key, options);
+    return entries as BlameEntry[] as BlameEntry<RecordedEventOf<E>>[];
+  }
+
+  /** {@link Store.blame}, at once. @throws ProjectionNotReadyError */
+  blameSync<State>(
+    projection: Projection<State>,
+    key: string,
+    options?: BlameOptions,
+  ): BlameEntry<RecordedEventOf<E>>[] {
+    this.#checkOpen();
+    const entries = this.#audit.blameSync(projection as Projection, key, options);
+    return entries as BlameEntry[] as BlameEntry<RecordedEventOf<E>>[];
+  }
+
+  /**
+   * How the states of keys differ between two moments, which this call fixes: those that do, sorted by key. `from` may be the later one. Costs the
+   * keys that had an event between the two.
+   * @param keys - a key, or `{ prefix }` for all that begin with it; `{ prefix: '' }` for all
+   * @throws as {@link Store.history}; at a key that stopped, behind the differences before it
+   */
+  diff<State>(
+    projection: Projection<State>,
+    keys: DiffKeys,
+    from: Moment,
+    to: Moment,
+  ): AsyncSequence<KeyDifference<State>> {
+    this.#checkOpen();
+    const differences = this.#audit.diff(projection as Projection, keys, from, to);
+    return differences as AsyncSequence<KeyDifference<State>>;
+  }
+
+  /** {@link Store.diff}, at once. @throws ProjectionNotReadyError */
+  diffSync<State>(
+    projection: Projection<State>,
+    keys: DiffKeys,
+    from: Moment,
+    to: Moment,
+  ): SyncSequence<KeyDifference<State>> {
+    this.#checkOpen();
+    const differences = this.#audit.diffSync(projection as Projection, keys, from, to);
+    return differences as SyncSequence<KeyDifference<State>>;
+  }
+
+  /**
    * Runs a function whose reads see one position plus its own writes, and commits what it appended: all of it, or nothing when it throws. On a conflict
    * with others it runs again. No lock is held while it runs.
    * @throws TransactionConflictError, TransactionRolledBackError, TransactionTimeoutError, what the function throws, and what appending throws
@@ -338,6 +433,9 @@ export class Store<E extends Events = Events> {
   ): Promise<CommandResult<State>> {
     this.#checkOpen();
     if (typeof decide !== 'function') throw invalidArgument('a command takes a function');
+    if (typeof options !== 'object' || options === null) {
+      throw invalidArgument('the options must be an object');
+    }
     const { stream = key, ...rest } = options;
     return await this.#transactions.run(async (transaction: Transaction<E>) => {
       const before = await transaction.get(projection, key);
@@ -452,6 +550,55 @@ export class Store<E extends Events = Events> {
   }
 }
 
+/** What the caller does with its options while a schema is waited for changes nothing. What are no options is left for the log to refuse. */
+function ownCopy<Options>(options: Options): Options {
+  return typeof options === 'object' && options !== null ? { ...options } : options;
+}
+
+/** The store over a log that was opened for it; the log is closed again when that fails. */
+async function storeOver<E extends Events>(log: Log, settings: StoreSettings): Promise<Store<E>> {
+  try {
+    return new Store<E>(log, settings, new Reads(log.internals, settings));
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** {@link storeOver}, with everything built. */
+function storeOverSync<E extends Events>(log: Log, settings: StoreSettings): Store<E> {
+  let reads: Reads | undefined;
+  try {
+    reads = new Reads(log.internals, settings);
+    reads.buildSync();
+    return new Store<E>(log, settings, reads);
+  } catch (error) {
+    reads?.close();
+    log.closeSync();
+    throw error;
+  }
+}
+
+/** @internal {@link openStore} on a disk, a clock and randomness of the caller's. */
+export async function openStoreOn<E extends Events = Events>(
+  environment: Environment,
+  directory: string,
+  options: StoreOptions<E> = {},
+): Promise<Store<E>> {
+  const settings = storeSettings(options);
+  return await storeOver<E>(await openLogOn(environment, directory, options), settings);
+}
+
+/** @internal {@link openStoreOn}, at once. */
+export function openStoreOnSync<E extends Events = Events>(
+  environment: Environment,
+  directory: string,
+  options: StoreOptions<E> = {},
+): Store<E> {
+  const settings = storeSettings(options);
+  return storeOverSync<E>(openLogOnSync(environment, directory, options), settings);
+}
+
 /**
  * Opens the store in a directory, making it when there is none, or, with `{ memory: true }`, one with nothing on disk. Projections that the history was not
  * folded for yet are built in the background: asynchronous reads wait for them.
@@ -472,7 +619,7 @@ export async function openStore<E extends Events>(
   const memory = typeof place === 'object';
   const settings = storeSettings(memory ? place : options);
   const log = await (memory ? openLog(place as MemoryLogOptions) : openLog(place, options));
-  return new Store<E>(log, settings, new Reads(log.internals, settings));
+  return await storeOver<E>(log, settings);
 }
 
 /** {@link openStore}, at once. Builds what is not built before it returns, so that synchronous reads need not wait. */
@@ -488,12 +635,23 @@ export function openStoreSync<E extends Events>(
   const memory = typeof place === 'object';
   const settings = storeSettings(memory ? place : options);
   const log = memory ? openLogSync(place as MemoryLogOptions) : openLogSync(place, options);
-  try {
-    const reads = new Reads(log.internals, settings);
-    reads.buildSync();
-    return new Store<E>(log, settings, reads);
-  } catch (error) {
-    log.closeSync();
-    throw error;
-  }
+  return storeOverSync<E>(log, settings);
 }
+
+// A model of src/memory/ uses what users of the store use, and this is where it finds it.
+export type {
+  Appended,
+  AsyncSequence,
+  Committed,
+  ExpectedVersion,
+  NewEvent,
+  RecordedEvent,
+  SyncSequence,
+} from './log/types.js';
+export { defineProjection, type Projection, removed, type StateOf } from './projections/define.js';
+export { defineIndex, type IndexDefinition } from './projections/define-index.js';
+export { defineEvents, type Events, event, type NewEventOf } from './projections/events.js';
+export type { EntriesOptions, Entry } from './projections/types.js';
+export type { StoreOptions } from './store/options.js';
+export type { StoreView } from './store/view.js';
+export type { Transaction, TransactionOptions } from './transaction.js';

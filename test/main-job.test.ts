@@ -5,6 +5,8 @@ import {
   type Commit,
   commitsOf,
   differences,
+  folded,
+  misread,
 } from '../scripts/main-job/compare.mjs';
 import { plannedCommit } from '../scripts/main-job/plan.mjs';
 
@@ -152,5 +154,36 @@ describe('the comparison of the main job', () => {
     });
 
     expect(halved).toContain('is out of place in its commit');
+  });
+});
+
+describe('what projections must say', () => {
+  const commits = () => faultless().commits;
+  const entriesOf = (run: Commit[]) => [...folded(run).progress];
+
+  test('is folded from the log by hand', () => {
+    const { progress, raised } = folded(commits());
+    expect([...progress.keys()].sort()).toEqual(plan.writers);
+    expect(progress.get('ann')?.notes).toBe(plan.commitsPerWriter);
+    expect(raised).toBe(0);
+  });
+
+  test('and a reading that agrees gives no difference', () => {
+    const expected = folded(commits());
+    expect([...misread('now', entriesOf(commits()), undefined, expected)]).toEqual([]);
+  });
+
+  test.each<[string, (run: Commit[]) => Commit[]]>([
+    ['one commit less', (run) => run.slice(1)],
+    ['one commit twice', (run) => [...run, run[0] as Commit]],
+  ])('is compared: %s is told', (_, change) => {
+    const found = [...misread('now', entriesOf(change(commits())), undefined, folded(commits()))];
+    expect(found.join()).toContain('now the projection says');
+  });
+
+  test('is compared: a tally that misses one is told', () => {
+    const expected = { ...folded(commits()), raised: 2 };
+    const found = [...misread('now', entriesOf(commits()), { raised: 1 }, expected)];
+    expect(found).toEqual(['now the tally is 1, the log raises it to 2']);
   });
 });

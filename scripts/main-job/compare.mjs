@@ -8,9 +8,9 @@ import { plannedCommit } from './plan.mjs';
  * @typedef {object} Acknowledgement
  * @property {string} writer
  * @property {number} number
- * @property {number} position
- * @property {string} time
- * @property {number} version
+ * @property {number} [position] of a commit; a transaction tells only that it is done
+ * @property {string} [time]
+ * @property {number} [version]
  *
  * @typedef {object} Commit
  * @property {number} position
@@ -64,7 +64,9 @@ function* whatIsLost(acknowledgements, byKey) {
     const commit = byKey.get(key);
     const last = commit?.events.at(-1);
     if (!commit || !last) {
-      yield `${key} was acknowledged at position ${position} and is lost`;
+      yield `${key} was acknowledged at position ${position ?? '(some)'} and is lost`;
+    } else if (position === undefined) {
+      // That it stands exactly once is looked at for all that was planned.
     } else if (commit.position !== position || last.time !== time || last.version !== version) {
       yield `${key} was acknowledged at position ${position}, version ${version}, ${time}, and stands at position ${commit.position}, version ${last.version}, ${last.time}`;
     }
@@ -95,6 +97,41 @@ function* whatIsWrong(byKey, { writers, commitsPerWriter }) {
   const planned = writers.length * commitsPerWriter;
   if (byKey.size !== planned)
     yield `${byKey.size} different commits stand, ${planned} were planned`;
+}
+
+/**
+ * What projections must say, folded by hand.
+ * @param {Commit[]} commits
+ * @returns {{ progress: Map<string, { notes: number, sum: number }>, raised: number }}
+ */
+export function folded(commits) {
+  /** @type {Map<string, { notes: number, sum: number }>} */
+  const progress = new Map();
+  let raised = 0;
+  for (const { type, data } of commits.flatMap(({ events }) => events)) {
+    if (type === 'tally.raised') raised += 1;
+    if (type !== 'note.taken') continue;
+    const { writer, number } = /** @type {{ writer: string, number: number }} */ (data);
+    const { notes, sum } = progress.get(writer) ?? { notes: 0, sum: 0 };
+    progress.set(writer, { notes: notes + 1, sum: sum + number });
+  }
+  return { progress, raised };
+}
+
+/**
+ * @param {string} when
+ * @param {readonly (readonly [string, unknown])[]} entries
+ * @param {{ raised: number } | undefined} tally
+ * @param {ReturnType<typeof folded>} expected
+ */
+export function* misread(when, entries, tally, expected) {
+  const sorted = [...expected.progress].sort(([a], [b]) => (a < b ? -1 : 1));
+  if (!isDeepStrictEqual([...entries], sorted)) {
+    yield `${when} the projection says ${JSON.stringify(entries)}, the log ${JSON.stringify(sorted)}`;
+  }
+  if ((tally?.raised ?? 0) !== expected.raised) {
+    yield `${when} the tally is ${tally?.raised}, the log raises it to ${expected.raised}`;
+  }
 }
 
 /** @param {Commit[]} commits */

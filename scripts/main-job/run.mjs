@@ -1,7 +1,7 @@
 /**
- * The main job: four processes append to one directory at once. One of them is killed in the middle of its work and
+ * The main job: four processes share one store, appending and running transactions at once. One of them is killed in the middle of its work and
  * replaced; the replacement sends again whatever had not been acknowledged. Then everything acknowledged is counted
- * and verified. Ends with code 1 on any difference, and then keeps the directory.
+ * and verified, and what projections say, now and as of half-way, is compared with the log folded by hand. Ends with code 1 on any difference, and then keeps the directory.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,8 +9,9 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openLog } from '#src/index.js';
-import { commitsOf, differences } from './compare.mjs';
+import { openStore } from '#src/index.js';
+import { commitsOf, differences, folded, misread } from './compare.mjs';
+import { options, progress, tally } from './projections.mjs';
 
 /** @typedef {import('./writer.mjs').Report} Report */
 
@@ -95,21 +96,27 @@ function mustEndWell(who, end) {
 /** @returns {Promise<string[]>} every difference between what was promised and what is there */
 async function run() {
   console.log(
-    `${WRITERS.length} processes append ${COMMITS_PER_WRITER} commits each to one directory`,
+    `${WRITERS.length} processes make ${COMMITS_PER_WRITER} commits each in one directory`,
   );
   const began = performance.now();
   const problems = (await Promise.all(WRITERS.map(writeAndReplace))).flat();
   const writingMs = performance.now() - began;
 
-  const log = await openLog(directory, { create: false });
+  const store = await openStore(directory, { ...options, create: false });
   const readingBegan = performance.now();
-  const commits = await commitsOf(log.readAll());
+  const commits = await commitsOf(store.readAll());
   const readingMs = performance.now() - readingBegan;
   const verifyingBegan = performance.now();
-  const report = await log.verify();
+  const report = await store.verify();
   const verifyingMs = performance.now() - verifyingBegan;
-  const { head, recovery } = log;
-  await log.close();
+  const { head, recovery } = store;
+  const half = Math.floor(head.position / 2);
+  const foldingBegan = performance.now();
+  problems.push(...(await misreadings(store, commits, head.position, 'at the end')));
+  const foldingMs = performance.now() - foldingBegan;
+  problems.push(...(await misreadings(store.at(half), commits, half, `as of position ${half}`)));
+  const raised = (await store.get(tally, 'tally'))?.raised ?? 0;
+  await store.close();
 
   problems.push(
     ...differences(reports, commits, { writers: WRITERS, commitsPerWriter: COMMITS_PER_WRITER }),
@@ -127,12 +134,26 @@ async function run() {
   const perSecond = (/** @type {number} */ ms) => Math.round((commits.length / ms) * 1000);
   console.log(`acknowledged  ${reports.length} commits, ${repeated} of them repeated answers`);
   console.log(`in the log    ${commits.length} commits, ${events} events`);
+  console.log(`tally         ${raised}, each raised by a transaction`);
   console.log(`opening       ${recovery.state}`);
   console.log(`head          position ${head.position}, seal ${head.seal.slice(0, 16)}...`);
   console.log(`writing       ${perSecond(writingMs)} commits/s, all processes and their start`);
   console.log(`reading       ${perSecond(readingMs)} commits/s`);
   console.log(`verifying     ${perSecond(verifyingMs)} commits/s`);
+  console.log(`projections   ${perSecond(foldingMs)} commits/s, first reading of all keys`);
   return problems;
+}
+
+/**
+ * @param {Pick<import('#src/index.js').Store, 'get' | 'entries'>} view
+ * @param {import('./compare.mjs').Commit[]} commits
+ * @param {number} position
+ * @param {string} when
+ */
+async function misreadings(view, commits, position, when) {
+  const expected = folded(commits.slice(0, position));
+  const entries = await view.entries(progress).toArray();
+  return [...misread(when, entries, await view.get(tally, 'tally'), expected)];
 }
 
 const timer = setTimeout(() => {
@@ -154,7 +175,9 @@ try {
 
 if (problems.length === 0) {
   rmSync(parent, { recursive: true, force: true });
-  console.log('main job passed: every acknowledged commit stands exactly once');
+  console.log(
+    'main job passed: every acknowledged commit stands exactly once, and every reading agrees with the log',
+  );
 } else {
   for (const problem of problems.slice(0, 20)) console.error(`difference    ${problem}`);
   if (problems.length > 20) console.error(`difference    and ${problems.length - 20} more`);

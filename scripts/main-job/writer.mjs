@@ -1,7 +1,8 @@
 /** One of the writing processes of the main job. Its parent tells it what to do and hears of every acknowledgement. */
 import { once } from 'node:events';
-import { openLog } from '#src/index.js';
+import { openStore } from '#src/index.js';
 import { plannedCommit } from './plan.mjs';
+import { progress, options as storeOptions, tally } from './projections.mjs';
 
 /**
  * @typedef {object} Task
@@ -26,17 +27,42 @@ function tell(report) {
 
 /** @type {[Task]} */
 const [task] = /** @type {[Task]} */ (await once(process, 'message'));
-const log = await openLog(task.directory);
+const store = await openStore(task.directory, storeOptions);
 const waiting = task.numbers.values();
+
+/**
+ * Many processes raise one tally at once: all but one of those that read the same state must run again.
+ * @param {import('./plan.mjs').PlannedEvent[]} events
+ * @param {{ idempotencyKey: string, actor: string }} context
+ */
+async function raise(events, context) {
+  await store.transaction(
+    async (transaction) => {
+      const before = (await transaction.get(tally, 'tally'))?.raised ?? 0;
+      transaction.append('tally', events);
+      const after = await transaction.get(tally, 'tally');
+      if (after?.raised !== before + 1) throw new Error('a transaction does not see its own write');
+    },
+    { ...context, retries: 200 },
+  );
+}
 
 async function call() {
   for (const number of waiting) {
-    const { stream, events, options } = plannedCommit(task.writer, number);
-    const { position, time, version, repeated } = await log.append(stream, events, options);
-    await tell({ writer: task.writer, number, position, time, version, repeated });
+    const { writer } = task;
+    const { stream, events, options, byTransaction } = plannedCommit(writer, number);
+    if (byTransaction) {
+      await raise(events, options);
+      await tell({ writer, number, repeated: false });
+      continue;
+    }
+    const { position, time, version, repeated } = await store.append(stream, events, options);
+    await tell({ writer, number, position, time, version, repeated });
   }
 }
 
 await Promise.all(Array.from({ length: task.callers }, call));
-await log.close();
+const own = store.getSync(progress, task.writer);
+if (!own && task.numbers.length > 0) throw new Error('a writer does not see its own notes');
+await store.close();
 process.disconnect();

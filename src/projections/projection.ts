@@ -8,6 +8,7 @@ import type { DiskRequest, Io } from '../log/io.js';
 import type { RecordedEvent } from '../log/types.js';
 import { FoldAhead } from './fold-ahead.js';
 import { KeyReader, NEEDS_IO, type Outcome } from './key-reader.js';
+import { Portions } from './portions.js';
 import type {
   EventInterpreter,
   EventPlace,
@@ -20,7 +21,7 @@ import type {
 import { Postings } from './postings.js';
 import { SortedKeys } from './sorted-keys.js';
 import type { KeyFailure, ProjectionStates } from './states.js';
-import type { StoredEvents } from './stored-events.js';
+import { eventAt, type StoredEvents } from './stored-events.js';
 
 /** Keys that a listing reads at once: few at first, then more. */
 const FIRST_KEYS = 16;
@@ -47,8 +48,11 @@ export interface EntriesRange {
 
 export type Entry = readonly [key: string, state: unknown];
 
-/** A listing: the disk calls it wants, and entries as they come. */
-export type EntryWork = Generator<DiskRequest | readonly Entry[], void, unknown>;
+/** Reading bit by bit: the disk calls it wants, and what it finds as it comes. */
+type Work<T> = Generator<DiskRequest | readonly T[], void, unknown>;
+
+/** A listing. */
+export type EntryWork = Work<Entry>;
 
 export class ProjectionRuntime implements Runtime {
   readonly definition: RuntimeDefinition;
@@ -161,7 +165,7 @@ export class ProjectionRuntime implements Runtime {
     try {
       return this.#keysOf(event);
     } catch (cause) {
-      throw this.#failed({ position, event: id, cause });
+      throw this.failed({ position, event: id, cause });
     }
   }
 
@@ -223,13 +227,50 @@ export class ProjectionRuntime implements Runtime {
       for (const [at, outcome] of outcomes.entries()) {
         if (at === failed) break;
         const state = this.#given(batch[at] as string, outcome);
-        if (state !== absent) entries.push([batch[at] as string, state]);
+        if (state !== absent) entries.push(Object.freeze([batch[at] as string, state] as const));
       }
       if (entries.length > 0) yield entries;
       if (failed >= 0) this.#given(batch[failed] as string, outcomes[failed] as Outcome);
       left -= entries.length;
       size = Math.min(2 * size, KEYS_MAX);
     }
+  }
+
+  /**
+   * The key's events at positions `from` to `to`, as stored, oldest first, in portions of whole commits. Costs what it gives.
+   * @throws ProjectionFailedError when the projection as a whole stopped on the way, behind the commits before; StoreClosedError, StoreDamagedError
+   */
+  *events(key: string, from: number, to: number): Work<RecordedEvent> {
+    // Some keys of the commit at which it stopped may have been noted.
+    const end = this.#stop ? Math.min(to, this.#stop.position - 1) : to;
+    const portions = new Portions(this.#postings.places(key, from, end));
+    while (!portions.done) {
+      if (this.position < 0) throw new StoreClosedError();
+      const places = portions.next();
+      const fetched = yield* this.#parts.events.fetch(places);
+      yield places.map((place) => eventAt(fetched, place));
+    }
+    this.#checkReadable(to);
+  }
+
+  /**
+   * What is known of several keys as of a position that was routed: states, and failures of keys that are stopped.
+   * @throws ProjectionFailedError when the projection as a whole is; StoreClosedError, StoreDamagedError
+   */
+  *outcomes(keys: readonly string[], position: number): Io<readonly Outcome[]> {
+    this.#checkReadable(position);
+    return yield* this.#reader.several(keys, position);
+  }
+
+  /** Where the projection stopped as a whole, if it did. */
+  get stopped(): KeyFailure | undefined {
+    return this.#stop;
+  }
+
+  /** The error that readers are told: of the key, or of the projection as a whole. */
+  failed({ position, event, cause }: KeyFailure, key?: string): Error {
+    const facts = { projection: this.name, position, event, cause };
+    return this.#parts.errors.failed(key === undefined ? facts : { ...facts, key });
   }
 
   close(): void {
@@ -239,7 +280,7 @@ export class ProjectionRuntime implements Runtime {
   }
 
   #given(key: string, outcome: Outcome): unknown {
-    if ('failure' in outcome) throw this.#failed(outcome.failure, key);
+    if ('failure' in outcome) throw this.failed(outcome.failure, key);
     return outcome.state;
   }
 
@@ -252,12 +293,7 @@ export class ProjectionRuntime implements Runtime {
   }
 
   #checkStop(to: number): void {
-    if (this.#stop && this.#stop.position <= to) throw this.#failed(this.#stop);
-  }
-
-  #failed({ position, event, cause }: KeyFailure, key?: string): Error {
-    const facts = { projection: this.name, position, event, cause };
-    return this.#parts.errors.failed(key === undefined ? facts : { ...facts, key });
+    if (this.#stop && this.#stop.position <= to) throw this.failed(this.#stop);
   }
 }
 

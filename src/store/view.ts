@@ -1,9 +1,11 @@
 /** The store as of a moment: the same reading calls, whose answers never change. */
 
 import { checkedMoment, type Moment } from '../audit/moment.js';
-import { PositionAheadError } from '../errors.js';
+import { invalidArgument, PositionAheadError } from '../errors.js';
 import { type EventWork, mapped } from '../log/event-sequence.js';
+import type { LogInternals } from '../log/internals.js';
 import type { Io } from '../log/io.js';
+import { checkedStream } from '../log/reader.js';
 import type { AsyncSequence, ReadAllOptions, RecordedEvent, SyncSequence } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 import type { Events, RecordedEventOf } from '../projections/events.js';
@@ -15,9 +17,21 @@ export interface StoreReadAllOptions extends ReadAllOptions {
   readonly raw?: boolean | undefined;
 }
 
+/** The options of the log, and whether events are wanted as they are stored. @throws TypeError */
+export function rawOf<Options extends { readonly raw?: boolean | undefined }>(
+  options: Options,
+): [raw: boolean, range: Omit<Options, 'raw'>] {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgument('the options must be an object');
+  }
+  const { raw = false, ...range } = options;
+  if (typeof raw !== 'boolean') throw invalidArgument('raw must be true or false');
+  return [raw, range];
+}
+
 /** A moment on its way to a position. */
 export class Fixed {
-  readonly #reads: Reads;
+  readonly #log: LogInternals;
   readonly #time: string | undefined;
   readonly #bound: number;
   #position: number | undefined;
@@ -26,10 +40,9 @@ export class Fixed {
    * The log as it is now bounds a time: what is appended later does not count, whatever its time.
    * @throws TypeError, PositionAheadError
    */
-  constructor(reads: Reads, moment: Moment) {
+  constructor(log: LogInternals, moment: Moment) {
     const checked = checkedMoment(moment);
-    const { log } = reads;
-    this.#reads = reads;
+    this.#log = log;
     if ('position' in checked) {
       if (checked.position > log.position) log.runSync(log.freshen());
       if (checked.position > log.position)
@@ -46,8 +59,7 @@ export class Fixed {
 
   *position(): Io<number> {
     if (this.#position === undefined) {
-      const { log } = this.#reads;
-      this.#position = yield* log.positionAt(this.#time as string, this.#bound);
+      this.#position = yield* this.#log.positionAt(this.#time as string, this.#bound);
     }
     return this.#position;
   }
@@ -61,7 +73,7 @@ export class StoreView<E extends Events = Events> {
   /** @internal Made by `store.at`. */
   constructor(reads: Reads, moment: Moment) {
     this.#reads = reads;
-    this.#fixed = new Fixed(reads, moment);
+    this.#fixed = new Fixed(reads.log, moment);
   }
 
   /** The position that the moment came to. */
@@ -125,7 +137,12 @@ export class StoreView<E extends Events = Events> {
     return this.#reads.log.runSync(this.#version(stream));
   }
 
-  *#version(stream: string): Io<number> {
+  #version(stream: string): Io<number> {
+    checkedStream(stream);
+    return this.#versionAt(stream);
+  }
+
+  *#versionAt(stream: string): Io<number> {
     return yield* this.#reads.log.versionAt(stream, yield* this.#fixed.position());
   }
 
@@ -140,7 +157,7 @@ export class StoreView<E extends Events = Events> {
 
   #reading(options: StoreReadAllOptions): () => Generator<never, void, unknown> {
     const { log, settings } = this.#reads;
-    const { raw = false, ...range } = options;
+    const [raw, range] = rawOf(options);
     // Checked now, although where the moment lies is known only later.
     log.readingAll(range);
     const fixed = this.#fixed;

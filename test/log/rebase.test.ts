@@ -25,14 +25,19 @@ async function withTwo(use: (pair: Pair) => Promise<void>, clock?: () => number)
 describe('a group that others wrote before', () => {
   test('keeps its decision and takes the next positions, whatever their length', async () => {
     await withTwo(async ({ mine, others }) => {
+      let position = 0;
       for (let round = 0; round < 140; round += 1) {
-        others.appendSync('others', event(round));
+        // Now one, now several, so that positions get longer within a group, too.
+        for (let count = 0; count <= round % 3; count += 1)
+          others.appendSync('others', event(round));
+        position += 1 + (round % 3);
         const [first, second] = await Promise.all([
           mine.append('mine', event({ round, text: 'ünïcödé' }), { expectedVersion: 2 * round }),
           mine.append('mine', [event(round)], { idempotencyKey: `key ${round}` }),
         ]);
-        expect(first).toMatchObject({ position: 3 * round + 2, version: 2 * round + 1 });
-        expect(second).toMatchObject({ position: 3 * round + 3, version: 2 * round + 2 });
+        expect(first).toMatchObject({ position: position + 1, version: 2 * round + 1 });
+        expect(second).toMatchObject({ position: position + 2, version: 2 * round + 2 });
+        position += 2;
       }
       expect(mine.stats()).toMatchObject({ moved: 140, rebased: 140, conflicts: 0 });
       const events = await mine.readStream('mine').toArray();
@@ -99,5 +104,22 @@ describe('a group that others wrote before', () => {
       expect(mine.stats()).toMatchObject({ rebased: 1 });
       expect(mine.stats().skewMsMax).toBeGreaterThan(50_000);
     }, clock);
+  });
+
+  test('is decided anew when its clock, a little behind already, comes to stand far behind', async () => {
+    const start = Date.parse('2030-01-01T00:00:00.000Z');
+    const directory = join(temporaryDirectory(), 'store');
+    const ahead = { ms: 0 };
+    const mine = openLogSync(directory, { clock: () => start - 900 });
+    const others = openLogSync(directory, { clock: () => start + ahead.ms });
+    others.appendSync('others', event(1));
+    mine.refreshSync();
+    ahead.ms = 900;
+    others.appendSync('others', event(2));
+    mine.appendSync('mine', event(3));
+    // What the clock said stands in the line only when it was decided anew.
+    expect(mine.stats()).toMatchObject({ moved: 1, rebased: 0, skewMsMax: 1800 });
+    others.closeSync();
+    mine.closeSync();
   });
 });
