@@ -253,8 +253,7 @@ export class Store<E extends Events = Events> {
     checkKey(key);
     const known = this.#reads.getNow(runtime, key);
     if (known !== NEEDS_IO) return known as State | undefined;
-    await this.#reads.engine.whenReady(runtime);
-    return (await this.#reads.log.run(this.#reads.get(runtime, key))) as State | undefined;
+    return (await this.#reads.getSoon(runtime, key)) as State | undefined;
   }
 
   /** {@link Store.get}, at once. @throws ProjectionNotReadyError while the projection is being built */

@@ -127,7 +127,7 @@ export class ProjectionRuntime implements Runtime {
     const { position, segment, offset } = commit;
     const events = commit.events();
     const event = events[index] as RecordedEvent;
-    let keys: ReadonlySet<string>;
+    let keys: readonly string[];
     try {
       keys = this.#keysOf(event);
     } catch (cause) {
@@ -136,14 +136,16 @@ export class ProjectionRuntime implements Runtime {
       this.#reader.stop();
       return;
     }
-    if (keys.size === 0) return;
+    if (keys.length === 0) return;
     if (this.#ahead) for (const key of keys) this.#ahead.take(key, event);
     else this.#parts.events.keep(position, events);
     for (const key of keys) this.#touch(key, position, segment, offset, index);
   }
 
-  #keysOf(event: RecordedEvent): ReadonlySet<string> {
-    return new Set(this.definition.keysOf(this.#parts.interpreter.interpret(event)));
+  /** Each key once. */
+  #keysOf(event: RecordedEvent): readonly string[] {
+    const keys = this.definition.keysOf(this.#parts.interpreter.interpret(event));
+    return keys.length < 2 ? keys : [...new Set(keys)];
   }
 
   #touch(key: string, position: number, segment: number, offset: number, index: number): void {

@@ -11,15 +11,17 @@ export type Fetched = ReadonlyMap<number, Commit>;
 
 /** Beside what an event carries: its own members and the strings they refer to. */
 const EVENT_BYTES = 512;
+/** Commits further behind the head than this are not kept while routing catches up: they would be pushed out before anybody reads them. */
+const KEPT_COMMITS = 8192;
 
 export class StoredEvents {
-  readonly #log: Pick<LogSource, 'commitAt' | 'commitsAt'>;
+  readonly #log: Pick<LogSource, 'position' | 'commitAt' | 'commitsAt'>;
   readonly #bytesOf: (value: unknown) => number;
   readonly #decoded: ByteLru<number, Commit>;
 
   /** @param decodedBytes - how much of what routing decoded is kept for folding */
   constructor(
-    log: Pick<LogSource, 'commitAt' | 'commitsAt'>,
+    log: Pick<LogSource, 'position' | 'commitAt' | 'commitsAt'>,
     bytesOf: (value: unknown) => number,
     decodedBytes: number,
   ) {
@@ -30,7 +32,7 @@ export class StoredEvents {
 
   /** Keeps a commit that was decoded; the oldest go when there is no room. */
   keep(position: number, events: Commit): void {
-    if (this.#decoded.peek(position)) return;
+    if (position < this.#log.position - KEPT_COMMITS || this.#decoded.peek(position)) return;
     let bytes = 0;
     for (const { data, metadata } of events) {
       bytes += EVENT_BYTES + this.#bytesOf(data);

@@ -21,6 +21,7 @@ import { StateCache } from '../projections/states.js';
 import { StoredEvents } from '../projections/stored-events.js';
 import type { EntriesOptions, Entry } from '../projections/types.js';
 import type { StoreSettings } from './options.js';
+import { SharedLook } from './shared-look.js';
 
 /** How much of what routing decoded is kept for folding, bytes. */
 const DECODED_BYTES = 8 * 1024 * 1024;
@@ -50,6 +51,7 @@ export class Reads {
   readonly log: LogInternals;
   readonly engine: Engine;
   readonly settings: StoreSettings;
+  readonly look: SharedLook;
   readonly #projections = new Map<Projection, ProjectionRuntime>();
   readonly #indexes = new Map<IndexDefinition, IndexRuntime>();
   readonly #cache: StateCache;
@@ -62,6 +64,7 @@ export class Reads {
     const { interpreter, projections, indexes, cacheBytes } = settings;
     this.log = log;
     this.settings = settings;
+    this.look = new SharedLook(log);
     this.#cache = new StateCache(cacheBytes);
     this.engine = new Engine(log, errors);
     const events = new StoredEvents(log, bytesOf, DECODED_BYTES);
@@ -130,6 +133,28 @@ export class Reads {
   *get(runtime: ProjectionRuntime, key: string): Io<unknown> {
     yield* this.freshen();
     return given(yield* runtime.state(key));
+  }
+
+  /** The same for callers that can wait: one look serves all who ask at that time. */
+  async getSoon(runtime: ProjectionRuntime, key: string): Promise<unknown> {
+    await this.engine.whenReady(runtime);
+    await this.look.freshen();
+    const known = this.engine.getNow(runtime, key);
+    if (known !== NEEDS_IO) return given(known);
+    return await this.log.run(this.#getKnown(runtime, key));
+  }
+
+  /** As of the head that is known. */
+  *#getKnown(runtime: ProjectionRuntime, key: string): Io<unknown> {
+    yield* this.engine.catchUp();
+    return given(yield* runtime.state(key));
+  }
+
+  /** As of a position that the log has reached, if that is where the log is now and the state is at hand; else `NEEDS_IO`. */
+  getNowAt(runtime: ProjectionRuntime, key: string, position: number): unknown {
+    if (this.log.position !== position) return NEEDS_IO;
+    const known = this.engine.getNow(runtime, key);
+    return known === NEEDS_IO ? NEEDS_IO : given(known);
   }
 
   /** As of a position that the log has reached. */

@@ -4,6 +4,7 @@ import type { Environment } from '../log/environment.js';
 import type { RecordedEvent } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 import { ABSENT, FoldFailure, fold } from '../projections/fold.js';
+import { NEEDS_IO } from '../projections/key-reader.js';
 import type { EntriesOptions, Entry } from '../projections/types.js';
 import type { TransactionSource } from '../transaction.js';
 import type { Incoming } from './incoming.js';
@@ -27,13 +28,14 @@ export function transactionSource(
       checkEntries(options);
     },
     async head() {
-      if (!log.isFresh) await log.run(log.freshen());
+      await reads.look.freshen();
       return log.position;
     },
     async state(projection: Projection, key: string, position: number) {
       const runtime = reads.projection(projection);
       await engine.whenReady(runtime);
-      return await log.run(reads.getAt(runtime, key, position));
+      const known = reads.getNowAt(runtime, key, position);
+      return known === NEEDS_IO ? await log.run(reads.getAt(runtime, key, position)) : known;
     },
     entries(projection: Projection, options: EntriesOptions, position: number) {
       const runtime = reads.projection(projection);
@@ -44,7 +46,14 @@ export function transactionSource(
         });
       return whenReady<Entry>(log.asyncSequence(begin), () => engine.whenReady(runtime));
     },
-    version: async (stream, position) => await log.run(log.versionAt(stream, position)),
+    async version(stream, position) {
+      if (log.position === position) {
+        const version = await log.run(log.version(stream));
+        // Had the log gone on meanwhile, this could be a later one.
+        if (log.position === position) return version;
+      }
+      return await log.run(log.versionAt(stream, position));
+    },
     prepare: (event, path) => incoming.copy(event, path),
     interpret: (event: RecordedEvent) => reads.settings.interpreter.interpret(event),
     fold(projection: Projection, key: string, before: unknown, events: readonly RecordedEvent[]) {
