@@ -13,6 +13,7 @@ export {
   systemCode,
 } from './errors/base.js';
 export { nearest } from './errors/nearest.js';
+export { type JsonPatch, PatchFailedError } from './errors/patches.js';
 export {
   HistoryPrunedError,
   ProjectionFailedError,

@@ -1,15 +1,21 @@
 /** The public surface. No rules of the store live here. */
 
+export type { BlameEntry } from './audit/blame.js';
+export type { KeyDifference } from './audit/differences.js';
+export type { HistoryEntry } from './audit/history.js';
+export { applyPatch } from './audit/json-patch.js';
 export type { Moment } from './audit/moment.js';
 export {
   FormatTooNewError,
   HistoryPrunedError,
   IdempotencyKeyReusedError,
   InvalidEventError,
+  type JsonPatch,
   LimitExceededError,
   LockTimeoutError,
   type MovedRead,
   OutcomeUnknownError,
+  PatchFailedError,
   PositionAheadError,
   ProjectionFailedError,
   ProjectionNotReadyError,
@@ -52,6 +58,7 @@ export type {
   Appended,
   AppendOptions,
   AsyncEvents,
+  AsyncSequence,
   CommitContext,
   CommitOptions,
   CommitPart,
@@ -66,6 +73,7 @@ export type {
   Recovery,
   StreamCheck,
   SyncEvents,
+  SyncSequence,
 } from './log/types.js';
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './log/verify.js';
 export {
@@ -113,6 +121,7 @@ export type {
 } from './projections/standard-schema.js';
 export type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
 export type { Upcaster, Upcasters } from './projections/upcast.js';
+export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export type { StoreOptions } from './store/options.js';
 export type { StoreReadAllOptions, StoreView } from './store/view.js';
 export {

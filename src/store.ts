@@ -2,6 +2,9 @@
  * The store: puts log, projections, transactions and time travel together. Every public call here checks its arguments and state; what it does is
  * written once, for callers that wait and callers that do not.
  */
+import type { BlameEntry } from './audit/blame.js';
+import type { KeyDifference } from './audit/differences.js';
+import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
 import { invalidArgument, StoreClosedError } from './errors.js';
 import { type EventWork, mapped } from './log/event-sequence.js';
@@ -27,6 +30,7 @@ import type { IndexDefinition } from './projections/define-index.js';
 import type { Events, NewEventOf, RecordedEventOf } from './projections/events.js';
 import { NEEDS_IO } from './projections/key-reader.js';
 import type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
+import { Audit, type BlameOptions, type DiffKeys, type HistoryOptions } from './store/audit.js';
 import { Incoming } from './store/incoming.js';
 import { type StoreOptions, type StoreSettings, storeSettings } from './store/options.js';
 import { checkEntries, checkKey, Reads } from './store/reads.js';
@@ -90,6 +94,7 @@ export interface CommandResult<State> {
 export class Store<E extends Events = Events> {
   readonly #log: Log;
   readonly #reads: Reads;
+  readonly #audit: Audit;
   readonly #incoming: Incoming;
   readonly #transactions: Transactions;
   #closing: Promise<void> | undefined;
@@ -99,6 +104,7 @@ export class Store<E extends Events = Events> {
     this.#log = log;
     const { internals } = log;
     this.#reads = reads;
+    this.#audit = new Audit(reads);
     this.#incoming = new Incoming(settings, internals.eventBytes);
     const source = transactionSource(this.#reads, this.#incoming, internals.environment);
     this.#transactions = new Transactions(source);
@@ -306,6 +312,88 @@ export class Store<E extends Events = Events> {
   at(moment: Moment): StoreView<E> {
     this.#checkOpen();
     return new StoreView<E>(this.#reads, moment);
+  }
+
+  /**
+   * The key's events, oldest first, each with what it changed. Costs those events and the state before the first of them; read in portions, so that
+   * memory stays small. A key that stopped gives what came before, then fails.
+   * @throws ProjectionFailedError, PositionAheadError, ProjectionNotRegisteredError, StoreDamagedError, StoreClosedError, TypeError
+   */
+  history<State>(
+    projection: Projection<State>,
+    key: string,
+    options?: HistoryOptions,
+  ): AsyncSequence<HistoryEntry<RecordedEventOf<E>>> {
+    this.#checkOpen();
+    const history = this.#audit.history(projection as Projection, key, options);
+    return history as AsyncSequence<HistoryEntry> as AsyncSequence<
+      HistoryEntry<RecordedEventOf<E>>
+    >;
+  }
+
+  /** {@link Store.history}, at once. @throws ProjectionNotReadyError */
+  historySync<State>(
+    projection: Projection<State>,
+    key: string,
+    options?: HistoryOptions,
+  ): SyncSequence<HistoryEntry<RecordedEventOf<E>>> {
+    this.#checkOpen();
+    const history = this.#audit.historySync(projection as Projection, key, options);
+    return history as SyncSequence<HistoryEntry> as SyncSequence<HistoryEntry<RecordedEventOf<E>>>;
+  }
+
+  /**
+   * Every value in the key's state, sorted by path, with the event that set it last; empty when the key is absent. Costs the key's events up to
+   * the moment. Errors as {@link Store.history}.
+   */
+  async blame<State>(
+    projection: Projection<State>,
+    key: string,
+    options?: BlameOptions,
+  ): Promise<BlameEntry<RecordedEventOf<E>>[]> {
+    this.#checkOpen();
+    const entries = await this.#audit.blame(projection as Projection, key, options);
+    return entries as BlameEntry[] as BlameEntry<RecordedEventOf<E>>[];
+  }
+
+  /** {@link Store.blame}, at once. @throws ProjectionNotReadyError */
+  blameSync<State>(
+    projection: Projection<State>,
+    key: string,
+    options?: BlameOptions,
+  ): BlameEntry<RecordedEventOf<E>>[] {
+    this.#checkOpen();
+    const entries = this.#audit.blameSync(projection as Projection, key, options);
+    return entries as BlameEntry[] as BlameEntry<RecordedEventOf<E>>[];
+  }
+
+  /**
+   * How the states of keys differ between two moments, which this call fixes: those that do, sorted by key. `from` may be the later one. Costs the
+   * keys that had an event between the two.
+   * @param keys - a key, or `{ prefix }` for all that begin with it; `{ prefix: '' }` for all
+   * @throws as {@link Store.history}; at a key that stopped, behind the differences before it
+   */
+  diff<State>(
+    projection: Projection<State>,
+    keys: DiffKeys,
+    from: Moment,
+    to: Moment,
+  ): AsyncSequence<KeyDifference<State>> {
+    this.#checkOpen();
+    const differences = this.#audit.diff(projection as Projection, keys, from, to);
+    return differences as AsyncSequence<KeyDifference<State>>;
+  }
+
+  /** {@link Store.diff}, at once. @throws ProjectionNotReadyError */
+  diffSync<State>(
+    projection: Projection<State>,
+    keys: DiffKeys,
+    from: Moment,
+    to: Moment,
+  ): SyncSequence<KeyDifference<State>> {
+    this.#checkOpen();
+    const differences = this.#audit.diffSync(projection as Projection, keys, from, to);
+    return differences as SyncSequence<KeyDifference<State>>;
   }
 
   /**

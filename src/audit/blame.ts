@@ -15,12 +15,12 @@ export interface BlameStep {
 }
 
 /** A value of the state that holds no others, or an empty object or array, and the event that it comes from. */
-export interface BlameEntry {
+export interface BlameEntry<Event = RecordedEvent> {
   /** A JSON pointer. */
   readonly path: string;
   readonly value: unknown;
   /** The last one that set it; for an empty object or array, the last that set or emptied it. */
-  readonly event: RecordedEvent;
+  readonly event: Event;
 }
 
 /** A part of the state together with where it comes from. */
@@ -31,19 +31,31 @@ interface Origin {
   readonly value: unknown;
 }
 
-/**
- * The leaves of the state that the steps lead to, oldest step first, sorted by path: members by UTF-16 code units, elements by index. Empty when
- * the state is absent in the end.
- * @throws TypeError when a patch does not fit what the ones before it made
- */
-export function blame(steps: Iterable<BlameStep>): BlameEntry[] {
-  let root: Origin | undefined;
-  for (const { event, patches } of steps) {
-    for (const patch of patches) root = applyTo(root, patch, event);
+/** Takes steps one by one, oldest first and none left out; keeps no more of them than the state has parts. */
+export class Blaming {
+  #root: Origin | undefined;
+
+  /** @throws TypeError when a patch does not fit what the ones before it made */
+  take({ event, patches }: BlameStep): void {
+    for (const patch of patches) this.#root = applyTo(this.#root, patch, event);
   }
-  const entries: BlameEntry[] = [];
-  if (root !== undefined) collect(root, '', entries);
-  return entries;
+
+  /**
+   * The leaves of the state that the steps led to, sorted by path: members by UTF-16 code units, elements by index. Empty when the state is
+   * absent.
+   */
+  entries(): BlameEntry[] {
+    const entries: BlameEntry[] = [];
+    if (this.#root !== undefined) collect(this.#root, '', entries);
+    return entries;
+  }
+}
+
+/** The leaves of the state that the steps lead to. @throws TypeError as {@link Blaming.take} */
+export function blame(steps: Iterable<BlameStep>): BlameEntry[] {
+  const blaming = new Blaming();
+  for (const step of steps) blaming.take(step);
+  return blaming.entries();
 }
 
 function originOf(value: unknown, event: RecordedEvent): Origin {

@@ -1,38 +1,11 @@
 /**
  * Patches of RFC 6902 (JSON Patch) on pointers of RFC 6901. Patches may come from anywhere: a name such as `__proto__` is a member like any other.
  */
-import { quote, RecollectError } from '../errors.js';
-import { ABSENT } from '../projections/fold.js';
+import { type JsonPatch, PatchFailedError, quote } from '../errors.js';
 import { setMember } from '../projections/state-value.js';
 import { sameJson } from './json-view.js';
 
-/** One operation of RFC 6902. Paths are JSON pointers: `''` is the whole, `/list/0` the first element of the member `list`. */
-export type JsonPatch =
-  | { readonly op: 'add' | 'replace' | 'test'; readonly path: string; readonly value: unknown }
-  | { readonly op: 'remove'; readonly path: string }
-  | { readonly op: 'move' | 'copy'; readonly from: string; readonly path: string };
-
-/** A patch that does not fit the value, that is none, or whose `test` did not hold. Nothing was changed. */
-export class PatchFailedError extends RecollectError {
-  /** Place of the operation in the list. */
-  readonly index: number;
-  readonly operation: JsonPatch;
-
-  constructor(index: number, operation: JsonPatch, problem: string) {
-    super(
-      'PATCH_FAILED',
-      `patches[${index}] (${describe(operation)}): ${problem}. Nothing was changed.`,
-    );
-    this.index = index;
-    this.operation = operation;
-  }
-}
-
-function describe(operation: unknown): string {
-  if (typeof operation !== 'object' || operation === null) return 'no operation';
-  const { op, path } = operation as { op?: unknown; path?: unknown };
-  return `${quote(String(op)).slice(1, -1)} ${quote(String(path))}`;
-}
+export type { JsonPatch };
 
 /** The pointer of a member or element of what stands at `path`. */
 export function pointerTo(path: string, key: string | number): string {
@@ -59,9 +32,9 @@ export function indexOf(step: string, length: number): number | undefined {
 /**
  * The value with the patches applied in order, all of them or none.
  *
- * The value must be JSON, or ABSENT; it is not changed, and frozen parts that no patch touches are shared with the result (so they must be
- * deeply frozen, as everything is that comes from a store). The patches are neither kept nor frozen. The result is deeply frozen; it is ABSENT
- * when the whole was removed.
+ * The value must be JSON, or undefined for none, as an absent key has; it is not changed, and frozen parts that no patch touches are shared with
+ * the result (so they must be deeply frozen, as everything is that comes from a store). The patches are neither kept nor frozen. The result is
+ * deeply frozen; it is undefined when the whole was removed.
  *
  * @throws PatchFailedError
  */
@@ -154,7 +127,7 @@ class Patching {
     this.#get(steps);
     const last = steps.at(-1);
     if (last === undefined) {
-      this.#root = ABSENT;
+      this.#root = undefined;
       return;
     }
     const parent = this.#ownParent(steps);
@@ -171,13 +144,13 @@ class Patching {
 
   /** What stands at the end of the way. */
   #get(steps: readonly string[]): unknown {
-    if (this.#root === ABSENT) throw new Misfit('there is no value');
+    if (this.#root === undefined) throw new Misfit('there is no value');
     return steps.reduce<unknown>((value, step) => part(value, step), this.#root);
   }
 
   /** The container that holds the last step, after everything on the way to it became ours. */
   #ownParent(steps: readonly string[]): object {
-    if (this.#root === ABSENT) throw new Misfit('there is no value');
+    if (this.#root === undefined) throw new Misfit('there is no value');
     this.#root = this.#owned(this.#root);
     let parent = container(this.#root);
     for (const step of steps.slice(0, -1)) {

@@ -8,6 +8,7 @@
  */
 import type { Io } from '../log/io.js';
 import { foldKey, type KeyFolder } from './key-fold.js';
+import { Portions } from './portions.js';
 import type { EventPlace, PlaceIndex } from './ports.js';
 import type { KeyFailure, KeyState, ProjectionStates } from './states.js';
 import { eventAt, type Fetched, type StoredEvents } from './stored-events.js';
@@ -15,8 +16,6 @@ import { eventAt, type Fetched, type StoredEvents } from './stored-events.js';
 /** The answer of reads without I/O when there must be I/O first. */
 export const NEEDS_IO: unique symbol = Symbol('needs I/O');
 
-/** Events folded at once: memory for a key's history stays small. */
-const FOLD_MAX = 256;
 /** Events fetched at once for several keys. */
 const FETCH_MAX = 2048;
 
@@ -29,36 +28,6 @@ interface Plan {
   readonly base: KeyState;
   /** What is to be folded; `undefined` when it is too much to do together with other keys. */
   readonly places: readonly EventPlace[] | undefined;
-}
-
-/** Places in portions of whole commits. */
-class Portions {
-  readonly #places: Iterator<EventPlace, void>;
-  #following: EventPlace | undefined;
-
-  constructor(places: Iterator<EventPlace, void>) {
-    this.#places = places;
-    this.#following = this.#take();
-  }
-
-  get done(): boolean {
-    return this.#following === undefined;
-  }
-
-  next(): EventPlace[] {
-    const portion: EventPlace[] = [];
-    let place = this.#following;
-    while (place && (portion.length < FOLD_MAX || place.position === portion.at(-1)?.position)) {
-      portion.push(place);
-      place = this.#take();
-    }
-    this.#following = place;
-    return portion;
-  }
-
-  #take(): EventPlace | undefined {
-    return this.#places.next().value || undefined;
-  }
 }
 
 export class KeyReader {
@@ -158,7 +127,7 @@ export class KeyReader {
   }
 
   #behind(key: string, base: KeyState, to: number): Portions {
-    return new Portions(this.#places.places(key, base.position + 1, to)[Symbol.iterator]());
+    return new Portions(this.#places.places(key, base.position + 1, to));
   }
 
   #fold(key: string, base: KeyState, places: readonly EventPlace[], fetched: Fetched): KeyState {

@@ -7,6 +7,7 @@ import { StoreClosedError } from '../errors.js';
 import type { DiskRequest, Io } from '../log/io.js';
 import type { RecordedEvent } from '../log/types.js';
 import { KeyReader, NEEDS_IO, type Outcome } from './key-reader.js';
+import { Portions } from './portions.js';
 import type {
   EventInterpreter,
   EventPlace,
@@ -19,7 +20,7 @@ import type {
 import { Postings } from './postings.js';
 import { SortedKeys } from './sorted-keys.js';
 import type { KeyFailure, ProjectionStates } from './states.js';
-import type { StoredEvents } from './stored-events.js';
+import { eventAt, type StoredEvents } from './stored-events.js';
 
 /** Keys that a listing reads at once: few at first, then more. */
 const FIRST_KEYS = 16;
@@ -46,8 +47,11 @@ export interface EntriesRange {
 
 export type Entry = readonly [key: string, state: unknown];
 
-/** A listing: the disk calls it wants, and entries as they come. */
-export type EntryWork = Generator<DiskRequest | readonly Entry[], void, unknown>;
+/** Reading bit by bit: the disk calls it wants, and what it finds as it comes. */
+type Work<T> = Generator<DiskRequest | readonly T[], void, unknown>;
+
+/** A listing. */
+export type EntryWork = Work<Entry>;
 
 export class ProjectionRuntime implements Runtime {
   readonly definition: RuntimeDefinition;
@@ -137,7 +141,7 @@ export class ProjectionRuntime implements Runtime {
     try {
       return this.#keysOf(event);
     } catch (cause) {
-      throw this.#failed({ position, event: id, cause });
+      throw this.failed({ position, event: id, cause });
     }
   }
 
@@ -208,13 +212,50 @@ export class ProjectionRuntime implements Runtime {
     }
   }
 
+  /**
+   * The key's events at positions `from` to `to`, as stored, oldest first, in portions of whole commits. Costs what it gives.
+   * @throws ProjectionFailedError when the projection as a whole stopped on the way, behind the commits before; StoreClosedError, StoreDamagedError
+   */
+  *events(key: string, from: number, to: number): Work<RecordedEvent> {
+    // Some keys of the commit at which it stopped may have been noted.
+    const end = this.#stop ? Math.min(to, this.#stop.position - 1) : to;
+    const portions = new Portions(this.#postings.places(key, from, end));
+    while (!portions.done) {
+      if (this.position < 0) throw new StoreClosedError();
+      const places = portions.next();
+      const fetched = yield* this.#parts.events.fetch(places);
+      yield places.map((place) => eventAt(fetched, place));
+    }
+    this.#checkReadable(to);
+  }
+
+  /**
+   * What is known of several keys as of a position that was routed: states, and failures of keys that are stopped.
+   * @throws ProjectionFailedError when the projection as a whole is; StoreClosedError, StoreDamagedError
+   */
+  *outcomes(keys: readonly string[], position: number): Io<readonly Outcome[]> {
+    this.#checkReadable(position);
+    return yield* this.#reader.several(keys, position);
+  }
+
+  /** Where the projection stopped as a whole, if it did. */
+  get stopped(): KeyFailure | undefined {
+    return this.#stop;
+  }
+
+  /** The error that readers are told: of the key, or of the projection as a whole. */
+  failed({ position, event, cause }: KeyFailure, key?: string): Error {
+    const facts = { projection: this.name, position, event, cause };
+    return this.#parts.errors.failed(key === undefined ? facts : { ...facts, key });
+  }
+
   close(): void {
     this.#reader.stop();
     this.position = -1;
   }
 
   #given(key: string, outcome: Outcome): unknown {
-    if ('failure' in outcome) throw this.#failed(outcome.failure, key);
+    if ('failure' in outcome) throw this.failed(outcome.failure, key);
     return outcome.state;
   }
 
@@ -227,12 +268,7 @@ export class ProjectionRuntime implements Runtime {
   }
 
   #checkStop(to: number): void {
-    if (this.#stop && this.#stop.position <= to) throw this.#failed(this.#stop);
-  }
-
-  #failed({ position, event, cause }: KeyFailure, key?: string): Error {
-    const facts = { projection: this.name, position, event, cause };
-    return this.#parts.errors.failed(key === undefined ? facts : { ...facts, key });
+    if (this.#stop && this.#stop.position <= to) throw this.failed(this.#stop);
   }
 }
 

@@ -3,6 +3,7 @@
 import { checkedMoment, type Moment } from '../audit/moment.js';
 import { PositionAheadError } from '../errors.js';
 import { type EventWork, mapped } from '../log/event-sequence.js';
+import type { LogInternals } from '../log/internals.js';
 import type { Io } from '../log/io.js';
 import type { AsyncSequence, ReadAllOptions, RecordedEvent, SyncSequence } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
@@ -17,7 +18,7 @@ export interface StoreReadAllOptions extends ReadAllOptions {
 
 /** A moment on its way to a position. */
 export class Fixed {
-  readonly #reads: Reads;
+  readonly #log: LogInternals;
   readonly #time: string | undefined;
   readonly #bound: number;
   #position: number | undefined;
@@ -26,10 +27,9 @@ export class Fixed {
    * The log as it is now bounds a time: what is appended later does not count, whatever its time.
    * @throws TypeError, PositionAheadError
    */
-  constructor(reads: Reads, moment: Moment) {
+  constructor(log: LogInternals, moment: Moment) {
     const checked = checkedMoment(moment);
-    const { log } = reads;
-    this.#reads = reads;
+    this.#log = log;
     if ('position' in checked) {
       if (checked.position > log.position) log.runSync(log.freshen());
       if (checked.position > log.position)
@@ -46,8 +46,7 @@ export class Fixed {
 
   *position(): Io<number> {
     if (this.#position === undefined) {
-      const { log } = this.#reads;
-      this.#position = yield* log.positionAt(this.#time as string, this.#bound);
+      this.#position = yield* this.#log.positionAt(this.#time as string, this.#bound);
     }
     return this.#position;
   }
@@ -61,7 +60,7 @@ export class StoreView<E extends Events = Events> {
   /** @internal Made by `store.at`. */
   constructor(reads: Reads, moment: Moment) {
     this.#reads = reads;
-    this.#fixed = new Fixed(reads, moment);
+    this.#fixed = new Fixed(reads.log, moment);
   }
 
   /** The position that the moment came to. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { applyPatch, type JsonPatch, PatchFailedError } from '#src/audit/json-patch.js';
-import { ABSENT } from '#src/projections/fold.js';
+import { applyPatch, type JsonPatch } from '#src/audit/json-patch.js';
+import { PatchFailedError } from '#src/errors.js';
 import { expectDeeplyFrozen } from '../support/deeply-frozen.js';
 
 const document = { list: ['a', 'b', 'c'], 'a/b': 1, 'm~n': 2, '': 3, nested: { deep: { n: 1 } } };
@@ -16,8 +16,8 @@ describe('applyPatch', () => {
     ['removes an element', ['a', 'b', 'c'], [{ op: 'remove', path: '/1' }], ['a', 'c']],
     ['replaces an element', ['a', 'b'], [{ op: 'replace', path: '/1', value: null }], ['a', null]],
     ['replaces the whole', { a: 1 }, [{ op: 'replace', path: '', value: 5 }], 5],
-    ['adds the whole', ABSENT, [{ op: 'add', path: '', value: { a: 1 } }], { a: 1 }],
-    ['removes the whole', { a: 1 }, [{ op: 'remove', path: '' }], ABSENT],
+    ['adds the whole', undefined, [{ op: 'add', path: '', value: { a: 1 } }], { a: 1 }],
+    ['removes the whole', { a: 1 }, [{ op: 'remove', path: '' }], undefined],
     [
       'moves a member',
       { a: 1, b: {} },
@@ -156,7 +156,7 @@ describe('applyPatch', () => {
       { op: 'add', path: '/a', value: 1 },
     ];
     expect(() => applyPatch({}, patches)).toThrow('there is no value');
-    expect(() => applyPatch(ABSENT, [{ op: 'remove', path: '' }])).toThrow('there is no value');
+    expect(() => applyPatch(undefined, [{ op: 'remove', path: '' }])).toThrow('there is no value');
   });
 
   test('leads into no Map or Set', () => {

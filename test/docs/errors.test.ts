@@ -60,6 +60,7 @@ const samples: readonly errors.RecollectError[] = [
   ]),
   new errors.TransactionRolledBackError('enough'),
   new errors.TransactionTimeoutError(1),
+  new errors.PatchFailedError(0, { op: 'remove', path: '/a' }, 'there is no member "a"'),
 ];
 
 interface Row {
