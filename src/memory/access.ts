@@ -3,15 +3,16 @@
  * is written once against this, and no model has another way in.
  */
 import { IdempotencyKeyReusedError, VersionConflictError } from '../errors.js';
-import type {
-  Committed,
-  EntriesOptions,
-  Entry,
-  ExpectedVersion,
-  NewEvent,
-  Projection,
-  RecordedEvent,
-  Store,
+import {
+  type Committed,
+  type EntriesOptions,
+  type Entry,
+  type ExpectedVersion,
+  Lanes,
+  type NewEvent,
+  type Projection,
+  type RecordedEvent,
+  type Store,
 } from '../store.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
@@ -95,17 +96,23 @@ interface Decided {
   readonly version: number;
 }
 
+/** By store: calls that conflicted over a stream run one after the other in this process, as at once all but one would conflict again. */
+const lanesOf = new WeakMap<Store, Lanes>();
+
 /** The open store. */
 export class StoreAccess implements Access {
   readonly #store: Store;
   readonly #clock: () => number;
   readonly #context: WriteOptions;
+  readonly #lanes: Lanes;
 
   /** `context` is what calls get that say nothing else: the actor of `memory.as(actor)`. */
   constructor(store: Store, clock: () => number, context: WriteOptions) {
     this.#store = store;
     this.#clock = clock;
     this.#context = context;
+    this.#lanes = lanesOf.get(store) ?? new Lanes();
+    lanesOf.set(store, this.#lanes);
   }
 
   async now(): Promise<string> {
@@ -152,28 +159,40 @@ export class StoreAccess implements Access {
     commands: readonly Command<unknown>[],
     options: WriteOptions,
   ): Promise<readonly Written[]> {
+    let lane: string | undefined;
     for (let attempt = 1; ; attempt += 1) {
-      const decided: Decided[] = [];
-      for (const command of commands) {
-        // The version first: a state that is newer than it is found out when the commit is decided.
-        const version = command.commutes ? 0 : await this.#store.version(command.stream);
-        const state = await this.#store.get(command.projection, command.stream);
-        decided.push(this.#decide(command, state, version));
-      }
-      const writing = decided.filter(({ events }) => events.length > 0);
-      if (writing.length === 0) return decided.map((each) => this.#unchanged(each));
       try {
-        const parts = this.#parts(writing, options);
-        const committed = await this.#store.commit(parts, this.#options(options));
-        return decided.map((each) => this.#written(each, committed));
+        const again = () => this.#attempt(commands, options);
+        return await (lane === undefined ? again() : this.#lanes.run(lane, again));
       } catch (error) {
-        if (error instanceof IdempotencyKeyReusedError) {
-          const { position } = error;
-          const events = this.#store.readAll({ from: position, to: position });
-          return repeated(decided, await events.toArray(), error);
-        }
         if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
+        lane = error.failures[0]?.stream;
       }
+    }
+  }
+
+  async #attempt(
+    commands: readonly Command<unknown>[],
+    options: WriteOptions,
+  ): Promise<readonly Written[]> {
+    const decided: Decided[] = [];
+    for (const command of commands) {
+      // The version first: a state that is newer than it is found out when the commit is decided.
+      const version = command.commutes ? 0 : await this.#store.version(command.stream);
+      const state = await this.#store.get(command.projection, command.stream);
+      decided.push(this.#decide(command, state, version));
+    }
+    const writing = decided.filter(({ events }) => events.length > 0);
+    if (writing.length === 0) return decided.map((each) => this.#unchanged(each));
+    try {
+      const parts = this.#parts(writing, options);
+      const committed = await this.#store.commit(parts, this.#options(options));
+      return decided.map((each) => this.#written(each, committed));
+    } catch (error) {
+      if (!(error instanceof IdempotencyKeyReusedError)) throw error;
+      const { position } = error;
+      const events = this.#store.readAll({ from: position, to: position });
+      return repeated(decided, await events.toArray(), error);
     }
   }
 
@@ -257,6 +276,9 @@ export function withoutUndefined(options: WriteOptions): WriteOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-function isConflict(error: unknown, { expectedVersion }: WriteOptions): boolean {
+function isConflict(
+  error: unknown,
+  { expectedVersion }: WriteOptions,
+): error is VersionConflictError {
   return expectedVersion === undefined && error instanceof VersionConflictError;
 }
