@@ -55,13 +55,13 @@ export class Crew {
   /** Why a variant cannot be measured, by its name. */
   missing = new Map();
 
-  /** Starts what can be started; a package that does not load is remembered, any other failure is an error. */
-  static async muster(names) {
+  /** Starts what `probe` of the module can use; a package that does not load is remembered, any other failure is an error. */
+  static async muster(names, module) {
     const crew = new Crew();
     for (const name of names) {
       const child = new Child();
       try {
-        await child.call('./load.mjs', 'probe', { variant: name });
+        await child.call(module, 'probe', { variant: name });
         crew.#children.set(name, child);
       } catch (error) {
         child.stop();

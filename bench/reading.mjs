@@ -33,16 +33,19 @@ export async function fill({ directory, commits }) {
 export function plain({ directory }) {
   return timed(() => {
     let lines = 0;
-    for (const file of segmentFiles(directory)) lines += parseLines(file);
+    const count = () => {
+      lines += 1;
+    };
+    for (const file of segmentFiles(directory)) parsedLines(file, count);
     return lines;
   });
 }
 
-function parseLines(file) {
+/** Calls `use` with what each line of the file holds. */
+export function parsedLines(file, use) {
   const descriptor = openSync(file, 'r');
   let buffer = Buffer.allocUnsafe(chunkBytes);
   let filled = 0;
-  let lines = 0;
   for (;;) {
     const got = readSync(descriptor, buffer, filled, buffer.length - filled, null);
     if (got === 0) break;
@@ -51,8 +54,7 @@ function parseLines(file) {
     let start = 0;
     let end = held.indexOf(newline);
     while (end >= 0) {
-      JSON.parse(held.utf8Slice(start, end));
-      lines += 1;
+      use(JSON.parse(held.utf8Slice(start, end)));
       start = end + 1;
       end = held.indexOf(newline, start);
     }
@@ -61,7 +63,6 @@ function parseLines(file) {
     if (filled === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(chunkBytes)]);
   }
   closeSync(descriptor);
-  return lines;
 }
 
 export function readAll({ directory }) {

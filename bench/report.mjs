@@ -10,6 +10,9 @@ export const percent = orDash((value) => `${Math.round(value * 100)} %`);
 export const milliseconds = orDash(
   (value) => `${value < 10 ? value.toFixed(2) : value.toFixed(1)} ms`,
 );
+export const nanoseconds = orDash((value) =>
+  value < 10_000 ? `${grouped.format(value)} ns` : `${(value / 1_000).toFixed(1)} µs`,
+);
 export const microseconds = orDash((value) => `${value.toFixed(1)} µs`);
 
 /** A ratio that should be at least the target. */

@@ -5,10 +5,10 @@ import { median, rotated, spread } from './statistics.mjs';
  * Runs every case for every variant in every round, one at a time. The order of the variants moves on from round to round, so
  * that a slow moment of the machine and what one variant leaves behind (dirty pages, a busy disk) meet all of them alike.
  *
- * `cases` is a list of `{ name, input, variants? }`; returned are the results of all rounds by `case` and `variant`.
+ * `module` exports `task` and `probe`. `cases` is a list of `{ name, input, variants? }`; returned are the results of all rounds by `case` and `variant`.
  */
 export async function interleave({ variants, cases, rounds, module, task, warmUp }) {
-  const crew = await Crew.muster(variants);
+  const crew = await Crew.muster(variants, module);
   try {
     const present = variants.filter((variant) => crew.has(variant));
     // Compiles the hot paths, which a first round would otherwise pay for.

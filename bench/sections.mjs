@@ -2,11 +2,26 @@ import * as append from './append.mjs';
 import * as cost from './cost.mjs';
 import * as latency from './latency.mjs';
 import * as processes from './processes.mjs';
+import * as projections from './projections.mjs';
+import * as reads from './reads.mjs';
+import * as replay from './replay.mjs';
 import * as scan from './scan.mjs';
 import * as synchronous from './synchronous.mjs';
+import * as transactions from './transactions.mjs';
 
 /** Each `{ title, measure(settings) -> { tables, checks, raw, note? } }`, by the name that `--only` takes. */
-export const sections = { append, latency, synchronous, processes, scan, cost };
+export const sections = {
+  append,
+  latency,
+  synchronous,
+  processes,
+  scan,
+  cost,
+  reads,
+  replay,
+  transactions,
+  projections,
+};
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */
 export const settings = {
@@ -16,6 +31,11 @@ export const settings = {
     measureMs: 1_000,
     callers: [1, 16, 256, 4096],
     openings: [10_000, 100_000],
+    keys: 10_000,
+    coldKeys: 10_000,
+    replayEvents: 1_000_000,
+    inFlight: [1, 16, 256],
+    appendCallers: 256,
   },
   quick: {
     rounds: 3,
@@ -23,6 +43,22 @@ export const settings = {
     measureMs: 300,
     callers: [1, 16, 256, 4096],
     openings: [10_000, 100_000],
+    keys: 10_000,
+    coldKeys: 2_000,
+    replayEvents: 200_000,
+    inFlight: [1, 16, 256],
+    appendCallers: 256,
   },
-  smoke: { rounds: 1, warmUpMs: 20, measureMs: 40, callers: [1, 16], openings: [50, 500] },
+  smoke: {
+    rounds: 1,
+    warmUpMs: 20,
+    measureMs: 40,
+    callers: [1, 16],
+    openings: [50, 500],
+    keys: 100,
+    coldKeys: 50,
+    replayEvents: 1_000,
+    inFlight: [1, 16],
+    appendCallers: 16,
+  },
 };

@@ -19,7 +19,7 @@ const floors = [
   ['transaction.ts', 'transaction/', 'audit/', 'compaction/'],
   ['store.ts', 'store/'],
   ['memory/'],
-  ['index.ts', 'cli/', 'integrations/', 'inspector/'],
+  ['index.ts', 'testing.ts', 'testing/', 'cli/', 'integrations/', 'inspector/'],
 ];
 
 /** What a model of src/memory/ may use of the house: the Store as users see it, ranking, and errors. */

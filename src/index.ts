@@ -1,6 +1,7 @@
 /** The public surface. No rules of the store live here. */
 
 export type { BlameEntry } from './audit/blame.js';
+export type { ReplayDifference } from './audit/comparison.js';
 export type { KeyDifference } from './audit/differences.js';
 export type { HistoryEntry } from './audit/history.js';
 export { applyPatch } from './audit/json-patch.js';
@@ -150,6 +151,13 @@ export type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './project
 export type { Upcaster, Upcasters } from './projections/upcast.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export type { StoreOptions } from './store/options.js';
+export {
+  type ReplayedProjection,
+  type ReplayOptions,
+  type ReplayReport,
+  type ReplayStep,
+  replayStore,
+} from './store/replay.js';
 export type { StoreReadAllOptions, StoreView } from './store/view.js';
 export {
   type CommandOptions,

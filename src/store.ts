@@ -7,9 +7,16 @@ import type { KeyDifference } from './audit/differences.js';
 import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
 import { invalidArgument, StoreClosedError } from './errors.js';
+import type { Environment } from './log/environment.js';
 import { type EventWork, mapped } from './log/event-sequence.js';
 import type { Log, LogStats } from './log/log.js';
-import { type MemoryLogOptions, openLog, openLogSync } from './log/open-log.js';
+import {
+  type MemoryLogOptions,
+  openLog,
+  openLogOn,
+  openLogOnSync,
+  openLogSync,
+} from './log/open-log.js';
 import type {
   Appended,
   AppendOptions,
@@ -264,9 +271,10 @@ export class Store<E extends Events = Events> {
   entries<State>(projection: Projection<State>, options: EntriesOptions = {}): AsyncEntries<State> {
     const runtime = this.#reads.projection(projection as Projection);
     checkEntries(options);
-    const { log, engine } = this.#reads;
-    const sequence = log.asyncSequence(() => this.#reads.entries(runtime, options));
-    return whenReady(sequence as AsyncSequence<Entry<State>>, () => engine.whenReady(runtime));
+    const sequence = this.#reads.log.asyncSequence(() => this.#reads.entries(runtime, options));
+    return whenReady(sequence as AsyncSequence<Entry<State>>, () =>
+      this.#reads.whenListable(runtime, options),
+    );
   }
 
   /** {@link Store.entries}, at once. @throws ProjectionNotReadyError */
@@ -426,6 +434,9 @@ export class Store<E extends Events = Events> {
   ): Promise<CommandResult<State>> {
     this.#checkOpen();
     if (typeof decide !== 'function') throw invalidArgument('a command takes a function');
+    if (typeof options !== 'object' || options === null) {
+      throw invalidArgument('the options must be an object');
+    }
     const { stream = key, ...rest } = options;
     return await this.#transactions.run(async (transaction: Transaction<E>) => {
       const before = await transaction.get(projection, key);
@@ -540,6 +551,50 @@ export class Store<E extends Events = Events> {
   }
 }
 
+/** The store over a log that was opened for it; the log is closed again when that fails. */
+async function storeOver<E extends Events>(log: Log, settings: StoreSettings): Promise<Store<E>> {
+  try {
+    return new Store<E>(log, settings, new Reads(log.internals, settings));
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** {@link storeOver}, with everything built. */
+function storeOverSync<E extends Events>(log: Log, settings: StoreSettings): Store<E> {
+  let reads: Reads | undefined;
+  try {
+    reads = new Reads(log.internals, settings);
+    reads.buildSync();
+    return new Store<E>(log, settings, reads);
+  } catch (error) {
+    reads?.close();
+    log.closeSync();
+    throw error;
+  }
+}
+
+/** @internal {@link openStore} on a disk, a clock and randomness of the caller's. */
+export async function openStoreOn<E extends Events = Events>(
+  environment: Environment,
+  directory: string,
+  options: StoreOptions<E> = {},
+): Promise<Store<E>> {
+  const settings = storeSettings(options);
+  return await storeOver<E>(await openLogOn(environment, directory, options), settings);
+}
+
+/** @internal {@link openStoreOn}, at once. */
+export function openStoreOnSync<E extends Events = Events>(
+  environment: Environment,
+  directory: string,
+  options: StoreOptions<E> = {},
+): Store<E> {
+  const settings = storeSettings(options);
+  return storeOverSync<E>(openLogOnSync(environment, directory, options), settings);
+}
+
 /**
  * Opens the store in a directory, making it when there is none, or, with `{ memory: true }`, one with nothing on disk. Projections that the history was not
  * folded for yet are built in the background: asynchronous reads wait for them.
@@ -560,7 +615,7 @@ export async function openStore<E extends Events>(
   const memory = typeof place === 'object';
   const settings = storeSettings(memory ? place : options);
   const log = await (memory ? openLog(place as MemoryLogOptions) : openLog(place, options));
-  return new Store<E>(log, settings, new Reads(log.internals, settings));
+  return await storeOver<E>(log, settings);
 }
 
 /** {@link openStore}, at once. Builds what is not built before it returns, so that synchronous reads need not wait. */
@@ -576,14 +631,7 @@ export function openStoreSync<E extends Events>(
   const memory = typeof place === 'object';
   const settings = storeSettings(memory ? place : options);
   const log = memory ? openLogSync(place as MemoryLogOptions) : openLogSync(place, options);
-  try {
-    const reads = new Reads(log.internals, settings);
-    reads.buildSync();
-    return new Store<E>(log, settings, reads);
-  } catch (error) {
-    log.closeSync();
-    throw error;
-  }
+  return storeOverSync<E>(log, settings);
 }
 
 // A model of src/memory/ uses what users of the store use, and this is where it finds it.

@@ -13,15 +13,18 @@ import {
   TransactionConflictError,
   TransactionTimeoutError,
 } from './errors.js';
+import { checkSignal } from './log/on-abort.js';
 import type { CommitContext, ExpectedVersion } from './log/types.js';
 import type { Projection } from './projections/define.js';
 import type { Events, NewEventOf } from './projections/events.js';
 import type { AsyncEntries, EntriesOptions } from './projections/types.js';
-import { Attempt } from './transaction/attempt.js';
+import { Attempt, type AttemptParts, type Level } from './transaction/attempt.js';
 import type { Savepoint } from './transaction/buffer.js';
+import { Handle } from './transaction/handle.js';
 import { Lanes } from './transaction/lanes.js';
 import type { TransactionSource } from './transaction/source.js';
 import { TransactionCounts, type TransactionStats } from './transaction/statistics.js';
+import { TimeLimit } from './transaction/time-limit.js';
 
 export type { Savepoint, TransactionSource, TransactionStats };
 
@@ -81,7 +84,7 @@ const BACK_OFF_MS = 2;
 const BACK_OFF_FACTOR = 1.5;
 const BACK_OFF_MS_MAX = 250;
 
-const LEVELS: Readonly<Record<Isolation, 'serializable' | 'snapshot' | 'read-committed'>> = {
+const LEVELS: Readonly<Record<Isolation, Level>> = {
   serializable: 'serializable',
   snapshot: 'snapshot',
   'repeatable-read': 'snapshot',
@@ -90,34 +93,25 @@ const LEVELS: Readonly<Record<Isolation, 'serializable' | 'snapshot' | 'read-com
 };
 
 interface Settings {
-  readonly level: 'serializable' | 'snapshot' | 'read-committed';
+  readonly parts: AttemptParts;
   readonly timeoutMs: number;
   readonly retries: number;
   readonly signal: AbortSignal | undefined;
-  readonly context: CommitContext;
 }
+
+type Work<T> = (handle: Handle) => Promise<T> | T;
+
+/** How one attempt ended, if it did not throw. */
+type Outcome<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  | { readonly kind: 'conflict'; readonly moved: readonly MovedRead[] }
+  /** Others who lost over the same key before wait in this lane. Nothing was tried. */
+  | { readonly kind: 'yielded'; readonly lane: string };
 
 function checkedNumber(value: unknown, name: string, otherwise: number): number {
   if (value === undefined) return otherwise;
   if (typeof value === 'number' && value >= 0) return value;
   throw invalidArgument(`${name} must be a number from 0`);
-}
-
-function settingsOf(options: TransactionOptions): Settings {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
-  const { isolation = 'serializable', timeoutMs, retries, signal, ...context } = options;
-  if (!Object.hasOwn(LEVELS, isolation)) {
-    throw invalidArgument(`isolation must be one of ${Object.keys(LEVELS).join(', ')}`);
-  }
-  return {
-    level: LEVELS[isolation],
-    timeoutMs: checkedNumber(timeoutMs, 'timeoutMs', TIMEOUT_MS),
-    retries: checkedNumber(retries, 'retries', RETRIES),
-    signal,
-    context,
-  };
 }
 
 /** Runs the transactions of one open store. */
@@ -139,19 +133,15 @@ export class Transactions {
     options: TransactionOptions = {},
   ): Promise<T> {
     if (typeof work !== 'function') throw invalidArgument('a transaction takes a function');
-    const settings = settingsOf(options);
+    const settings = this.#settings(options);
     settings.signal?.throwIfAborted();
     const counts = this.#counts;
     counts.started += 1;
     counts.running += 1;
     const begun = this.#source.monotonic();
-    const limit = new TimeLimit(settings);
+    const limit = new TimeLimit(settings.timeoutMs, settings.signal);
     try {
-      const result = await this.#attempts(
-        work as (attempt: Attempt) => Promise<T> | T,
-        settings,
-        limit,
-      );
+      const result = await this.#attempts(work as unknown as Work<T>, settings, limit);
       counts.committed += 1;
       counts.took(this.#source.monotonic() - begun);
       return result;
@@ -166,114 +156,97 @@ export class Transactions {
     }
   }
 
-  async #attempts<T>(
-    work: (attempt: Attempt) => Promise<T> | T,
-    settings: Settings,
-    limit: TimeLimit,
-  ): Promise<T> {
-    let lane: string | undefined;
-    for (let number = 1; ; number += 1) {
-      const attempt = () => this.#attempt(work, settings, limit, number);
-      const outcome = await (lane === undefined ? attempt() : this.#lanes.run(lane, attempt));
-      if ('value' in outcome) return outcome.value;
-      this.#counts.conflicted += 1;
-      if (number > settings.retries) throw new TransactionConflictError(number, outcome.moved);
-      this.#counts.retried += 1;
-      lane ??= laneOf(outcome.moved);
-      const pause = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS * BACK_OFF_FACTOR ** (number - 1));
-      await limit.pause(pause * (0.5 + this.#source.random() / 2));
+  #settings(options: TransactionOptions): Settings {
+    if (typeof options !== 'object' || options === null) {
+      throw invalidArgument('the options must be an object');
     }
+    const { isolation = 'serializable', timeoutMs, retries, signal, ...context } = options;
+    if (!Object.hasOwn(LEVELS, isolation)) {
+      throw invalidArgument(`isolation must be one of ${Object.keys(LEVELS).join(', ')}`);
+    }
+    checkSignal(signal);
+    return {
+      parts: { source: this.#source, level: LEVELS[isolation], context },
+      timeoutMs: checkedNumber(timeoutMs, 'timeoutMs', TIMEOUT_MS),
+      retries: checkedNumber(retries, 'retries', RETRIES),
+      signal,
+    };
+  }
+
+  async #attempts<T>(work: Work<T>, settings: Settings, limit: TimeLimit): Promise<T> {
+    let lane: string | undefined;
+    let conflicts = 0;
+    for (let number = 1; ; number += 1) {
+      const leave = lane && (await this.#lanes.enter(lane, conflicts, limit.signal));
+      let outcome: Outcome<T>;
+      try {
+        outcome = await this.#attempt(work, settings.parts, limit, number);
+      } finally {
+        if (leave) leave();
+      }
+      if (outcome.kind === 'done') return outcome.value;
+      if (outcome.kind === 'yielded') lane = outcome.lane;
+      else {
+        const { moved } = outcome;
+        conflicts += 1;
+        this.#counts.conflicted += 1;
+        if (conflicts > settings.retries) throw new TransactionConflictError(number, moved);
+        const [first] = moved;
+        lane = laneOf(first?.projection ?? '', first?.key ?? first?.stream ?? '');
+        // Not in the lane: others may go meanwhile.
+        await limit.pause(this.#backOff(conflicts));
+      }
+      this.#counts.retried += 1;
+    }
+  }
+
+  #backOff(conflicts: number): number {
+    const pause = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS * BACK_OFF_FACTOR ** (conflicts - 1));
+    return pause * (0.5 + this.#source.random() / 2);
   }
 
   async #attempt<T>(
-    work: (attempt: Attempt) => Promise<T> | T,
-    settings: Settings,
+    work: Work<T>,
+    parts: AttemptParts,
     limit: TimeLimit,
     number: number,
-  ): Promise<{ readonly value: T } | { readonly moved: readonly MovedRead[] }> {
+  ): Promise<Outcome<T>> {
     const position = await limit.race(this.#source.head());
-    const attempt = new Attempt(this.#source, settings.level, position, number);
+    const attempt = new Attempt(parts, position, number);
     let value: T;
     try {
-      value = await limit.race(Promise.resolve(work(attempt)));
-      await limit.race(attempt.settle());
+      value = await limit.race(Promise.resolve(work(new Handle(attempt))));
     } finally {
       attempt.end();
     }
-    if (attempt.isEmpty) return { value };
-    limit.check();
+    await limit.race(attempt.settle());
+    if (attempt.isEmpty) return { kind: 'done', value };
+    const lane = number === 1 ? this.#busyLane(attempt) : undefined;
+    if (lane !== undefined) return { kind: 'yielded', lane };
     try {
-      await attempt.commit(settings.context, settings.signal);
-      return { value };
+      await attempt.commit(limit.signal);
+      return { kind: 'done', value };
     } catch (error) {
       const moved = await attempt.moved(error);
-      if (moved.length === 0) throw error;
-      return { moved };
+      if (!moved) throw error;
+      return { kind: 'conflict', moved };
     }
+  }
+
+  /**
+   * A lane with somebody in it for what the attempt rests on. Newcomers who commit past those that lost before make them lose again: under
+   * steady load somebody would use up all retries.
+   */
+  #busyLane(attempt: Attempt): string | undefined {
+    if (this.#lanes.isEmpty) return undefined;
+    for (const [projection, key] of attempt.conditions()) {
+      const lane = laneOf(projection, key);
+      if (this.#lanes.isBusy(lane)) return lane;
+    }
+    return undefined;
   }
 }
 
-function laneOf(moved: readonly MovedRead[]): string {
-  const [first] = moved;
-  return JSON.stringify([first?.projection ?? '', first?.key ?? first?.stream ?? '']);
-}
-
-/** The time a transaction has, and its caller's signal: either ends the wait for the function. */
-class TimeLimit {
-  readonly #timeoutMs: number;
-  readonly #signal: AbortSignal | undefined;
-  readonly #timer: NodeJS.Timeout | undefined;
-  readonly #onAbort: () => void;
-  #stop: (reason: unknown) => void = () => {};
-  readonly #stopped: Promise<never>;
-  #reason: { readonly error: unknown } | undefined;
-
-  constructor({ timeoutMs, signal }: Settings) {
-    this.#timeoutMs = timeoutMs;
-    this.#signal = signal;
-    this.#stopped = new Promise((_, reject) => {
-      this.#stop = (error) => {
-        this.#reason ??= { error };
-        reject(error);
-      };
-    });
-    // Looked at only by those who race against it.
-    this.#stopped.catch(() => {});
-    this.#onAbort = () => this.#stop(signal?.reason);
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
-    if (timeoutMs !== Number.POSITIVE_INFINITY) {
-      const milliseconds = Math.min(timeoutMs, 2 ** 31 - 1);
-      this.#timer = setTimeout(
-        () => this.#stop(new TransactionTimeoutError(this.#timeoutMs)),
-        milliseconds,
-      );
-    }
-  }
-
-  /** @throws TransactionTimeoutError, or the signal's reason */
-  check(): void {
-    if (this.#reason) throw this.#reason.error;
-  }
-
-  async race<T>(work: Promise<T>): Promise<T> {
-    this.check();
-    return await Promise.race([work, this.#stopped]);
-  }
-
-  async pause(milliseconds: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const pause = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, milliseconds);
-    });
-    try {
-      await this.race(pause);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
-  }
+function laneOf(projection: string, key: string): string {
+  return JSON.stringify([projection, key]);
 }

@@ -129,7 +129,8 @@ const SEAL_BYTES = 64;
 const TEXT_OFFSET = 256;
 const TIME_BYTES = 24;
 const BEFORE_AT = 512;
-const TIME_AT = 512 + TIME_BYTES;
+const TIME_AT = BEFORE_AT + TIME_BYTES;
+const CLOCK_AT = TIME_AT + TIME_BYTES;
 
 /**
  * Holds one letter at a time, and belongs to whoever has the turn. The two letters of every group are a few numbers and digits at fixed
@@ -176,6 +177,7 @@ export class LetterBox {
     if (!rebase) return GROUP_FORM;
     this.#putTime(rebase.before, BEFORE_AT);
     this.#putTime(rebase.time, TIME_AT);
+    this.#putTime(rebase.clock, CLOCK_AT);
     return GROUP_FORM;
   }
 
@@ -194,7 +196,11 @@ export class LetterBox {
       rebase:
         numbers[8] === 0
           ? undefined
-          : { before: this.#takeTime(BEFORE_AT), time: this.#takeTime(TIME_AT) },
+          : {
+              before: this.#takeTime(BEFORE_AT),
+              time: this.#takeTime(TIME_AT),
+              clock: this.#takeTime(CLOCK_AT),
+            },
     };
   }
 

@@ -175,11 +175,22 @@ function payloadOf(buffer: Buffer, envelope: Envelope, end: number): Payload {
   return parse(`{"d":${text}}`) as Payload;
 }
 
+/** Names that somebody has made of a line already. */
+export interface KnownNames {
+  stream(index: number): string;
+  type(index: number): string;
+}
+
 /**
  * The events of the scanned commit line that ends at `end`, deeply frozen. `buffer` is the one that was scanned, unchanged.
  * @throws LineProblem
  */
-export function eventsIn(envelope: Envelope, buffer: Buffer, end: number): RecordedEvent[] {
+export function eventsIn(
+  envelope: Envelope,
+  buffer: Buffer,
+  end: number,
+  known?: KnownNames,
+): RecordedEvent[] {
   const { position, time, eventCount: count } = envelope;
   const { d: data, m: metadata } = payloadOf(buffer, envelope, end);
   if (
@@ -198,9 +209,13 @@ export function eventsIn(envelope: Envelope, buffer: Buffer, end: number): Recor
       index,
       last: index === count - 1,
       time,
-      stream: names.text(buffer, envelope.streamStart(index), envelope.streamEnd(index)),
+      stream: known
+        ? known.stream(index)
+        : names.text(buffer, envelope.streamStart(index), envelope.streamEnd(index)),
       version: envelope.version(index),
-      type: names.text(buffer, envelope.typeStart(index), envelope.typeEnd(index)),
+      type: known
+        ? known.type(index)
+        : names.text(buffer, envelope.typeStart(index), envelope.typeEnd(index)),
       schemaVersion: envelope.schemaVersion(index),
       data: deepFreeze(data[index]),
     };

@@ -48,8 +48,8 @@ class BatchIterator<T> implements AsyncIterableIterator<T, void, undefined> {
   readonly #nextBatch: () => Promise<readonly T[] | undefined>;
   #batch: readonly T[] = [];
   #given = 0;
-  #loading: Promise<void> | undefined;
-  #failure: { readonly error: unknown } | undefined;
+  /** The last call that is not answered yet: every later one comes behind it, also when its batch is there already. */
+  #last: Promise<unknown> | undefined;
   #done = false;
 
   constructor(nextBatch: () => Promise<readonly T[] | undefined>) {
@@ -61,42 +61,56 @@ class BatchIterator<T> implements AsyncIterableIterator<T, void, undefined> {
   }
 
   next(): Promise<IteratorResult<T, void>> {
-    if (this.#loading) return this.#loading.then(() => this.next());
-    if (this.#given < this.#batch.length) {
-      const value = this.#batch[this.#given] as T;
-      this.#given += 1;
-      return Promise.resolve({ done: false, value });
-    }
-    if (this.#failure) {
-      const { error } = this.#failure;
-      this.#failure = undefined;
-      return Promise.reject(error);
-    }
-    if (this.#done) return Promise.resolve({ done: true, value: undefined });
-    this.#loading = this.#load();
-    return this.#loading.then(() => this.next());
+    if (this.#last || this.#given === this.#batch.length) return this.#inTurn(() => this.#take());
+    const value = this.#batch[this.#given] as T;
+    this.#given += 1;
+    return Promise.resolve({ done: false, value });
+  }
+
+  return(): Promise<IteratorResult<T, void>> {
+    return this.#inTurn(async () => {
+      this.#end();
+      return { done: true, value: undefined };
+    });
+  }
+
+  #inTurn<R>(answer: () => Promise<R>): Promise<R> {
+    const promise = this.#last ? this.#last.then(answer, answer) : answer();
+    this.#last = promise;
+    const answered = () => {
+      if (this.#last === promise) this.#last = undefined;
+    };
+    promise.then(answered, answered);
+    return promise;
+  }
+
+  async #take(): Promise<IteratorResult<T, void>> {
+    while (this.#given === this.#batch.length && !this.#done) await this.#load();
+    if (this.#done) return { done: true, value: undefined };
+    const value = this.#batch[this.#given] as T;
+    this.#given += 1;
+    return { done: false, value };
   }
 
   async #load(): Promise<void> {
     try {
       const batch = await this.#nextBatch();
-      this.#batch = batch ?? [];
+      if (!batch) {
+        this.#end();
+        return;
+      }
+      this.#batch = batch;
       this.#given = 0;
-      this.#done = batch === undefined;
     } catch (error) {
-      this.#failure = { error };
-      this.#batch = [];
-      this.#done = true;
-    } finally {
-      this.#loading = undefined;
+      this.#end();
+      throw error;
     }
   }
 
-  async return(): Promise<IteratorResult<T, void>> {
-    await this.#loading;
+  #end(): void {
     this.#batch = [];
+    this.#given = 0;
     this.#done = true;
-    return { done: true, value: undefined };
   }
 }
 

@@ -28,6 +28,9 @@ export class CommitCursor implements FeedCommit {
   #buffer: Buffer = Buffer.alloc(0);
   #end = 0;
   #events: readonly RecordedEvent[] | undefined;
+  /** Names of the first event, mostly the only one: they are asked for more than once. */
+  #stream: string | undefined;
+  #type: string | undefined;
   readonly #damaged: (problem: string) => Error;
   segment = 0;
   offset = 0;
@@ -46,6 +49,8 @@ export class CommitCursor implements FeedCommit {
     this.#buffer = buffer;
     this.#end = end;
     this.#events = undefined;
+    this.#stream = undefined;
+    this.#type = undefined;
     this.segment = segment;
     this.offset = offset;
   }
@@ -63,6 +68,12 @@ export class CommitCursor implements FeedCommit {
   }
 
   stream(index: number): string {
+    if (index > 0) return this.#streamAt(index);
+    this.#stream ??= this.#streamAt(0);
+    return this.#stream;
+  }
+
+  #streamAt(index: number): string {
     const envelope = this.#envelope;
     return names.text(this.#buffer, envelope.streamStart(index), envelope.streamEnd(index));
   }
@@ -72,6 +83,12 @@ export class CommitCursor implements FeedCommit {
   }
 
   type(index: number): string {
+    if (index > 0) return this.#typeAt(index);
+    this.#type ??= this.#typeAt(0);
+    return this.#type;
+  }
+
+  #typeAt(index: number): string {
     const envelope = this.#envelope;
     return names.text(this.#buffer, envelope.typeStart(index), envelope.typeEnd(index));
   }
@@ -83,7 +100,7 @@ export class CommitCursor implements FeedCommit {
   events(): readonly RecordedEvent[] {
     if (this.#events) return this.#events;
     try {
-      this.#events = eventsIn(this.#envelope, this.#buffer, this.#end);
+      this.#events = eventsIn(this.#envelope, this.#buffer, this.#end, this);
       return this.#events;
     } catch (error) {
       // Said here already: whoever asks may take what a function of the user throws for something else.

@@ -107,6 +107,7 @@ export class Group implements GroupBase {
   #bytes = 0;
   #keyed = 0;
   readonly #skewMs: number;
+  readonly #clock: string;
 
   constructor(
     buffer: Buffer,
@@ -124,6 +125,7 @@ export class Group implements GroupBase {
     this.#base = base;
     this.salt = randomBytes(SALT_DIGITS / 2).toString('hex');
     const raw = isoTime(now);
+    this.#clock = raw;
     const behind = raw < start.time;
     this.#time = behind ? start.time : raw;
     this.#skewMs = behind ? Date.parse(start.time) - now : 0;
@@ -165,7 +167,7 @@ export class Group implements GroupBase {
   /** What moving it without a new decision takes; `undefined` when that cannot be, because a refusal or a condition rests on more than what it writes. */
   get rebaseFacts(): RebaseFacts | undefined {
     if (!this.#movable || this.#skewMs > SKEW_MS_MAX) return undefined;
-    return { before: this.#start.time, time: this.#time };
+    return { before: this.#start.time, time: this.#time, clock: this.#clock };
   }
 
   /** It was written behind what others wrote, with these positions and that time. */

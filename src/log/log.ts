@@ -12,6 +12,7 @@ import type { LogInternals } from './internals.js';
 import { closeQuietly, type Io, runAsync, runSync } from './io.js';
 import type { LogSettings } from './log-options.js';
 import { verifyFound } from './maintenance.js';
+import { checkSignal } from './on-abort.js';
 import type { Found } from './open-settings.js';
 import { pathsOf } from './paths.js';
 import { type EncodedCommit, encodeCommit, encodeSingle } from './payload.js';
@@ -616,17 +617,6 @@ export class Log {
 function checkOptionsObject(options: unknown): void {
   if (typeof options === 'object' && options !== null) return;
   throw invalidArgument('the options must be an object');
-}
-
-/** Anything with the members of an AbortSignal that are used here: other realms have classes of their own. */
-function checkSignal(signal: unknown): void {
-  if (signal === undefined) return;
-  const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>;
-  const isSignal =
-    typeof aborted === 'boolean' &&
-    typeof addEventListener === 'function' &&
-    typeof removeEventListener === 'function';
-  if (!isSignal) throw invalidArgument('signal must be an AbortSignal');
 }
 
 /** Logs open for writing; one listener serves them all. */

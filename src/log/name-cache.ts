@@ -1,7 +1,7 @@
 import { stringAt } from './envelope.js';
 
 /** More than the names that are busy at one time; a power of two. */
-const SLOTS = 4096;
+const SLOTS = 32_768;
 
 /**
  * Makes strings of names as they stand in lines. The same few names stand in most of them, so the last ones made are found again by their

@@ -2,6 +2,7 @@
  * Hears of a signal's abort. However many wait on one signal, it has one listener of this package: a program that gives one
  * signal to all its calls is right to do so, and must not be warned of a leak.
  */
+import { invalidArgument } from '../errors.js';
 
 interface Listening {
   readonly waiting: Set<() => void>;
@@ -36,4 +37,15 @@ function listen(signal: AbortSignal): Listening {
 function forget(signal: AbortSignal, listening: Listening): void {
   signals.delete(signal);
   signal.removeEventListener('abort', listening.listener);
+}
+
+/** Takes anything with the members of an AbortSignal that are used here: other realms have classes of their own. @throws TypeError */
+export function checkSignal(signal: unknown): asserts signal is AbortSignal | undefined {
+  if (signal === undefined) return;
+  const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  const isSignal =
+    typeof aborted === 'boolean' &&
+    typeof addEventListener === 'function' &&
+    typeof removeEventListener === 'function';
+  if (!isSignal) throw invalidArgument('signal must be an AbortSignal');
 }

@@ -137,7 +137,7 @@ function encodeContext(context: CommitContext): string {
 }
 
 /** An expected version as the decision takes it: 0 is `'absent'`. */
-function checkExpected(expected: unknown, what: string): ExpectedVersion {
+export function checkExpected(expected: unknown, what: string): ExpectedVersion {
   if (expected === undefined || expected === 'any') return 'any';
   if (expected === 'absent' || expected === 0) return 'absent';
   if (expected === 'exists') return 'exists';

@@ -20,6 +20,8 @@ export interface RebaseFacts {
   readonly before: string;
   /** The group's own. */
   readonly time: string;
+  /** What the clock said when the group was decided: `time`, or a little earlier. */
+  readonly clock: string;
 }
 
 interface Lines {
@@ -62,7 +64,7 @@ export function rebase(
     return undefined;
   }
   const time = walker.time > facts.time ? walker.time : facts.time;
-  if (Date.parse(time) - Date.parse(facts.time) > SKEW_MS_MAX) return undefined;
+  if (Date.parse(time) - Date.parse(facts.clock) > SKEW_MS_MAX) return undefined;
   return rewrite(lines, facts.time, end.position + 1, time);
 }
 
@@ -101,7 +103,7 @@ function rewrite(
 ): Rebased | undefined {
   const oldStamp = commitStamp(groupTag(firstPosition, salt), timeBefore, undefined);
   const stamp = commitStamp(groupTag(first, salt), time, undefined);
-  const last = first + lastPosition - firstPosition;
+  const last = first + (lastPosition - firstPosition);
   const commits = last - first + 1;
   const growthMax = commits * (beginBytes(last, stamp) - beginBytes(firstPosition, oldStamp));
   if (bytes + growthMax + SEAL_LINE_ROOM > buffer.length) return undefined;
@@ -110,7 +112,7 @@ function rewrite(
   let filled = 0;
   for (let at = 0; at < bytes; position += 1) {
     const next = old.indexOf(LF, at) + 1;
-    const rest = at + beginBytes(firstPosition + position - first, oldStamp);
+    const rest = at + beginBytes(firstPosition + (position - first), oldStamp);
     const begin = `{"p":${position}${stamp}`;
     writeLatin1(buffer, begin, filled);
     filled += begin.length;

@@ -6,17 +6,25 @@
  *   Set included.
  * - What a projection gives as its initial state is copied, never frozen or changed. As long as it gives the same object, that object is copied
  *   once (changes that its owner makes later go unseen) and keys share the copy.
+ * - A state that is a small object of primitives is folded as a copy that handlers change, any other with Immer's drafts (see flat.ts).
  * - One Immer draft serves many events. A draft of its own is given to an event when one before it assigned an object into the draft (see
  *   drafts.ts), and to the handlers that are known to return states. So `original(draft)` may be older than the event before.
  *
  * Expected of handlers: that they are pure. One may be called again for an event that it was called for, when only its answer tells that it
- * needs a draft of its own.
+ * needs a draft, or one of its own.
  */
 import { isModified } from 'immer';
 import type { RecordedEvent } from '../log/types.js';
 import { closeDraft, isShareable, type OpenDraft, openDraft } from './drafts.js';
+import { changedOrSame, flatCopy, isFlat, isSameKind } from './flat.js';
 import { removed } from './removed.js';
-import { freezeState, frozenCopy, refusePromise, withoutDrafts } from './state-value.js';
+import {
+  abandonPromise,
+  freezeState,
+  frozenCopy,
+  refusePromise,
+  withoutDrafts,
+} from './state-value.js';
 
 /** No state: never written, or removed. */
 export const ABSENT: unique symbol = Symbol('recollect.absent');
@@ -72,6 +80,30 @@ export function fold(
   }
 }
 
+/** A fold whose events come one by one; what it takes and gives is that of {@link fold}. */
+export class OpenFold {
+  readonly #folding: Folding;
+  #count = 0;
+
+  constructor(projection: Foldable, key: string, before: unknown) {
+    this.#folding = new Folding(projection, key, before);
+  }
+
+  /** False when a handler's answer makes it necessary to fold earlier events again: of no use any more. @throws FoldFailure */
+  take(event: RecordedEvent): boolean {
+    const index = this.#count;
+    this.#count += 1;
+    const next = this.#folding.take(event, index);
+    // Only this event again, with a draft of its own.
+    return (next === index ? this.#folding.take(event, index) : next) === this.#count;
+  }
+
+  /** @throws TypeError for a state that cannot be, without a word on which event is to blame */
+  end(): unknown {
+    return this.#folding.end();
+  }
+}
+
 /** Slow; finds the event that put something into the state that cannot be there. */
 function foldOneByOne(
   projection: Foldable,
@@ -81,6 +113,9 @@ function foldOneByOne(
 ): unknown {
   return events.reduce((state, event) => fold(projection, key, state, [event]), before);
 }
+
+/** Handlers that threw for a copy, perhaps because they asked Immer about a draft. */
+const wantsDraft = new WeakSet<Handler>();
 
 /** Whether a handler returns nothing, as far as was seen. Only such a handler takes over a draft that earlier events changed. */
 const returnsNothing = new WeakMap<Handler, boolean>();
@@ -105,10 +140,14 @@ class Folding {
   readonly #key: string;
   /** Deeply frozen: what of it is part of the state at the end needs no look. */
   #frozen: unknown;
-  /** Not yet frozen. While a draft is open: as of #start. */
+  /** Not yet frozen. While a draft or a copy is open: as of #start. */
   #state: unknown;
   #open: OpenDraft | undefined;
-  /** Index of the first event that the open draft took. */
+  /** A copy of the state, which handlers change as they would a draft. */
+  #flat: object | undefined;
+  /** The last handler, if it returned nothing: mostly that of the next event, too. */
+  #silent: Handler | undefined;
+  /** Index of the first event that the open draft or copy took. */
   #start = 0;
 
   constructor(projection: Foldable, key: string, before: unknown) {
@@ -123,18 +162,20 @@ class Folding {
     const handler = this.#projection.handlerOf(event.type);
     if (handler === undefined) return index + 1;
     this.#prepare(handler, event, index);
+    if (this.#flat !== undefined) return this.#takeFlat(this.#flat, handler, event, index);
     const shared = this.#open !== undefined && this.#start < index;
     const draft = this.#open === undefined ? this.#state : this.#open.draft;
     try {
       const returned = handler(draft, event);
       if (returned === undefined || returned === draft) {
-        if (!returnsNothing.has(handler)) returnsNothing.set(handler, true);
+        if (handler !== this.#silent) this.#noteSilent(handler);
       } else if (returned === removed) {
         this.#open = undefined;
         this.#state = ABSENT;
       } else {
         refusePromise(returned);
         returnsNothing.set(handler, false);
+        this.#silent = undefined;
         if (shared) {
           // Whether this event changed the draft cannot be told from what earlier ones did to it.
           this.#open = undefined;
@@ -149,6 +190,35 @@ class Folding {
     return index + 1;
   }
 
+  /** The same with a copy. What surprises in any way is done again with a draft, from the first event that the copy took. */
+  #takeFlat(flat: object, handler: Handler, event: RecordedEvent, index: number): number {
+    let returned: unknown;
+    try {
+      returned = handler(flat, event);
+    } catch {
+      wantsDraft.add(handler);
+      this.#flat = undefined;
+      this.#silent = undefined;
+      return this.#start;
+    }
+    if (returned === undefined || returned === flat) {
+      if (handler !== this.#silent) this.#noteSilent(handler);
+      if (isFlat(flat) && isSameKind(flat, this.#state as object)) return index + 1;
+      wantsDraft.add(handler);
+      this.#flat = undefined;
+      return this.#start;
+    }
+    this.#flat = undefined;
+    if (returned === removed) {
+      this.#state = ABSENT;
+      return index + 1;
+    }
+    this.#silent = undefined;
+    returnsNothing.set(handler, false);
+    abandonPromise(returned);
+    return this.#start;
+  }
+
   end(): unknown {
     this.#close();
     const state = this.#state;
@@ -158,14 +228,18 @@ class Folding {
 
   /** Sees to it that there is a state, and an open draft when it can be drafted; an untouched one when the handler needs that. */
   #prepare(handler: Handler, event: RecordedEvent, index: number): void {
-    if (this.#open !== undefined) {
-      if (returnsNothing.get(handler) === true) return;
+    if (this.#open !== undefined || this.#flat !== undefined) {
+      if (handler === this.#silent) return;
+      const fits = this.#flat === undefined || !wantsDraft.has(handler);
+      if (fits && returnsNothing.get(handler) === true) return;
       this.#close();
     }
     if (this.#state === ABSENT) this.#begin(event);
     if (typeof this.#state !== 'object' || this.#state === null) return;
-    this.#open = openDraft(this.#state);
     this.#start = index;
+    const takesCopy = returnsNothing.get(handler) !== false && !wantsDraft.has(handler);
+    if (takesCopy) this.#flat = flatCopy(this.#state);
+    if (this.#flat === undefined) this.#open = openDraft(this.#state);
   }
 
   #begin(event: RecordedEvent): void {
@@ -175,6 +249,11 @@ class Folding {
       throw new FoldFailure(event, error);
     }
     if (this.#frozen === ABSENT) this.#frozen = this.#state;
+  }
+
+  #noteSilent(handler: Handler): void {
+    if (!returnsNothing.has(handler)) returnsNothing.set(handler, true);
+    if (returnsNothing.get(handler) === true) this.#silent = handler;
   }
 
   #replace(returned: unknown): void {
@@ -188,8 +267,12 @@ class Folding {
   }
 
   #close(): void {
-    if (this.#open === undefined) return;
-    this.#state = closeDraft(this.#open);
-    this.#open = undefined;
+    if (this.#flat !== undefined) {
+      this.#state = changedOrSame(this.#flat, this.#state as object);
+      this.#flat = undefined;
+    } else if (this.#open !== undefined) {
+      this.#state = closeDraft(this.#open);
+      this.#open = undefined;
+    }
   }
 }

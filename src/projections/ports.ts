@@ -87,9 +87,18 @@ export interface HandlerFailure {
   readonly cause: unknown;
 }
 
+/** A fold that is given its events one by one, oldest first. */
+export interface OpenFold {
+  /** False when it cannot go on this way: all of its events must be folded together. @throws what stops the key */
+  take(event: RecordedEvent): boolean;
+  /** The state behind the events taken, deeply frozen. Once, at the end. @throws what stops the key */
+  end(): unknown;
+}
+
 export interface Folding {
   /** No state: never written, or removed. */
   readonly absent: symbol;
+  open(definition: RuntimeDefinition, key: string, before: unknown): OpenFold;
   fold(
     definition: RuntimeDefinition,
     key: string,

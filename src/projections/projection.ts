@@ -6,6 +6,7 @@
 import { StoreClosedError } from '../errors.js';
 import type { DiskRequest, Io } from '../log/io.js';
 import type { RecordedEvent } from '../log/types.js';
+import { FoldAhead } from './fold-ahead.js';
 import { KeyReader, NEEDS_IO, type Outcome } from './key-reader.js';
 import { Portions } from './portions.js';
 import type {
@@ -64,6 +65,8 @@ export class ProjectionRuntime implements Runtime {
   readonly #postings = new Postings();
   readonly #keys = new SortedKeys();
   readonly #reader: KeyReader;
+  /** Present while somebody waits for the states of all keys. */
+  #ahead: FoldAhead | undefined;
   /** Set when it cannot be said which keys an event belongs to. */
   #stop: KeyFailure | undefined;
 
@@ -97,10 +100,27 @@ export class ProjectionRuntime implements Runtime {
     const { keyIsStream } = this.definition;
     for (let index = 0; index < count && !this.#stop; index += 1) {
       if (!this.#types.has(commit.type(index))) continue;
-      if (keyIsStream) this.#touch(commit.stream(index), position, segment, offset, index);
-      else this.#routeByKey(commit, index);
+      if (keyIsStream) {
+        const stream = commit.stream(index);
+        this.#ahead?.take(stream, commit.events()[index] as RecordedEvent);
+        this.#touch(stream, position, segment, offset, index);
+      } else this.#routeByKey(commit, index);
     }
     this.position = position;
+    this.#ahead?.rest();
+  }
+
+  /** From now on events are folded when they are routed, for a reader who wants the states of all keys. */
+  beginAhead(): void {
+    if (this.#stop || this.position < 0) return;
+    const { states } = this.#parts;
+    this.#ahead ??= new FoldAhead(this.#parts, this.#postings, states);
+  }
+
+  /** Keeps what was folded, and folds keys when they are read, as before. */
+  endAhead(): void {
+    this.#ahead?.settle();
+    this.#ahead = undefined;
   }
 
   #routeByKey(commit: FeedCommit, index: number): void {
@@ -112,11 +132,13 @@ export class ProjectionRuntime implements Runtime {
       keys = this.#keysOf(event);
     } catch (cause) {
       this.#stop = { position, event: event.id, cause };
+      this.#ahead = undefined;
       this.#reader.stop();
       return;
     }
     if (keys.size === 0) return;
-    this.#parts.events.keep(position, events);
+    if (this.#ahead) for (const key of keys) this.#ahead.take(key, event);
+    else this.#parts.events.keep(position, events);
     for (const key of keys) this.#touch(key, position, segment, offset, index);
   }
 
@@ -250,6 +272,7 @@ export class ProjectionRuntime implements Runtime {
   }
 
   close(): void {
+    this.#ahead = undefined;
     this.#reader.stop();
     this.position = -1;
   }

@@ -242,11 +242,16 @@ function freezeList(value: readonly unknown[], before: unknown, trail: Trail): v
   }
 }
 
+/** A promise that is not looked at: its failure must not end the process as an unhandled rejection. */
+export function abandonPromise(value: unknown): void {
+  if (!isContainer(value) || typeof (value as { then?: unknown }).then !== 'function') return;
+  Promise.resolve(value).catch(() => undefined);
+}
+
 /** Says of a handler's promise what is wrong, and takes care that nobody has to wait for it. */
 export function refusePromise(value: unknown): void {
   if (!isContainer(value) || typeof (value as { then?: unknown }).then !== 'function') return;
-  // Its failure would otherwise end the process as an unhandled rejection.
-  Promise.resolve(value).catch(() => undefined);
+  abandonPromise(value);
   throw new TypeError(
     'the handler returned a promise. A handler must be synchronous: put what it waits for into the event.',
   );

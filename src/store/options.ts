@@ -22,6 +22,8 @@ export interface StoreOptions<E extends Events = Events> extends LogOptions {
 }
 
 export interface StoreSettings {
+  /** Who writes when a call names nobody. */
+  readonly actor: string | undefined;
   readonly schemas: EventSchemas;
   readonly interpreter: Interpreter;
   readonly projections: readonly Projection[];
@@ -47,6 +49,7 @@ export function storeSettings(options: StoreOptions): StoreSettings {
   const indexes = listOf(options.indexes, 'indexes', 'defineIndex', isIndexDefinition);
   checkNames([...projections, ...indexes]);
   return {
+    actor: options.actor,
     schemas: new EventSchemas(events),
     interpreter: new Interpreter(events, upcasters),
     projections,

@@ -11,7 +11,7 @@ import type { Io } from '../log/io.js';
 import type { Projection } from '../projections/define.js';
 import type { IndexDefinition } from '../projections/define-index.js';
 import { Engine } from '../projections/engine.js';
-import { ABSENT, type Foldable, FoldFailure, fold } from '../projections/fold.js';
+import { ABSENT, type Foldable, FoldFailure, fold, OpenFold } from '../projections/fold.js';
 import { IndexRuntime } from '../projections/index-runtime.js';
 import { NEEDS_IO } from '../projections/key-reader.js';
 import type { Folding, ReadErrors, RuntimeDefinition } from '../projections/ports.js';
@@ -27,6 +27,8 @@ const DECODED_BYTES = 8 * 1024 * 1024;
 
 const folding: Folding = {
   absent: ABSENT,
+  open: (definition, key, before) =>
+    new OpenFold(definition as RuntimeDefinition & Foldable, key, before),
   fold: (definition, key, before, events) =>
     fold(definition as RuntimeDefinition & Foldable, key, before, events),
   failureOf: (error) =>
@@ -144,9 +146,23 @@ export class Reads {
   ): SequenceWork<Entry> {
     let at: number | undefined;
     if (position) at = yield* position();
-    else yield* this.freshen();
-    if (at !== undefined && runtime.position < at) yield* this.engine.catchUp();
+    const ahead = !position && isWhole(options);
+    if (ahead) runtime.beginAhead();
+    try {
+      if (at === undefined) yield* this.freshen();
+      else if (runtime.position < at) yield* this.engine.catchUp();
+    } finally {
+      if (ahead) runtime.endAhead();
+    }
     yield* runtime.entries(options, at);
+  }
+
+  /** When the projection can be listed; undefined when it can be already. */
+  whenListable(runtime: ProjectionRuntime, options: EntriesOptions): Promise<void> | undefined {
+    const ready = this.engine.whenReady(runtime);
+    if (!ready || !isWhole(options)) return ready;
+    runtime.beginAhead();
+    return ready.finally(() => runtime.endAhead());
   }
 
   *indexValue(runtime: IndexRuntime): Io<unknown> {
@@ -178,6 +194,15 @@ export class Reads {
     this.#stopListening();
     this.engine.close();
   }
+}
+
+/** Most keys will be read. */
+function isWhole({
+  prefix = '',
+  after,
+  limit = Number.POSITIVE_INFINITY,
+}: EntriesOptions): boolean {
+  return prefix === '' && after === undefined && limit === Number.POSITIVE_INFINITY;
 }
 
 export function checkKey(key: unknown): asserts key is string {

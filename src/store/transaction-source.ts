@@ -1,13 +1,13 @@
 /** The store as its transactions see it. */
-import type { MovedRead, VersionFailure } from '../errors.js';
+import { type MovedRead, ProjectionFailedError, type VersionFailure } from '../errors.js';
 import type { Environment } from '../log/environment.js';
 import type { RecordedEvent } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
-import { ABSENT, fold } from '../projections/fold.js';
+import { ABSENT, FoldFailure, fold } from '../projections/fold.js';
 import type { EntriesOptions, Entry } from '../projections/types.js';
 import type { TransactionSource } from '../transaction.js';
 import type { Incoming } from './incoming.js';
-import type { Reads } from './reads.js';
+import { checkEntries, checkKey, type Reads } from './reads.js';
 import { whenReady } from './view.js';
 
 export function transactionSource(
@@ -17,6 +17,15 @@ export function transactionSource(
 ): TransactionSource {
   const { log, engine } = reads;
   return {
+    actor: reads.settings.actor,
+    checkGet(projection: Projection, key: string) {
+      reads.projection(projection);
+      checkKey(key);
+    },
+    checkEntries(projection: Projection, options: EntriesOptions) {
+      reads.projection(projection);
+      checkEntries(options);
+    },
     async head() {
       if (!log.isFresh) await log.run(log.freshen());
       return log.position;
@@ -39,8 +48,15 @@ export function transactionSource(
     prepare: (event, path) => incoming.copy(event, path),
     interpret: (event: RecordedEvent) => reads.settings.interpreter.interpret(event),
     fold(projection: Projection, key: string, before: unknown, events: readonly RecordedEvent[]) {
-      const state = fold(projection, key, before === undefined ? ABSENT : before, events);
-      return state === ABSENT ? undefined : state;
+      try {
+        const state = fold(projection, key, before === undefined ? ABSENT : before, events);
+        return state === ABSENT ? undefined : state;
+      } catch (error) {
+        if (!(error instanceof FoldFailure)) throw error;
+        const { event, cause } = error;
+        const facts = { projection: projection.name, key, event: event.id, cause };
+        throw new ProjectionFailedError({ ...facts, position: event.position });
+      }
     },
     commit: async (parts, options, guard) => await log.commit(parts, options, guard),
     async mover({ stream, expected, actual }: VersionFailure): Promise<MovedRead> {

@@ -5,8 +5,11 @@ import {
   RecollectError,
   TransactionRolledBackError,
   VersionConflictError,
+  type VersionFailure,
 } from '../errors.js';
 import { CommitBlocked } from '../log/guard.js';
+import { checkName } from '../log/names.js';
+import { checkExpected } from '../log/payload.js';
 import type {
   CommitContext,
   CommitPart,
@@ -18,49 +21,73 @@ import type {
 import type { Projection } from '../projections/define.js';
 import type { AsyncEntries, EntriesOptions, Entry } from '../projections/types.js';
 import { type Savepoint, WriteBuffer } from './buffer.js';
+import { merged } from './merge.js';
 import { ReadSet } from './reads.js';
 import type { TransactionSource } from './source.js';
 
-type Level = 'serializable' | 'snapshot' | 'read-committed';
+export type Level = 'serializable' | 'snapshot' | 'read-committed';
+
+export interface AttemptParts {
+  readonly source: TransactionSource;
+  readonly level: Level;
+  readonly context: CommitContext;
+}
+
+interface OwnEvents {
+  readonly revision: number;
+  readonly position: number;
+  /** As folds see them. */
+  readonly events: readonly RecordedEvent[];
+}
 
 export class Attempt {
-  readonly attempt: number;
+  /** From 1. */
+  readonly number: number;
+  readonly position: number;
   readonly #source: TransactionSource;
   readonly #level: Level;
-  readonly #position: number;
+  readonly #context: CommitContext;
   readonly #buffer = new WriteBuffer();
   readonly #reads: ReadSet;
   /** Versions that were read, without the transaction's own writes. */
   readonly #versions = new Map<string, number>();
-  #provisional: readonly RecordedEvent[] | undefined;
+  /** Streams whose condition is what the caller demanded, and nothing that was read. */
+  readonly #demanded = new Set<string>();
+  #own: OwnEvents | undefined;
   #ended = false;
 
-  constructor(source: TransactionSource, level: Level, position: number, attempt: number) {
+  constructor({ source, level, context }: AttemptParts, position: number, number: number) {
     this.#source = source;
     this.#level = level;
-    this.#position = position;
-    this.attempt = attempt;
+    this.#context = context;
+    this.position = position;
+    this.number = number;
     this.#reads = new ReadSet((event) => source.interpret(event));
-  }
-
-  get position(): number {
-    return this.#position;
   }
 
   get isEmpty(): boolean {
     return this.#buffer.size === 0;
   }
 
+  /** Names of the keys and prefixes that the commit rests on. */
+  conditions(): Iterable<readonly [projection: string, key: string]> {
+    return this.#level === 'serializable' ? this.#reads.names() : [];
+  }
+
   async get(projection: Projection, key: string): Promise<unknown> {
     this.#check();
+    this.#source.checkGet(projection, key);
     this.#reads.key(projection, key);
-    return await this.#state(projection, key, await this.#readAt());
+    const position = await this.#readAt();
+    return await this.#state(projection, key, position, await this.#ownEvents(position));
   }
 
   entries(projection: Projection, options: EntriesOptions = {}): AsyncEntries<unknown> {
     this.#check();
-    this.#reads.prefix(projection, options.prefix ?? '');
-    const sequence = () => this.#entries(projection, options);
+    this.#source.checkEntries(projection, options);
+    const range = { ...options };
+    this.#reads.range(projection, range.prefix ?? '', range.after);
+    const sequence = () => this.#entries(projection, range);
     return {
       [Symbol.asyncIterator]: sequence,
       toArray: async () => {
@@ -73,9 +100,9 @@ export class Attempt {
 
   async version(stream: string): Promise<number> {
     this.#check();
-    await this.settle();
-    const own = this.#buffer.parts().find((part) => part.stream === stream)?.events.length ?? 0;
-    return (await this.#versionBelow(stream)) + own;
+    checkName(stream, 'stream');
+    const below = await this.#versionBelow(stream);
+    return below + this.#buffer.count(stream);
   }
 
   append(
@@ -84,13 +111,26 @@ export class Attempt {
     options: { readonly expectedVersion?: ExpectedVersion | undefined } = {},
   ): void {
     this.#check();
-    if (typeof stream !== 'string') throw invalidArgument('the stream must be a name');
+    checkName(stream, 'stream');
+    if (typeof options !== 'object' || options === null) {
+      throw invalidArgument('the options must be an object');
+    }
+    const expectedVersion = checkExpected(options.expectedVersion, 'expectedVersion');
     const list = Array.isArray(events) ? (events as readonly NewEvent[]) : [events as NewEvent];
-    if (list.length === 0)
+    if (list.length === 0) {
       throw invalidArgument('the list of events is empty; append at least one');
-    const prepared = list.map((event, index) => this.#source.prepare(event, `events[${index}]`));
-    for (const event of prepared) this.#buffer.add(stream, event, options.expectedVersion);
-    this.#provisional = undefined;
+    }
+    const prepared: (NewEvent | Promise<NewEvent>)[] = [];
+    try {
+      for (const [index, event] of list.entries()) {
+        prepared.push(this.#source.prepare(event, `events[${index}]`));
+      }
+    } catch (error) {
+      // This call takes none of them, so nobody waits for those before the wrong one.
+      for (const event of prepared) if (event instanceof Promise) event.catch(() => {});
+      throw error;
+    }
+    this.#buffer.add(stream, prepared, expectedVersion);
   }
 
   savepoint(): Savepoint {
@@ -101,7 +141,6 @@ export class Attempt {
   rollbackTo(savepoint: Savepoint): void {
     this.#check();
     this.#buffer.rollbackTo(savepoint);
-    this.#provisional = undefined;
   }
 
   rollback(reason: string): never {
@@ -114,13 +153,13 @@ export class Attempt {
     await this.#buffer.settle();
   }
 
-  /** From now on its calls are refused. */
+  /** From now on the calls of its function are refused. */
   end(): void {
     this.#ended = true;
   }
 
   /** @throws CommitBlocked, VersionConflictError, and what appending throws */
-  async commit(context: CommitContext, signal: AbortSignal | undefined): Promise<void> {
+  async commit(signal: AbortSignal): Promise<void> {
     const parts = await this.#conditionedParts();
     const written = new Set(parts.map(({ stream }) => stream));
     const checks: StreamCheck[] = [];
@@ -129,47 +168,57 @@ export class Attempt {
         if (!written.has(stream)) checks.push({ stream, expectedVersion });
       }
     }
-    const guard = this.#level === 'serializable' ? this.#reads.guard(this.#position) : undefined;
-    await this.#source.commit(parts, { ...context, checks, signal }, guard);
+    const guard = this.#level === 'serializable' ? this.#reads.guard(this.position) : undefined;
+    await this.#source.commit(parts, { ...this.#context, checks, signal }, guard);
   }
 
-  /** Who changed what the commit rested on; empty when the error is no such conflict. */
-  async moved(error: unknown): Promise<MovedRead[]> {
+  /** Who changed what the commit rested on; undefined when the error is no such conflict. */
+  async moved(error: unknown): Promise<MovedRead[] | undefined> {
     if (error instanceof CommitBlocked) {
-      return error.events.flatMap((event) => this.#reads.moved(event) ?? []);
+      return error.events.map((event) => {
+        const { position, actor, stream } = event;
+        return this.#reads.moved(event) ?? { position, actor, stream };
+      });
     }
-    if (!(error instanceof VersionConflictError)) return [];
+    if (!(error instanceof VersionConflictError)) return undefined;
     const moved: MovedRead[] = [];
     for (const failure of error.failures) {
-      // Not met as of the position that was read either: no run could meet it, and it is the caller's own demand.
-      const before = await this.#source.version(failure.stream, this.#position);
-      const { expected } = failure;
-      const met =
-        expected === 'absent'
-          ? before === 0
-          : expected === 'exists'
-            ? before > 0
-            : before === expected;
-      if (!met) return [];
+      if (!(await this.#wasMet(failure))) return undefined;
       moved.push(await this.#source.mover(failure));
     }
     return moved;
   }
 
+  /** Not met as of the position that was read either: no run could meet it, and it is the caller's own demand. */
+  async #wasMet({ stream, expected }: VersionFailure): Promise<boolean> {
+    if (!this.#demanded.has(stream)) return this.#versions.has(stream);
+    const before = await this.#source.version(stream, this.position);
+    if (expected === 'absent') return before === 0;
+    return expected === 'exists' ? before > 0 : before === expected;
+  }
+
+  /** @throws VersionConflictError when what the caller demanded does not hold for what was read */
   async #conditionedParts(): Promise<CommitPart[]> {
     const parts: CommitPart[] = [];
-    for (const part of this.#buffer.parts()) {
-      const { stream, events, expectedVersion } = part;
-      const known = this.#versions.get(stream);
-      if (expectedVersion !== undefined && expectedVersion !== 'any') {
+    const unmet: VersionFailure[] = [];
+    for (const { stream, events } of this.#buffer.parts()) {
+      const demand = this.#buffer.demandOf(stream);
+      const reads = this.#level === 'snapshot' || demand === 'several';
+      const read = this.#level === 'serializable' && this.#versions.has(stream);
+      if (reads || read) {
+        // What was read holds what was demanded, or nothing does.
+        const expectedVersion = await this.#versionBelow(stream);
+        this.#versions.set(stream, expectedVersion);
+        unmet.push(...this.#buffer.unmet(stream, expectedVersion));
         parts.push({ stream, events, expectedVersion });
-      } else if (this.#level === 'snapshot') {
-        parts.push({ stream, events, expectedVersion: await this.#versionBelow(stream) });
-      } else if (this.#level === 'serializable' && known !== undefined) {
-        parts.push({ stream, events, expectedVersion: known });
       } else {
-        parts.push({ stream, events });
+        this.#demanded.add(stream);
+        parts.push({ stream, events, expectedVersion: demand as ExpectedVersion });
       }
+    }
+    if (unmet.length > 0) {
+      for (const { stream } of unmet) this.#versions.delete(stream);
+      throw new VersionConflictError(unmet);
     }
     return parts;
   }
@@ -183,7 +232,7 @@ export class Attempt {
   }
 
   async #readAt(): Promise<number> {
-    return this.#level === 'read-committed' ? await this.#source.head() : this.#position;
+    return this.#level === 'read-committed' ? await this.#source.head() : this.position;
   }
 
   async #versionBelow(stream: string): Promise<number> {
@@ -192,79 +241,76 @@ export class Attempt {
     }
     const known = this.#versions.get(stream);
     if (known !== undefined) return known;
-    const version = await this.#source.version(stream, this.#position);
+    const version = await this.#source.version(stream, this.position);
     this.#versions.set(stream, version);
     return version;
   }
 
   /** The key's state as of the position, with the transaction's own events on top. */
-  async #state(projection: Projection, key: string, position: number): Promise<unknown> {
+  async #state(
+    projection: Projection,
+    key: string,
+    position: number,
+    own: readonly RecordedEvent[],
+  ): Promise<unknown> {
     const below = await this.#source.state(projection, key, position);
-    const own = (await this.#own()).filter(
-      (event) =>
-        projection.handlerOf(event.type) !== undefined &&
-        this.#keysOf(projection, event).includes(key),
-    );
-    return own.length === 0 ? below : this.#source.fold(projection, key, below, own);
+    const events = own.filter((event) => keysOf(projection, event).includes(key));
+    return events.length === 0 ? below : this.#source.fold(projection, key, below, events);
   }
 
-  #keysOf(projection: Projection, event: RecordedEvent): readonly string[] {
-    return projection.keyIsStream ? [event.stream] : projection.keysOf(event);
-  }
-
-  async #own(): Promise<readonly RecordedEvent[]> {
-    if (this.#buffer.size === 0) return [];
-    await this.settle();
-    if (this.#provisional) return this.#provisional;
-    // Not through the reads: what only numbers the own events is no condition.
-    const versions = new Map<string, number>();
-    for (const { stream } of this.#buffer.parts()) {
-      versions.set(stream, await this.#source.version(stream, this.#position));
+  /** What is in the buffer, as if it were recorded behind the position. */
+  async #ownEvents(position: number): Promise<readonly RecordedEvent[]> {
+    const buffer = this.#buffer;
+    while (buffer.size > 0) {
+      const { revision } = buffer;
+      if (this.#own?.revision === revision && this.#own.position === position) {
+        return this.#own.events;
+      }
+      await buffer.settle();
+      // Not through the reads: what only numbers the own events is no condition.
+      const versions = new Map<string, number>();
+      for (const stream of new Set(buffer.parts().map((part) => part.stream))) {
+        versions.set(stream, await this.#source.version(stream, position));
+      }
+      // The function may have appended more while this waited.
+      if (buffer.revision !== revision) continue;
+      const { actor = this.#source.actor } = this.#context;
+      const context = { ...this.#context, actor };
+      const recorded = buffer.provisional(position, this.#source.time(), versions, context);
+      const events = recorded.map((event) => this.#source.interpret(event));
+      this.#own = { revision, position, events };
     }
-    this.#provisional = this.#buffer.provisional(this.#position, this.#source.time(), versions);
-    return this.#provisional;
+    return [];
   }
 
-  async *#entries(projection: Projection, options: EntriesOptions): AsyncGenerator<Entry, void> {
-    const { prefix = '', after, limit = Number.POSITIVE_INFINITY } = options;
+  async *#entries(
+    projection: Projection,
+    { prefix = '', after, limit = Number.POSITIVE_INFINITY }: EntriesOptions,
+  ): AsyncGenerator<Entry, void> {
+    this.#check();
     const position = await this.#readAt();
+    const own = await this.#ownEvents(position);
     const touched = new Set<string>();
-    for (const event of await this.#own()) {
-      if (projection.handlerOf(event.type) === undefined) continue;
-      for (const key of this.#keysOf(projection, event)) {
+    for (const event of own) {
+      for (const key of keysOf(projection, event)) {
         if (key.startsWith(prefix) && (after === undefined || key > after)) touched.add(key);
       }
     }
-    const own = [...touched].sort((a, b) => (a < b ? -1 : 1));
+    const below = this.#source.entries(projection, { prefix, after }, position);
+    const state = (key: string) => this.#state(projection, key, position, own);
     let given = 0;
-    let next = 0;
-    const ownEntry = async (key: string): Promise<Entry | undefined> => {
-      const state = await this.#state(projection, key, position);
-      return state === undefined ? undefined : [key, state];
-    };
-    for await (const entry of this.#source.entries(projection, { prefix, after }, position)) {
-      for (; next < own.length && (own[next] as string) < entry[0]; next += 1) {
-        const mine = await ownEntry(own[next] as string);
-        if (!mine) continue;
-        if (given >= limit) return;
-        yield mine;
-        given += 1;
-      }
+    if (limit === 0) return;
+    for await (const entry of merged(below, touched, state)) {
+      this.#check();
+      yield entry;
+      given += 1;
       if (given >= limit) return;
-      let current: Entry | undefined = entry;
-      if (own[next] === entry[0]) {
-        current = await ownEntry(entry[0]);
-        next += 1;
-      }
-      if (!current) continue;
-      yield current;
-      given += 1;
-    }
-    for (; next < own.length && given < limit; next += 1) {
-      const mine = await ownEntry(own[next] as string);
-      if (!mine) continue;
-      yield mine;
-      given += 1;
     }
   }
+}
+
+/** The keys that the event changes. */
+function keysOf(projection: Projection, event: RecordedEvent): readonly string[] {
+  if (projection.handlerOf(event.type) === undefined) return [];
+  return projection.keyIsStream ? [event.stream] : projection.keysOf(event);
 }

@@ -4,9 +4,15 @@ import type { CommitGuard } from '../log/guard.js';
 import type { RecordedEvent } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 
+/** Keys that were listed: those with the prefix, behind `after`. */
+interface Range {
+  readonly prefix: string;
+  readonly after: string | undefined;
+}
+
 interface Reads {
   readonly keys: Set<string>;
-  readonly prefixes: Set<string>;
+  readonly ranges: Map<string, Range>;
 }
 
 export class ReadSet {
@@ -21,14 +27,14 @@ export class ReadSet {
     this.#of(projection).keys.add(key);
   }
 
-  prefix(projection: Projection, prefix: string): void {
-    this.#of(projection).prefixes.add(prefix);
+  range(projection: Projection, prefix: string, after: string | undefined): void {
+    this.#of(projection).ranges.set(JSON.stringify([prefix, after]), { prefix, after });
   }
 
   #of(projection: Projection): Reads {
     let reads = this.#projections.get(projection);
     if (!reads) {
-      reads = { keys: new Set(), prefixes: new Set() };
+      reads = { keys: new Set(), ranges: new Map() };
       this.#projections.set(projection, reads);
     }
     return reads;
@@ -44,6 +50,14 @@ export class ReadSet {
     return { after, types, blocks: (event) => this.moved(event) !== undefined };
   }
 
+  /** Names of what was read, as {@link MovedRead} has them. */
+  *names(): Generator<readonly [projection: string, key: string]> {
+    for (const [{ name }, { keys, ranges }] of this.#projections) {
+      for (const key of keys) yield [name, key];
+      for (const { prefix } of ranges.values()) yield [name, prefix];
+    }
+  }
+
   /** What of that which was read the event changes. */
   moved(event: RecordedEvent): MovedRead | undefined {
     for (const [projection, reads] of this.#projections) {
@@ -56,17 +70,28 @@ export class ReadSet {
     return undefined;
   }
 
-  #touched(projection: Projection, reads: Reads, event: RecordedEvent): string | undefined {
-    const { keys, prefixes } = reads;
+  #touched(
+    projection: Projection,
+    { keys, ranges }: Reads,
+    event: RecordedEvent,
+  ): string | undefined {
     for (const key of this.#keysOf(projection, event)) {
+      if (key === undefined) return '';
       if (keys.has(key)) return key;
-      for (const prefix of prefixes) if (key.startsWith(prefix)) return prefix;
+      for (const { prefix, after } of ranges.values()) {
+        if (key.startsWith(prefix) && (after === undefined || key > after)) return prefix;
+      }
     }
     return undefined;
   }
 
-  #keysOf(projection: Projection, event: RecordedEvent): readonly string[] {
+  /** An undefined key stands for any: when it cannot be said which keys an event changes, the projection stops, and reading it again tells why. */
+  #keysOf(projection: Projection, event: RecordedEvent): readonly (string | undefined)[] {
     if (projection.keyIsStream) return [event.stream];
-    return projection.keysOf(this.#interpret(event));
+    try {
+      return projection.keysOf(this.#interpret(event));
+    } catch {
+      return [undefined];
+    }
   }
 }

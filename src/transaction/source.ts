@@ -12,8 +12,14 @@ import type { Projection } from '../projections/define.js';
 import type { EntriesOptions } from '../projections/types.js';
 
 export interface TransactionSource {
+  /** Who writes when the transaction names nobody. */
+  readonly actor: string | undefined;
   /** Looks for other processes' commits and gives the position of the last one. */
   head(): Promise<number>;
+  /** @throws ProjectionNotRegisteredError, TypeError */
+  checkGet(projection: Projection, key: string): void;
+  /** @throws ProjectionNotRegisteredError, TypeError */
+  checkEntries(projection: Projection, options: EntriesOptions): void;
   /** The state as of that position; undefined when the key is absent. */
   state(projection: Projection, key: string, position: number): Promise<unknown>;
   /** Sorted by key, as of that position. */
@@ -27,7 +33,10 @@ export interface TransactionSource {
   prepare(event: NewEvent, path: string): NewEvent | Promise<NewEvent>;
   /** The event as folds see it. */
   interpret(event: RecordedEvent): RecordedEvent;
-  /** Folds more events onto a state; undefined stands for absent on both sides. */
+  /**
+   * Folds more events onto a state; undefined stands for absent on both sides.
+   * @throws ProjectionFailedError
+   */
   fold(
     projection: Projection,
     key: string,

@@ -60,6 +60,19 @@ describe('an asynchronous sequence of events', () => {
     ]);
   });
 
+  test('keeps that order when a call comes at the very moment at which a batch arrives', async () => {
+    for (let turns = 0; turns < 30; turns += 1) {
+      const iterator = sequence([3, 3])[Symbol.asyncIterator]();
+      const answers = [iterator.next(), iterator.next()];
+      for (let turn = 0; turn < turns; turn += 1) await undefined;
+      answers.push(iterator.next(), iterator.next());
+      const positions = (await Promise.all(answers)).map(({ done, value }) =>
+        done ? 'end' : value.position,
+      );
+      expect(positions).toEqual(count(4));
+    }
+  });
+
   test('ends with the first failure, which is told once', async () => {
     const iterator = sequence([2], new Error('disk'))[Symbol.asyncIterator]();
     const answers = await Promise.allSettled(Array.from({ length: 5 }, () => iterator.next()));

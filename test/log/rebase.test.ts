@@ -105,4 +105,21 @@ describe('a group that others wrote before', () => {
       expect(mine.stats().skewMsMax).toBeGreaterThan(50_000);
     }, clock);
   });
+
+  test('is decided anew when its clock, a little behind already, comes to stand far behind', async () => {
+    const start = Date.parse('2030-01-01T00:00:00.000Z');
+    const directory = join(temporaryDirectory(), 'store');
+    const ahead = { ms: 0 };
+    const mine = openLogSync(directory, { clock: () => start - 900 });
+    const others = openLogSync(directory, { clock: () => start + ahead.ms });
+    others.appendSync('others', event(1));
+    mine.refreshSync();
+    ahead.ms = 900;
+    others.appendSync('others', event(2));
+    mine.appendSync('mine', event(3));
+    // What the clock said stands in the line only when it was decided anew.
+    expect(mine.stats()).toMatchObject({ moved: 1, rebased: 0, skewMsMax: 1800 });
+    others.closeSync();
+    mine.closeSync();
+  });
 });

@@ -189,6 +189,16 @@ type Handler = (state: unknown, event: RecordedEvent) => unknown;
 
 export const plainFold: Folding = {
   absent: ABSENT,
+  open(definition, key, before) {
+    let state = before;
+    return {
+      take(event) {
+        state = plainFold.fold(definition, key, state, [event]);
+        return true;
+      },
+      end: () => state,
+    };
+  },
   fold(definition, key, before, events) {
     let state = before;
     for (const event of events) {

@@ -1,0 +1,91 @@
+/**
+ * Folding while routing, for a reader who wants the states of all keys anyway: each event is folded when it comes by, instead of being noted
+ * and looked up again. That is for speed alone. A key for which anything is out of the ordinary is let go of here, and folded when it
+ * is read, as all others are.
+ *
+ * Invariant: an open fold has taken every event of its key up to the last one routed.
+ */
+import type { RecordedEvent } from '../log/types.js';
+import type { KeyFolder } from './key-fold.js';
+import type { OpenFold, PlaceIndex } from './ports.js';
+import type { ProjectionStates } from './states.js';
+
+/** Folds open at one time, and what they may take before they are closed: states must not grow beyond what the cache would keep of them. */
+const OPEN_MAX = 16_384;
+const TAKEN_MAX = 262_144;
+
+interface Open {
+  readonly fold: OpenFold;
+  /** Of the last event taken. */
+  position: number;
+}
+
+export class FoldAhead {
+  readonly #folder: KeyFolder;
+  readonly #places: PlaceIndex;
+  readonly #states: ProjectionStates;
+  readonly #open = new Map<string, Open>();
+  #taken = 0;
+
+  constructor(folder: KeyFolder, places: PlaceIndex, states: ProjectionStates) {
+    this.#folder = folder;
+    this.#places = places;
+    this.#states = states;
+  }
+
+  /** Takes the key's next event, as stored; its place is noted afterwards. */
+  take(key: string, stored: RecordedEvent): void {
+    const open = this.#open.get(key) ?? this.#begin(key);
+    if (!open) return;
+    this.#taken += 1;
+    open.position = stored.position;
+    try {
+      if (open.fold.take(this.#folder.interpreter.interpret(stored))) return;
+    } catch {
+      // Whoever reads the key comes to the same failure, and is told of it.
+    }
+    this.#open.delete(key);
+  }
+
+  /** Between two commits: closes the folds when there are many. */
+  rest(): void {
+    if (this.#open.size >= OPEN_MAX || this.#taken >= TAKEN_MAX) this.settle();
+  }
+
+  /** Closes all folds and keeps what came of them. */
+  settle(): void {
+    const { absent, bytesOf } = this.#folder.folding;
+    for (const [key, { fold, position }] of this.#open) {
+      const known = this.#states.get(key);
+      if (known && known.position >= position) continue;
+      try {
+        const state = fold.end();
+        const bytes = state === absent ? 0 : bytesOf(state);
+        this.#states.keep(key, { state, position }, bytes, true);
+      } catch {
+        // As above.
+      }
+    }
+    this.drop();
+  }
+
+  /** Forgets all folds. */
+  drop(): void {
+    this.#open.clear();
+    this.#taken = 0;
+  }
+
+  /** From the beginning, or from the state in the cache; undefined when events lie in between. */
+  #begin(key: string): Open | undefined {
+    const { definition, folding } = this.#folder;
+    const last = this.#places.last(key);
+    const known = last === 0 ? undefined : this.#states.get(key);
+    if (last > 0 && (known?.position !== last || known.failure)) return undefined;
+    const open = {
+      fold: folding.open(definition, key, known ? known.state : folding.absent),
+      position: last,
+    };
+    this.#open.set(key, open);
+    return open;
+  }
+}
