@@ -664,5 +664,4 @@ export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export type { StoreOptions } from './store/options.js';
 export type { StoreView } from './store/view.js';
-export { Lanes } from './transaction/lanes.js';
 export type { Transaction, TransactionOptions } from './transaction.js';

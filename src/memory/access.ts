@@ -3,17 +3,17 @@
  * is written once against this, and no model has another way in.
  */
 import { IdempotencyKeyReusedError, VersionConflictError } from '../errors.js';
-import {
-  type Committed,
-  type EntriesOptions,
-  type Entry,
-  type ExpectedVersion,
-  Lanes,
-  type NewEvent,
-  type Projection,
-  type RecordedEvent,
-  type Store,
+import type {
+  Committed,
+  EntriesOptions,
+  Entry,
+  ExpectedVersion,
+  NewEvent,
+  Projection,
+  RecordedEvent,
+  Store,
 } from '../store.js';
+import { Lanes } from './lanes.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
 export interface WriteOptions {
@@ -96,7 +96,7 @@ interface Decided {
   readonly version: number;
 }
 
-/** By store: calls that conflicted over a stream run one after the other in this process, as at once all but one would conflict again. */
+/** By store, whoever the actor is. */
 const lanesOf = new WeakMap<Store, Lanes>();
 
 /** The open store. */
