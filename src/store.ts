@@ -42,7 +42,13 @@ import { Incoming } from './store/incoming.js';
 import { type StoreOptions, type StoreSettings, storeSettings } from './store/options.js';
 import { checkEntries, checkKey, Reads } from './store/reads.js';
 import { transactionSource } from './store/transaction-source.js';
-import { interpreted, type StoreReadAllOptions, StoreView, whenReady } from './store/view.js';
+import {
+  interpreted,
+  rawOf,
+  type StoreReadAllOptions,
+  StoreView,
+  whenReady,
+} from './store/view.js';
 import {
   type Transaction,
   type TransactionOptions,
@@ -153,7 +159,8 @@ export class Store<E extends Events = Events> {
       return Promise.reject(error);
     }
     if (!(checked instanceof Promise)) return this.#log.append(stream, checked, options);
-    return checked.then((list) => this.#log.append(stream, list, options));
+    const own = ownCopy(options);
+    return checked.then((list) => this.#log.append(stream, list, own));
   }
 
   /** {@link Store.append}, at once. @throws TypeError (`ASYNC_SCHEMA`) when a schema answers with a promise */
@@ -169,25 +176,16 @@ export class Store<E extends Events = Events> {
   /** Appends to several streams: all or nothing. Errors as {@link Store.append}. */
   async commit(parts: readonly StoreCommitPart<E>[], options?: CommitOptions): Promise<Committed> {
     if (!Array.isArray(parts)) return await this.#log.commit(parts, options);
-    const checked = parts.map((part, index) => {
-      const events = this.#incoming.events(part?.events as NewEvent, `parts[${index}].events`);
-      return events instanceof Promise
-        ? events.then((list) => ({ ...part, events: list }))
-        : { ...part, events };
-    });
-    const waits = checked.some((part) => part instanceof Promise);
-    const ready = waits ? await Promise.all(checked) : (checked as CommitPart[]);
-    return await this.#log.commit(ready, options);
+    const checked = this.#incoming.parts(parts);
+    if (!(checked instanceof Promise)) return await this.#log.commit(checked, options);
+    const own = ownCopy(options);
+    return await this.#log.commit(await checked, own);
   }
 
   /** {@link Store.commit}, at once. */
   commitSync(parts: readonly StoreCommitPart<E>[], options?: CommitOptions): Committed {
     if (!Array.isArray(parts)) return this.#log.commitSync(parts, options);
-    const checked = parts.map((part, index) => ({
-      ...part,
-      events: this.#incoming.eventsSync(part?.events as NewEvent, `parts[${index}].events`),
-    }));
-    return this.#log.commitSync(checked, options);
+    return this.#log.commitSync(this.#incoming.partsSync(parts), options);
   }
 
   /** Events by position. Commits of other processes are seen within `freshnessMs`. */
@@ -216,17 +214,19 @@ export class Store<E extends Events = Events> {
     return this.#syncEvents(this.#readingStream(stream, options));
   }
 
-  #readingAll({ raw, ...options }: StoreReadAllOptions): () => EventWork {
+  #readingAll(options: StoreReadAllOptions): () => EventWork {
     this.#checkOpen();
-    return this.#interpreting(this.#reads.log.readingAll(options), raw);
+    const [raw, range] = rawOf(options);
+    return this.#interpreting(this.#reads.log.readingAll(range), raw);
   }
 
-  #readingStream(stream: string, { raw, ...options }: StoreReadStreamOptions): () => EventWork {
+  #readingStream(stream: string, options: StoreReadStreamOptions): () => EventWork {
     this.#checkOpen();
-    return this.#interpreting(this.#reads.log.readingStream(stream, options), raw);
+    const [raw, range] = rawOf(options);
+    return this.#interpreting(this.#reads.log.readingStream(stream, range), raw);
   }
 
-  #interpreting(begin: () => EventWork, raw: boolean | undefined): () => EventWork {
+  #interpreting(begin: () => EventWork, raw: boolean): () => EventWork {
     if (raw || !this.#reads.settings.typed) return begin;
     return () => mapped(begin(), interpreted(this.#reads));
   }
@@ -260,9 +260,9 @@ export class Store<E extends Events = Events> {
   /** {@link Store.get}, at once. @throws ProjectionNotReadyError while the projection is being built */
   getSync<State>(projection: Projection<State>, key: string): State | undefined {
     const runtime = this.#reads.projection(projection as Projection);
+    checkKey(key);
     const known = this.#reads.getNow(runtime, key);
     if (known !== NEEDS_IO) return known as State | undefined;
-    checkKey(key);
     this.#reads.engine.requireReady(runtime);
     return this.#reads.log.runSync(this.#reads.get(runtime, key)) as State | undefined;
   }
@@ -549,6 +549,11 @@ export class Store<E extends Events = Events> {
   #checkOpen(): void {
     if (this.#log.isClosed) throw new StoreClosedError();
   }
+}
+
+/** What the caller does with its options while a schema is waited for changes nothing. What are no options is left for the log to refuse. */
+function ownCopy<Options>(options: Options): Options {
+  return typeof options === 'object' && options !== null ? { ...options } : options;
 }
 
 /** The store over a log that was opened for it; the log is closed again when that fails. */

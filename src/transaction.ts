@@ -46,13 +46,17 @@ export interface TransactionOptions extends CommitContext {
   readonly isolation?: Isolation | undefined;
   /** For all attempts together, ms. Default 30 000. */
   readonly timeoutMs?: number | undefined;
-  /** How often the function may run again after a conflict. Default 10. */
+  /** How often the function may run again after a conflict. Default 10. It runs once more where it only let others go first. */
   readonly retries?: number | undefined;
   /** Aborted before the commit: nothing is written and the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a transaction's function works with. Of no use once the function has ended. */
+/**
+ * What a transaction's function works with. Of no use once the function has ended.
+ *
+ * Folds see its own events with a position, a time and versions that are the commit's only if nobody commits before.
+ */
 export interface Transaction<E extends Events = Events> {
   /** Reads see the store as of this position, and the transaction's own writes. */
   readonly position: number;
@@ -64,7 +68,11 @@ export interface Transaction<E extends Events = Events> {
   entries<State>(projection: Projection<State>, options?: EntriesOptions): AsyncEntries<State>;
   /** The stream's version, its own writes included; 0 when it is absent. */
   version(stream: string): Promise<number>;
-  /** Takes events up for the commit at the end. @throws InvalidEventError, LimitExceededError, TypeError */
+  /**
+   * Takes events up for the commit at the end. A version that is demanded counts the transaction's own events before these; what was read of the
+   * stream stays a condition beside it.
+   * @throws InvalidEventError, LimitExceededError, TypeError
+   */
   append(
     stream: string,
     events: NewEventOf<E> | readonly NewEventOf<E>[],

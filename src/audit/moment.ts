@@ -31,9 +31,16 @@ export function checkedMoment(moment: Moment): CheckedMoment {
     const text = DATE_ONLY.test(moment)
       ? moment
       : moment.replace(',', '.').replace(/([+-]\d{2})$/, '$1:00');
-    return { time: isoOf(Date.parse(text), quote(moment)) };
+    return { time: isoOf(isOnCalendar(moment) ? Date.parse(text) : Number.NaN, quote(moment)) };
   }
   throw invalidArgument('a moment is a position, a Date, or ISO 8601 text with a zone');
+}
+
+/** Date.parse takes the 30th of February for a day in March. */
+function isOnCalendar(moment: string): boolean {
+  const day = moment.slice(0, 10);
+  const midnight = Date.parse(day);
+  return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(day);
 }
 
 function isoOf(milliseconds: number, what: string): string {

@@ -174,11 +174,22 @@ export function syncSequence<T>(
   };
 }
 
-/** What is read, batch by batch through a function. */
+/** What is read, batch by batch through a function. What it throws for an item comes behind the items before it. */
 export function* mapped<T, R>(work: SequenceWork<T>, change: (item: T) => R): SequenceWork<R> {
   for (;;) {
     const batch = yield* nextBatch(work);
     if (!batch) return;
-    yield batch.map(change);
+    const changed: R[] = [];
+    let failure: { readonly error: unknown } | undefined;
+    for (const item of batch) {
+      try {
+        changed.push(change(item));
+      } catch (error) {
+        failure = { error };
+        break;
+      }
+    }
+    if (changed.length > 0 || !failure) yield changed;
+    if (failure) throw failure.error;
   }
 }

@@ -37,6 +37,7 @@ import {
 } from './section.js';
 import type { LogState } from './state.js';
 import { WriterThread } from './thread.js';
+import { Turns } from './turns.js';
 import { lockTimeout } from './write-lock.js';
 
 /** Handed over at once when the writer is idle: a large burst is then written in parts while the rest is still encoded. */
@@ -98,6 +99,7 @@ export class Writer {
   #thread: WriterThread | undefined;
   #threadFailed = false;
   #scheduled = false;
+  readonly #turns: Turns;
   #lookingUp = false;
   #readingOn = false;
   #sync = 0;
@@ -129,6 +131,7 @@ export class Writer {
 
   constructor(environment: Environment, options: WriterOptions, state: LogState, section: Section) {
     this.#environment = environment;
+    this.#turns = new Turns(environment.monotonic);
     this.#options = options;
     this.#state = state;
     this.#section = section;
@@ -267,8 +270,13 @@ export class Writer {
         this.#awaitQuiet(this.#enqueued, quiet ? quietTurns + 1 : 0);
         return;
       }
-      this.#scheduled = false;
-      this.#start();
+      const start = () => {
+        this.#scheduled = false;
+        this.#start();
+      };
+      // With a thread, its answers come with turns of the event loop.
+      if (!this.#thread && this.#turns.isDue) setImmediate(start);
+      else start();
     });
   }
 

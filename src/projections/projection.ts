@@ -225,7 +225,7 @@ export class ProjectionRuntime implements Runtime {
       for (const [at, outcome] of outcomes.entries()) {
         if (at === failed) break;
         const state = this.#given(batch[at] as string, outcome);
-        if (state !== absent) entries.push([batch[at] as string, state]);
+        if (state !== absent) entries.push(Object.freeze([batch[at] as string, state] as const));
       }
       if (entries.length > 0) yield entries;
       if (failed >= 0) this.#given(batch[failed] as string, outcomes[failed] as Outcome);

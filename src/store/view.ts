@@ -1,10 +1,11 @@
 /** The store as of a moment: the same reading calls, whose answers never change. */
 
 import { checkedMoment, type Moment } from '../audit/moment.js';
-import { PositionAheadError } from '../errors.js';
+import { invalidArgument, PositionAheadError } from '../errors.js';
 import { type EventWork, mapped, nextBatch } from '../log/event-sequence.js';
 import type { LogInternals } from '../log/internals.js';
 import type { Io } from '../log/io.js';
+import { checkedStream } from '../log/reader.js';
 import type { AsyncSequence, ReadAllOptions, RecordedEvent, SyncSequence } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 import type { Events, RecordedEventOf } from '../projections/events.js';
@@ -14,6 +15,18 @@ import { checkEntries, checkKey, type Reads } from './reads.js';
 export interface StoreReadAllOptions extends ReadAllOptions {
   /** Events as they are stored: no upcasting, also of versions that this program does not know. Default false. */
   readonly raw?: boolean | undefined;
+}
+
+/** The options of the log, and whether events are wanted as they are stored. @throws TypeError */
+export function rawOf<Options extends { readonly raw?: boolean | undefined }>(
+  options: Options,
+): [raw: boolean, range: Omit<Options, 'raw'>] {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgument('the options must be an object');
+  }
+  const { raw = false, ...range } = options;
+  if (typeof raw !== 'boolean') throw invalidArgument('raw must be true or false');
+  return [raw, range];
 }
 
 /** A moment on its way to a position. */
@@ -146,7 +159,12 @@ export class StoreView<E extends Events = Events> {
     return this.#reads.log.runSync(this.#version(stream));
   }
 
-  *#version(stream: string): Io<number> {
+  #version(stream: string): Io<number> {
+    checkedStream(stream);
+    return this.#versionAt(stream);
+  }
+
+  *#versionAt(stream: string): Io<number> {
     return yield* this.#reads.log.versionAt(stream, yield* this.#fixed.position());
   }
 
@@ -161,7 +179,7 @@ export class StoreView<E extends Events = Events> {
 
   #reading(options: StoreReadAllOptions): () => Generator<never, void, unknown> {
     const { log, settings } = this.#reads;
-    const { raw = false, ...range } = options;
+    const [raw, range] = rawOf(options);
     // Checked now, although where the moment lies is known only later.
     log.readingAll(range);
     const fixed = this.#fixed;

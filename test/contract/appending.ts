@@ -203,6 +203,17 @@ export function appending(make: MakePlace): void {
       expect(stored[0]).toMatchObject({ data: { n: 1, list: [1] }, actor: 'alice' });
     });
 
+    test('lets timers run while one append is waited for after the other', async () => {
+      const { open } = make();
+      const log = await open();
+      let hasRun = false;
+      setTimeout(() => {
+        hasRun = true;
+      }, 1);
+      for (let n = 0; n < 3000 && !hasRun; n += 1) await log.append('a/1', counted(n));
+      expect(hasRun).toBe(true);
+    });
+
     test('answers a thousand calls of one turn in the order of the calls', async () => {
       const { open } = make();
       const log = await open();

@@ -386,11 +386,10 @@ describe.each(places)('a transaction over a store in $name', (place) => {
 });
 
 /** As a program without a type checker calls it. */
-function call(store: never, work: unknown, options?: unknown): Promise<unknown>;
-function call(store: never, work: (tx: Tx) => unknown, options?: unknown): Promise<unknown>;
 function call(
   store: { transaction: (...parameters: unknown[]) => Promise<unknown> },
-  ...parameters: unknown[]
+  work: ((tx: Tx) => unknown) | Record<string, never> | undefined,
+  options?: unknown,
 ): Promise<unknown> {
-  return store.transaction(...parameters);
+  return store.transaction(work, options);
 }
