@@ -28,6 +28,7 @@ export {
   TransactionRolledBackError,
   TransactionTimeoutError,
 } from './errors/transactions.js';
+export { UndoConflictError, UndoRefusedError } from './errors/undo.js';
 
 /** One condition of a commit that did not hold. */
 export interface VersionFailure {

@@ -34,6 +34,8 @@ export {
   TransactionConflictError,
   TransactionRolledBackError,
   TransactionTimeoutError,
+  UndoConflictError,
+  UndoRefusedError,
   UnknownSchemaVersionError,
   UnsupportedFileSystemError,
   UpcastFailedError,
@@ -77,6 +79,31 @@ export type {
   SyncSequence,
 } from './log/types.js';
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './log/verify.js';
+export type { WriteOptions, Written } from './memory/access.js';
+export type {
+  Episode,
+  EpisodeFilters,
+  EpisodeListOptions,
+  EpisodePage,
+  Episodes,
+  NewEpisode,
+} from './memory/episodes.js';
+export { type Memory, openMemory, openMemorySync } from './memory/memory.js';
+export type { MemoryView } from './memory/memory-view.js';
+export {
+  type LastError,
+  type OperationStats,
+  SLOW_OPERATION_CHANNEL,
+  type SlowOperation,
+} from './memory/meter.js';
+export type { Models } from './memory/models.js';
+export type { MemoryOptions } from './memory/options.js';
+export { type Provider, registerProvider } from './memory/places.js';
+export type { MemoryStatus, ModelStatus } from './memory/status.js';
+export type { TransactionMemory } from './memory/transaction-memory.js';
+export type { Undone, UndoOptions } from './memory/undo.js';
+export type { UserHit } from './memory/user-search.js';
+export type { Exchange, UserContext, Users } from './memory/users.js';
 export {
   defineProjection,
   type EventsOf,

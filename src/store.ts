@@ -639,6 +639,13 @@ export function openStoreSync<E extends Events>(
 }
 
 // A model of src/memory/ uses what users of the store use, and this is where it finds it.
+export type { BlameEntry } from './audit/blame.js';
+export { diff } from './audit/diff.js';
+export type { KeyDifference } from './audit/differences.js';
+export type { HistoryEntry } from './audit/history.js';
+export { applyPatch, type JsonPatch } from './audit/json-patch.js';
+export type { Moment } from './audit/moment.js';
+export { jsonText } from './log/json.js';
 export type {
   Appended,
   AsyncSequence,
@@ -648,10 +655,17 @@ export type {
   RecordedEvent,
   SyncSequence,
 } from './log/types.js';
-export { defineProjection, type Projection, removed, type StateOf } from './projections/define.js';
+export {
+  defineProjection,
+  type Projection,
+  type Removed,
+  removed,
+  type StateOf,
+} from './projections/define.js';
 export { defineIndex, type IndexDefinition } from './projections/define-index.js';
 export { defineEvents, type Events, event, type NewEventOf } from './projections/events.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
+export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export type { StoreOptions } from './store/options.js';
 export type { StoreView } from './store/view.js';
 export type { Transaction, TransactionOptions } from './transaction.js';

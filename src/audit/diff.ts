@@ -20,15 +20,20 @@ import {
 
 /**
  * The patches that make `after` of `before`, both as they read as JSON (json-view.ts). A state that appears is an `add` of the whole at the
- * empty path, one that disappears a `remove` there. Deeply frozen.
+ * empty path, one that disappears a `remove` there; ABSENT and undefined are none. Deeply frozen.
  */
 export function diff(before: unknown, after: unknown): readonly JsonPatch[] {
   const patches: JsonPatch[] = [];
   if (before === after) return Object.freeze(patches);
-  if (before === ABSENT) patches.push(patch({ op: 'add', path: '', value: jsonOf(after) }));
-  else if (after === ABSENT) patches.push(patch({ op: 'remove', path: '' }));
+  if (isNone(before) && isNone(after)) return Object.freeze(patches);
+  if (isNone(before)) patches.push(patch({ op: 'add', path: '', value: jsonOf(after) }));
+  else if (isNone(after)) patches.push(patch({ op: 'remove', path: '' }));
   else compare(before, after, '', patches);
   return Object.freeze(patches);
+}
+
+function isNone(state: unknown): boolean {
+  return state === ABSENT || state === undefined;
 }
 
 function patch(content: JsonPatch): JsonPatch {

@@ -53,6 +53,8 @@ import { Writer } from './writer.js';
 /** Figures of an open log. Counts are of this process since it opened the log, unless they say otherwise. */
 export interface LogStats {
   readonly head: Head;
+  /** Whether it takes appends: `read-only` as it was opened, `poisoned` when an earlier failure of the disk stopped the writer for good. */
+  readonly mode: 'normal' | 'read-only' | 'poisoned';
   /** Of the whole log. */
   readonly segments: number;
   readonly queue: { readonly commits: number; readonly bytes: number };
@@ -383,6 +385,7 @@ export class Log {
     const counts = this.#writer?.counts;
     return {
       head: this.head,
+      mode: this.#mode(),
       segments: this.#state.segments.count,
       queue: this.#writer?.waiting ?? { commits: 0, bytes: 0 },
       groups: counts?.groups ?? 0,
@@ -396,6 +399,11 @@ export class Log {
       skewMsMax: counts?.skewMsMax ?? 0,
       anchors: counts?.anchors ?? 0,
     };
+  }
+
+  #mode(): LogStats['mode'] {
+    if (!this.#writer) return 'read-only';
+    return this.#writer.poison === undefined ? 'normal' : 'poisoned';
   }
 
   /** Writes what waits, then closes all files. Calling it again does nothing. */

@@ -1,18 +1,19 @@
 /**
- * What a model reads from and writes to: the open store, a transaction, or the store as of a moment. A model is written once against this, and no model
- * has another way in.
+ * What a model reads from and writes to: the open store, a transaction (transaction-access.ts), or the store as of a moment (view-access.ts). A model
+ * is written once against this, and no model has another way in.
  */
-import { RecollectError, StoreReadOnlyError, VersionConflictError } from '../errors.js';
+import { IdempotencyKeyReusedError, VersionConflictError } from '../errors.js';
 import type {
+  Committed,
   EntriesOptions,
   Entry,
   ExpectedVersion,
   NewEvent,
   Projection,
+  RecordedEvent,
   Store,
-  StoreView,
-  Transaction,
 } from '../store.js';
+import { Lanes } from './lanes.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
 export interface WriteOptions {
@@ -39,12 +40,6 @@ export interface Written {
   readonly repeated: boolean;
 }
 
-/** Events for one stream, decided on its state. */
-export interface Decision {
-  readonly stream: string;
-  readonly events: readonly NewEvent[];
-}
-
 /**
  * What a call wants to do to one key: from its state to events. Pure, because it is asked again when others wrote meanwhile. The key of the projection is
  * the stream.
@@ -54,8 +49,15 @@ export interface Command<State> {
   readonly stream: string;
   /** True: the events are right whatever others append meanwhile, so that no call ever waits for another. */
   readonly commutes?: boolean | undefined;
+  /** Demanded of the stream whatever the call demands, which then is meant for another stream of the same commit. */
+  readonly expectedVersion?: ExpectedVersion | undefined;
   /** `now` is ISO 8601, of the store's clock. An empty list changes nothing. */
   decide(state: State | undefined, now: string): readonly NewEvent[];
+  /**
+   * For events that hold what no second call would give again, such as a time or a new id. Asked when the idempotency key stands in the log with other
+   * content: gives the event by which that commit did the same, undefined when it did not.
+   */
+  repeats?(events: readonly RecordedEvent[]): RecordedEvent | undefined;
 }
 
 export interface Access {
@@ -82,29 +84,35 @@ export interface Access {
 /** Others may write between reading and appending; then it is decided anew. */
 const ATTEMPTS_MAX = 1000;
 
-function unchanged(id: string, position: number, version: number): Written {
+/** @internal */
+export function unchanged(id: string, position: number, version: number): Written {
   return Object.freeze({ id, position, version, changed: false, repeated: false });
 }
 
-/** What is to be appended, with the versions that it was decided on. */
+/** What is to be appended, with the version that it was decided on. */
 interface Decided {
-  readonly stream: string;
+  readonly command: Command<unknown>;
   readonly events: readonly NewEvent[];
   readonly version: number;
-  readonly commutes: boolean;
 }
+
+/** By store, whoever the actor is. */
+const lanesOf = new WeakMap<Store, Lanes>();
 
 /** The open store. */
 export class StoreAccess implements Access {
   readonly #store: Store;
   readonly #clock: () => number;
   readonly #context: WriteOptions;
+  readonly #lanes: Lanes;
 
   /** `context` is what calls get that say nothing else: the actor of `memory.as(actor)`. */
   constructor(store: Store, clock: () => number, context: WriteOptions) {
     this.#store = store;
     this.#clock = clock;
     this.#context = context;
+    this.#lanes = lanesOf.get(store) ?? new Lanes();
+    lanesOf.set(store, this.#lanes);
   }
 
   async now(): Promise<string> {
@@ -151,23 +159,40 @@ export class StoreAccess implements Access {
     commands: readonly Command<unknown>[],
     options: WriteOptions,
   ): Promise<readonly Written[]> {
+    let lane: string | undefined;
     for (let attempt = 1; ; attempt += 1) {
-      const decided: Decided[] = [];
-      for (const command of commands) {
-        // The version first: a state that is newer than it is found out when the commit is decided.
-        const version = command.commutes ? 0 : await this.#store.version(command.stream);
-        const state = await this.#store.get(command.projection, command.stream);
-        decided.push(this.#decide(command, state, version));
-      }
-      const writing = decided.filter(({ events }) => events.length > 0);
-      if (writing.length === 0) return decided.map((each) => this.#unchanged(each));
       try {
-        const parts = this.#parts(writing, options);
-        const committed = await this.#store.commit(parts, this.#options(options));
-        return decided.map((each) => this.#written(each, committed));
+        const again = () => this.#attempt(commands, options);
+        return await (lane === undefined ? again() : this.#lanes.run(lane, again));
       } catch (error) {
         if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
+        lane = error.failures[0]?.stream;
       }
+    }
+  }
+
+  async #attempt(
+    commands: readonly Command<unknown>[],
+    options: WriteOptions,
+  ): Promise<readonly Written[]> {
+    const decided: Decided[] = [];
+    for (const command of commands) {
+      // The version first: a state that is newer than it is found out when the commit is decided.
+      const version = command.commutes ? 0 : await this.#store.version(command.stream);
+      const state = await this.#store.get(command.projection, command.stream);
+      decided.push(this.#decide(command, state, version));
+    }
+    const writing = decided.filter(({ events }) => events.length > 0);
+    if (writing.length === 0) return decided.map((each) => this.#unchanged(each));
+    try {
+      const parts = this.#parts(writing, options);
+      const committed = await this.#store.commit(parts, this.#options(options));
+      return decided.map((each) => this.#written(each, committed));
+    } catch (error) {
+      if (!(error instanceof IdempotencyKeyReusedError)) throw error;
+      const { position } = error;
+      const events = this.#store.readAll({ from: position, to: position });
+      return repeated(decided, await events.toArray(), error);
     }
   }
 
@@ -186,41 +211,40 @@ export class StoreAccess implements Access {
         const committed = this.#store.commitSync(parts, this.#options(options));
         return decided.map((each) => this.#written(each, committed));
       } catch (error) {
+        if (error instanceof IdempotencyKeyReusedError) {
+          const { position } = error;
+          const events = this.#store.readAllSync({ from: position, to: position });
+          return repeated(decided, events.toArray(), error);
+        }
         if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
       }
     }
   }
 
   #decide(command: Command<unknown>, state: unknown, version: number): Decided {
-    const events = command.decide(state, this.nowSync());
-    return { stream: command.stream, events, version, commutes: command.commutes === true };
+    return { command, events: command.decide(state, this.nowSync()), version };
   }
 
-  #parts(decided: readonly Decided[], { expectedVersion }: WriteOptions) {
-    return decided.map(({ stream, events, version, commutes }) => ({
-      stream,
-      events,
-      expectedVersion: expectedVersion ?? (commutes ? ('any' as const) : version),
-    }));
+  #parts(decided: readonly Decided[], options: WriteOptions) {
+    return decided.map(({ command, events, version }) => {
+      const demanded = command.expectedVersion ?? options.expectedVersion;
+      const expectedVersion = demanded ?? (command.commutes ? ('any' as const) : version);
+      return { stream: command.stream, events, expectedVersion };
+    });
   }
 
   #options({ expectedVersion: _, ...options }: WriteOptions): WriteOptions {
     return { ...this.#context, ...withoutUndefined(options) };
   }
 
-  #unchanged({ stream, version }: Decided): Written {
-    return unchanged(stream, this.#store.head.position, version);
+  #unchanged({ command, version }: Decided): Written {
+    return unchanged(command.stream, this.#store.head.position, version);
   }
 
   #written(
-    { stream, events, version }: Decided,
-    committed: {
-      readonly position: number;
-      readonly versions: Readonly<Record<string, number>>;
-      readonly repeated: boolean;
-    },
+    { command: { stream }, events, version }: Decided,
+    { position, versions, repeated }: Committed,
   ): Written {
-    const { position, versions, repeated } = committed;
     if (events.length === 0) return unchanged(stream, position, version);
     return Object.freeze({
       id: stream,
@@ -232,151 +256,29 @@ export class StoreAccess implements Access {
   }
 }
 
-function withoutUndefined(options: WriteOptions): WriteOptions {
+/** The same calls as of the commit that has their idempotency key. @throws the error when that commit did something else */
+function repeated(
+  decided: readonly Decided[],
+  events: readonly RecordedEvent[],
+  error: IdempotencyKeyReusedError,
+): readonly Written[] {
+  return decided.map(({ command, events: own, version }) => {
+    if (own.length === 0) return unchanged(command.stream, error.position, version);
+    const event = command.repeats?.(events);
+    if (!event) throw error;
+    const { stream: id, position } = event;
+    return Object.freeze({ id, position, version: event.version, changed: true, repeated: true });
+  });
+}
+
+/** @internal */
+export function withoutUndefined(options: WriteOptions): WriteOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-function isConflict(error: unknown, { expectedVersion }: WriteOptions): boolean {
+function isConflict(
+  error: unknown,
+  { expectedVersion }: WriteOptions,
+): error is VersionConflictError {
   return expectedVersion === undefined && error instanceof VersionConflictError;
-}
-
-/** A transaction: what is written is committed at its end. It has no synchronous calls. */
-export class TransactionAccess implements Access {
-  readonly #transaction: Transaction;
-  readonly #clock: () => number;
-
-  constructor(transaction: Transaction, clock: () => number) {
-    this.#transaction = transaction;
-    this.#clock = clock;
-  }
-
-  async now(): Promise<string> {
-    return this.nowSync();
-  }
-
-  nowSync(): string {
-    return new Date(this.#clock()).toISOString();
-  }
-
-  get<State>(projection: Projection<State>, key: string): Promise<State | undefined> {
-    return this.#transaction.get(projection, key);
-  }
-
-  getSync(): never {
-    throw onlyAsynchronous();
-  }
-
-  entries<State>(
-    projection: Projection<State>,
-    options: EntriesOptions,
-  ): AsyncIterable<Entry<State>> {
-    return this.#transaction.entries(projection, options);
-  }
-
-  entriesSync(): never {
-    throw onlyAsynchronous();
-  }
-
-  async run<State>(command: Command<State>, options: WriteOptions): Promise<Written> {
-    const { stream, projection, commutes } = command;
-    const transaction = this.#transaction;
-    // An event that commutes must not make the transaction depend on the key.
-    const state = commutes ? undefined : await transaction.get(projection, stream);
-    const events = command.decide(state, this.nowSync());
-    if (events.length === 0) {
-      return unchanged(stream, 0, await transaction.version(stream));
-    }
-    const { expectedVersion } = options;
-    transaction.append(stream, events, { expectedVersion });
-    const version = commutes ? 0 : await transaction.version(stream);
-    return Object.freeze({ id: stream, position: 0, version, changed: true, repeated: false });
-  }
-
-  runSync(): never {
-    throw onlyAsynchronous();
-  }
-
-  async runAll(
-    commands: readonly Command<unknown>[],
-    options: WriteOptions,
-  ): Promise<readonly Written[]> {
-    const written: Written[] = [];
-    for (const command of commands) written.push(await this.run(command, options));
-    return written;
-  }
-
-  runAllSync(): never {
-    throw onlyAsynchronous();
-  }
-}
-
-function onlyAsynchronous(): RecollectError {
-  return new RecollectError(
-    'ASYNC_ONLY',
-    'A transaction has no synchronous calls: use the asynchronous one, and await it.',
-  );
-}
-
-/** The store as of a moment: reading only. */
-export class ViewAccess implements Access {
-  readonly #view: StoreView;
-  readonly #time: () => Promise<string>;
-  readonly #timeSync: () => string;
-
-  /** The times are those of the moment, by which expiry is judged. */
-  constructor(view: StoreView, time: () => Promise<string>, timeSync: () => string) {
-    this.#view = view;
-    this.#time = time;
-    this.#timeSync = timeSync;
-  }
-
-  now(): Promise<string> {
-    return this.#time();
-  }
-
-  nowSync(): string {
-    return this.#timeSync();
-  }
-
-  get<State>(projection: Projection<State>, key: string): Promise<State | undefined> {
-    return this.#view.get(projection, key);
-  }
-
-  getSync<State>(projection: Projection<State>, key: string): State | undefined {
-    return this.#view.getSync(projection, key);
-  }
-
-  entries<State>(
-    projection: Projection<State>,
-    options: EntriesOptions,
-  ): AsyncIterable<Entry<State>> {
-    return this.#view.entries(projection, options);
-  }
-
-  entriesSync<State>(
-    projection: Projection<State>,
-    options: EntriesOptions,
-  ): Iterable<Entry<State>> {
-    return this.#view.entriesSync(projection, options);
-  }
-
-  async run(): Promise<never> {
-    throw isPast();
-  }
-
-  runSync(): never {
-    throw isPast();
-  }
-
-  async runAll(): Promise<never> {
-    throw isPast();
-  }
-
-  runAllSync(): never {
-    throw isPast();
-  }
-}
-
-function isPast(): StoreReadOnlyError {
-  return new StoreReadOnlyError('the memory as of an earlier moment');
 }

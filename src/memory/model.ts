@@ -26,7 +26,14 @@ export interface ModelDefinition {
   readonly opposites: Opposites;
   /** JSON pointers of what every event changes, such as `/updatedAt`: two events that change nothing else in common do not stand in each other's way. */
   readonly bookkeeping: readonly string[];
+  /** When each item of a state expires, ISO 8601; undefined for never. Left out, a state is one item that never does. */
+  expiries?(state: unknown): readonly (string | undefined)[];
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused here
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f]/;
+/** Of the name of a stream. */
+const STREAM_BYTES_MAX = 200;
 
 /** The calls of one model on one access. */
 export abstract class Model {
@@ -56,7 +63,20 @@ export abstract class Model {
     if (typeof key !== 'string' || key === '') {
       throw invalidArgument(`${what} must be a non-empty string`);
     }
-    return `${this.#name}/${key}`;
+    const stream = `${this.#name}/${key}`;
+    if (UNPRINTABLE.test(key) || !key.isWellFormed()) {
+      throw invalidArgument(
+        `${what} ${quote(key)} has a control character or half a surrogate pair: leave it out`,
+      );
+    }
+    const bytes = Buffer.byteLength(stream);
+    if (bytes > STREAM_BYTES_MAX) {
+      const room = STREAM_BYTES_MAX - this.#name.length - 1;
+      throw invalidArgument(
+        `${what} takes ${bytes - this.#name.length - 1} bytes, and there is room for ${room}: use a shorter one, such as a hash of it`,
+      );
+    }
+    return stream;
   }
 }
 

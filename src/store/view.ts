@@ -2,7 +2,7 @@
 
 import { checkedMoment, type Moment } from '../audit/moment.js';
 import { invalidArgument, PositionAheadError } from '../errors.js';
-import { type EventWork, mapped } from '../log/event-sequence.js';
+import { type EventWork, mapped, nextBatch } from '../log/event-sequence.js';
 import type { LogInternals } from '../log/internals.js';
 import type { Io } from '../log/io.js';
 import { checkedStream } from '../log/reader.js';
@@ -32,7 +32,7 @@ export function rawOf<Options extends { readonly raw?: boolean | undefined }>(
 /** A moment on its way to a position. */
 export class Fixed {
   readonly #log: LogInternals;
-  readonly #time: string | undefined;
+  #time: string | undefined;
   readonly #bound: number;
   #position: number | undefined;
 
@@ -63,6 +63,19 @@ export class Fixed {
     }
     return this.#position;
   }
+
+  /** The time that was given; of a position the time of its commit. */
+  *time(): Io<string> {
+    this.#time ??= yield* this.#timeOfCommit(this.#bound);
+    return this.#time;
+  }
+
+  *#timeOfCommit(position: number): Io<string> {
+    if (position === 0) return new Date(0).toISOString();
+    const work = this.#log.readingAll({ from: position, to: position, limit: 1 })();
+    const [event] = (yield* nextBatch(work)) ?? [];
+    return (event as RecordedEvent).time;
+  }
 }
 
 /** What `store.at(moment)` gives. */
@@ -83,6 +96,15 @@ export class StoreView<E extends Events = Events> {
 
   positionSync(): number {
     return this.#reads.log.runSync(this.#fixed.position());
+  }
+
+  /** The time of the moment, ISO 8601; of a position the time of its commit, and 1970 for position 0. */
+  async time(): Promise<string> {
+    return await this.#reads.log.run(this.#fixed.time());
+  }
+
+  timeSync(): string {
+    return this.#reads.log.runSync(this.#fixed.time());
   }
 
   /** The key's state as of the moment; undefined when it was absent. @throws ProjectionNotRegisteredError, ProjectionFailedError */

@@ -60,6 +60,8 @@ const samples: readonly errors.RecollectError[] = [
   ]),
   new errors.TransactionRolledBackError('enough'),
   new errors.TransactionTimeoutError(1),
+  new errors.UndoConflictError(1, [2], [{ stream: 's', path: '/a' }]),
+  new errors.UndoRefusedError(1, '1.0', 'its event has no opposite.'),
   new errors.PatchFailedError(0, { op: 'remove', path: '/a' }, 'there is no member "a"'),
 ];
 

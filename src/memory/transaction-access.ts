@@ -1,0 +1,96 @@
+/** What a model reads from and writes to inside a transaction. */
+import { invalidArgument, RecollectError } from '../errors.js';
+import type { EntriesOptions, Entry, Projection, Transaction } from '../store.js';
+import {
+  type Access,
+  type Command,
+  unchanged,
+  type WriteOptions,
+  type Written,
+  withoutUndefined,
+} from './access.js';
+
+/** A transaction: what is written is committed at its end. It has no synchronous calls. */
+export class TransactionAccess implements Access {
+  readonly #transaction: Transaction;
+  readonly #clock: () => number;
+
+  constructor(transaction: Transaction, clock: () => number) {
+    this.#transaction = transaction;
+    this.#clock = clock;
+  }
+
+  async now(): Promise<string> {
+    return this.nowSync();
+  }
+
+  nowSync(): string {
+    return new Date(this.#clock()).toISOString();
+  }
+
+  get<State>(projection: Projection<State>, key: string): Promise<State | undefined> {
+    return this.#transaction.get(projection, key);
+  }
+
+  getSync(): never {
+    throw onlyAsynchronous();
+  }
+
+  entries<State>(
+    projection: Projection<State>,
+    options: EntriesOptions,
+  ): AsyncIterable<Entry<State>> {
+    return this.#transaction.entries(projection, options);
+  }
+
+  entriesSync(): never {
+    throw onlyAsynchronous();
+  }
+
+  async run<State>(command: Command<State>, options: WriteOptions): Promise<Written> {
+    const { stream, projection, commutes } = command;
+    const transaction = this.#transaction;
+    checkWithinTransaction(options);
+    // An event that commutes must not make the transaction depend on the key.
+    const state = commutes ? undefined : await transaction.get(projection, stream);
+    const events = command.decide(state, this.nowSync());
+    if (events.length === 0) {
+      return unchanged(stream, 0, await transaction.version(stream));
+    }
+    const expectedVersion = command.expectedVersion ?? options.expectedVersion;
+    transaction.append(stream, events, { expectedVersion });
+    const version = commutes ? 0 : await transaction.version(stream);
+    return Object.freeze({ id: stream, position: 0, version, changed: true, repeated: false });
+  }
+
+  runSync(): never {
+    throw onlyAsynchronous();
+  }
+
+  async runAll(
+    commands: readonly Command<unknown>[],
+    options: WriteOptions,
+  ): Promise<readonly Written[]> {
+    const written: Written[] = [];
+    for (const command of commands) written.push(await this.run(command, options));
+    return written;
+  }
+
+  runAllSync(): never {
+    throw onlyAsynchronous();
+  }
+}
+
+/** One commit has one actor, one reason, one idempotency key. */
+function checkWithinTransaction({ expectedVersion: _, ...others }: WriteOptions): void {
+  const [member] = Object.keys(withoutUndefined(others));
+  if (member === undefined) return;
+  throw invalidArgument(`${member} belongs to the whole transaction: give it to transaction(…)`);
+}
+
+function onlyAsynchronous(): RecollectError {
+  return new RecollectError(
+    'ASYNC_ONLY',
+    'A transaction has no synchronous calls: use the asynchronous one, and await it.',
+  );
+}
