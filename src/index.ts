@@ -2,9 +2,11 @@
 
 export type { Moment } from './audit/moment.js';
 export {
+  EntityNotFoundError,
   FormatTooNewError,
   HistoryPrunedError,
   IdempotencyKeyReusedError,
+  ImportFailedError,
   InvalidEventError,
   LimitExceededError,
   LockTimeoutError,
@@ -16,6 +18,8 @@ export {
   ProjectionNotRegisteredError,
   QueueFullError,
   RecollectError,
+  SkillExistsError,
+  SkillNotFoundError,
   StoreAccessError,
   StoreClosedError,
   StoreDamagedError,

@@ -58,6 +58,21 @@ export interface Command<State> {
   decide(state: State | undefined, now: string): readonly NewEvent[];
 }
 
+/**
+ * What a call wants to do that is decided on several streams at once. Pure, because it is asked again when one of them was written meanwhile. The key of
+ * the projection is the stream.
+ */
+export interface Plan<State, Result> {
+  readonly projection: Projection<State>;
+  /** What is decided on. Nobody may have written to any of them before the commit. */
+  readonly streams: readonly string[];
+  /** Events may go to other streams too: they must then be right whatever others append there. */
+  decide(
+    states: ReadonlyMap<string, State | undefined>,
+    now: string,
+  ): { readonly decisions: readonly Decision[]; readonly result: Result };
+}
+
 export interface Access {
   /** ISO 8601: of the store's clock, or of the moment that is looked at. */
   now(): Promise<string>;
@@ -77,6 +92,9 @@ export interface Access {
   /** Several commands on different streams as one commit. */
   runAll(commands: readonly Command<unknown>[], options: WriteOptions): Promise<readonly Written[]>;
   runAllSync(commands: readonly Command<unknown>[], options: WriteOptions): readonly Written[];
+  /** One commit, or none when the plan has no events. */
+  runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result>;
+  runPlanSync<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Result;
 }
 
 /** Others may write between reading and appending; then it is decided anew. */
@@ -191,6 +209,48 @@ export class StoreAccess implements Access {
     }
   }
 
+  async runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result> {
+    const { projection, streams } = plan;
+    for (let attempt = 1; ; attempt += 1) {
+      const versions = new Map<string, number>();
+      const states = new Map<string, State | undefined>();
+      for (const stream of streams) {
+        versions.set(stream, await this.#store.version(stream));
+        states.set(stream, await this.#store.get(projection, stream));
+      }
+      const { decisions, result } = plan.decide(states, this.nowSync());
+      const { parts, checks } = planned(decisions, versions, options);
+      if (parts.length === 0) return result;
+      try {
+        await this.#store.commit(parts, { ...this.#options(options), checks });
+        return result;
+      } catch (error) {
+        if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
+      }
+    }
+  }
+
+  runPlanSync<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Result {
+    const { projection, streams } = plan;
+    for (let attempt = 1; ; attempt += 1) {
+      const versions = new Map<string, number>();
+      const states = new Map<string, State | undefined>();
+      for (const stream of streams) {
+        versions.set(stream, this.#store.versionSync(stream));
+        states.set(stream, this.#store.getSync(projection, stream));
+      }
+      const { decisions, result } = plan.decide(states, this.nowSync());
+      const { parts, checks } = planned(decisions, versions, options);
+      if (parts.length === 0) return result;
+      try {
+        this.#store.commitSync(parts, { ...this.#options(options), checks });
+        return result;
+      } catch (error) {
+        if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
+      }
+    }
+  }
+
   #decide(command: Command<unknown>, state: unknown, version: number): Decided {
     const events = command.decide(state, this.nowSync());
     return { stream: command.stream, events, version, commutes: command.commutes === true };
@@ -230,6 +290,26 @@ export class StoreAccess implements Access {
       repeated,
     });
   }
+}
+
+/** What a plan appends, on condition that nothing that it was decided on has changed. */
+function planned(
+  decisions: readonly Decision[],
+  versions: ReadonlyMap<string, number>,
+  { expectedVersion }: WriteOptions,
+) {
+  const parts = decisions
+    .filter(({ events }) => events.length > 0)
+    .map(({ stream, events }) => {
+      const version = versions.get(stream);
+      const expected = version === undefined ? ('any' as const) : (expectedVersion ?? version);
+      return { stream, events, expectedVersion: expected };
+    });
+  const written = new Set(parts.map(({ stream }) => stream));
+  const checks = [...versions]
+    .filter(([stream]) => !written.has(stream))
+    .map(([stream, version]) => ({ stream, expectedVersion: version }));
+  return { parts, checks };
 }
 
 function withoutUndefined(options: WriteOptions): WriteOptions {
@@ -308,6 +388,25 @@ export class TransactionAccess implements Access {
   runAllSync(): never {
     throw onlyAsynchronous();
   }
+
+  async runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result> {
+    const { projection, streams } = plan;
+    const states = new Map<string, State | undefined>();
+    // What a transaction has read is a condition of its commit.
+    for (const stream of streams)
+      states.set(stream, await this.#transaction.get(projection, stream));
+    const { decisions, result } = plan.decide(states, this.nowSync());
+    for (const { stream, events } of decisions) {
+      if (events.length === 0) continue;
+      const expectedVersion = states.has(stream) ? options.expectedVersion : undefined;
+      this.#transaction.append(stream, events, { expectedVersion });
+    }
+    return result;
+  }
+
+  runPlanSync(): never {
+    throw onlyAsynchronous();
+  }
 }
 
 function onlyAsynchronous(): RecollectError {
@@ -373,6 +472,14 @@ export class ViewAccess implements Access {
   }
 
   runAllSync(): never {
+    throw isPast();
+  }
+
+  async runPlan(): Promise<never> {
+    throw isPast();
+  }
+
+  runPlanSync(): never {
     throw isPast();
   }
 }

@@ -28,6 +28,15 @@ export interface ModelDefinition {
   readonly bookkeeping: readonly string[];
 }
 
+const STREAM_BYTES_MAX = 200;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused here
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** Whether a store takes it as the name of a stream. */
+export function fitsStream(name: string): boolean {
+  return name.isWellFormed() && Buffer.byteLength(name) <= STREAM_BYTES_MAX && !CONTROL.test(name);
+}
+
 /** The calls of one model on one access. */
 export abstract class Model {
   protected readonly access: Access;
@@ -56,7 +65,14 @@ export abstract class Model {
     if (typeof key !== 'string' || key === '') {
       throw invalidArgument(`${what} must be a non-empty string`);
     }
-    return `${this.#name}/${key}`;
+    const stream = `${this.#name}/${key}`;
+    if (!fitsStream(stream)) {
+      const most = STREAM_BYTES_MAX - this.#name.length - 1;
+      throw invalidArgument(
+        `${what} ${quote(key)} must be well-formed text of at most ${most} bytes without control characters; shorten it, or use its hash and keep the text in the value`,
+      );
+    }
+    return stream;
   }
 }
 

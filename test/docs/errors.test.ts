@@ -60,6 +60,10 @@ const samples: readonly errors.RecollectError[] = [
   ]),
   new errors.TransactionRolledBackError('enough'),
   new errors.TransactionTimeoutError(1),
+  new errors.EntityNotFoundError('e'),
+  new errors.SkillNotFoundError('s'),
+  new errors.SkillExistsError('s', 1),
+  new errors.ImportFailedError('f', 'it is no object', { path: '$.sites', cause }),
 ];
 
 interface Row {
