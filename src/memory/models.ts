@@ -1,12 +1,23 @@
 /** The models of a memory, on whatever they read from and write to. One line for each model in each list. */
 import type { Access } from './access.js';
+import { Graph, graphModel } from './graph.js';
 import type { Meter } from './meter.js';
 import type { ModelDefinition, ModelSettings } from './model.js';
+import { Sites, sitesModel } from './sites.js';
+import { Skills, skillsModel } from './skills.js';
 
 /** What the store is opened with. */
-export const modelDefinitions: readonly ModelDefinition[] = [];
+export const modelDefinitions: readonly ModelDefinition[] = [sitesModel, skillsModel, graphModel];
 
 /** The calls of all models. */
 export class Models {
-  constructor(_access: Access, _settings: ModelSettings, _meter: Meter) {}
+  readonly sites: Sites;
+  readonly skills: Skills;
+  readonly graph: Graph;
+
+  constructor(access: Access, settings: ModelSettings, meter: Meter) {
+    this.sites = new Sites(access, settings, meter);
+    this.skills = new Skills(access, settings, meter);
+    this.graph = new Graph(access, settings, meter);
+  }
 }
