@@ -13,6 +13,7 @@ import type {
   StoreView,
   Transaction,
 } from '../store.js';
+import { carryOut, carryOutSync, type Plan } from './plan.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
 export interface WriteOptions {
@@ -56,21 +57,6 @@ export interface Command<State> {
   readonly commutes?: boolean | undefined;
   /** `now` is ISO 8601, of the store's clock. An empty list changes nothing. */
   decide(state: State | undefined, now: string): readonly NewEvent[];
-}
-
-/**
- * What a call wants to do that is decided on several streams at once. Pure, because it is asked again when one of them was written meanwhile. The key of
- * the projection is the stream.
- */
-export interface Plan<State, Result> {
-  readonly projection: Projection<State>;
-  /** What is decided on. Nobody may have written to any of them before the commit. */
-  readonly streams: readonly string[];
-  /** Events may go to other streams too: they must then be right whatever others append there. */
-  decide(
-    states: ReadonlyMap<string, State | undefined>,
-    now: string,
-  ): { readonly decisions: readonly Decision[]; readonly result: Result };
 }
 
 export interface Access {
@@ -209,46 +195,18 @@ export class StoreAccess implements Access {
     }
   }
 
-  async runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result> {
-    const { projection, streams } = plan;
-    for (let attempt = 1; ; attempt += 1) {
-      const versions = new Map<string, number>();
-      const states = new Map<string, State | undefined>();
-      for (const stream of streams) {
-        versions.set(stream, await this.#store.version(stream));
-        states.set(stream, await this.#store.get(projection, stream));
-      }
-      const { decisions, result } = plan.decide(states, this.nowSync());
-      const { parts, checks } = planned(decisions, versions, options);
-      if (parts.length === 0) return result;
-      try {
-        await this.#store.commit(parts, { ...this.#options(options), checks });
-        return result;
-      } catch (error) {
-        if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
-      }
-    }
+  runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result> {
+    return carryOut(plan, this.#place(options));
   }
 
   runPlanSync<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Result {
-    const { projection, streams } = plan;
-    for (let attempt = 1; ; attempt += 1) {
-      const versions = new Map<string, number>();
-      const states = new Map<string, State | undefined>();
-      for (const stream of streams) {
-        versions.set(stream, this.#store.versionSync(stream));
-        states.set(stream, this.#store.getSync(projection, stream));
-      }
-      const { decisions, result } = plan.decide(states, this.nowSync());
-      const { parts, checks } = planned(decisions, versions, options);
-      if (parts.length === 0) return result;
-      try {
-        this.#store.commitSync(parts, { ...this.#options(options), checks });
-        return result;
-      } catch (error) {
-        if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
-      }
-    }
+    return carryOutSync(plan, this.#place(options));
+  }
+
+  #place(options: WriteOptions) {
+    const { expectedVersion } = options;
+    const context = this.#options(options);
+    return { store: this.#store, now: () => this.nowSync(), expectedVersion, context };
   }
 
   #decide(command: Command<unknown>, state: unknown, version: number): Decided {
@@ -290,26 +248,6 @@ export class StoreAccess implements Access {
       repeated,
     });
   }
-}
-
-/** What a plan appends, on condition that nothing that it was decided on has changed. */
-function planned(
-  decisions: readonly Decision[],
-  versions: ReadonlyMap<string, number>,
-  { expectedVersion }: WriteOptions,
-) {
-  const parts = decisions
-    .filter(({ events }) => events.length > 0)
-    .map(({ stream, events }) => {
-      const version = versions.get(stream);
-      const expected = version === undefined ? ('any' as const) : (expectedVersion ?? version);
-      return { stream, events, expectedVersion: expected };
-    });
-  const written = new Set(parts.map(({ stream }) => stream));
-  const checks = [...versions]
-    .filter(([stream]) => !written.has(stream))
-    .map(([stream, version]) => ({ stream, expectedVersion: version }));
-  return { parts, checks };
 }
 
 function withoutUndefined(options: WriteOptions): WriteOptions {

@@ -16,7 +16,7 @@ import {
   removed,
 } from '../store.js';
 import { fitsStream, type ModelDefinition } from './model.js';
-import { type Reverted, revert } from './reverting.js';
+import { type Reverted, revert } from './revert.js';
 
 /** A node of the graph. */
 export interface Entity {
@@ -107,7 +107,7 @@ export const graphProjection: Projection<NodeState> = defineProjection({
       for (const relation of data.relations) delete node.relations[relationKey(relation)];
       return node.entity === null && Object.keys(node.relations).length === 0 ? removed : undefined;
     },
-    'graph.reverted': (node, { data }) => revert<NodeState>(node, data),
+    'graph.reverted': (node, event) => revert<NodeState>(node, event),
   },
 });
 

@@ -1,7 +1,6 @@
 /** What each writing call on the graph decides, from the states of the names it speaks of. */
 import { EntityNotFoundError } from '../errors.js';
 import type { NewEvent } from '../store.js';
-import type { Decision, Plan } from './access.js';
 import {
   type Entity,
   graphProjection,
@@ -10,6 +9,7 @@ import {
   relationKey,
   streamOfName,
 } from './graph-model.js';
+import type { Plan, Planned, PlannedEvents } from './plan.js';
 
 /** Observations of one entity that were added. */
 export interface AddedObservations {
@@ -19,14 +19,9 @@ export interface AddedObservations {
 
 type States = ReadonlyMap<string, NodeState | undefined>;
 
-interface Outcome<Result> {
-  readonly decisions: readonly Decision[];
-  readonly result: Result;
-}
-
 function planOn<Result>(
   names: readonly string[],
-  decide: (states: States) => Outcome<Result>,
+  decide: (states: States) => Planned<Result>,
 ): Plan<NodeState, Result> {
   const streams = [...new Set(names.map(streamOfName))];
   return { projection: graphProjection, streams, decide };
@@ -107,7 +102,7 @@ export function addingObservations(
 /** Entities, and every relation from or to one of the names. */
 export function deletingEntities(names: readonly string[]): Plan<NodeState, void> {
   return planOn(names, (states) => {
-    const decisions: Decision[] = [];
+    const decisions: PlannedEvents[] = [];
     const elsewhere = new Map<string, Relation[]>();
     for (const name of new Set(names)) {
       const stream = streamOfName(name);
@@ -163,7 +158,7 @@ export function deletingRelations(relations: readonly Relation[]): Plan<NodeStat
 }
 
 /** One event for each name that a relation touches. */
-function atBothEnds(type: string, relations: readonly Relation[]): Decision[] {
+function atBothEnds(type: string, relations: readonly Relation[]): PlannedEvents[] {
   const streams = new Map<string, Relation[]>();
   for (const relation of relations) {
     append(streams, streamOfName(relation.from), relation);
@@ -176,7 +171,7 @@ function perStream(
   type: string,
   member: string,
   streams: ReadonlyMap<string, readonly unknown[]>,
-): Decision[] {
+): PlannedEvents[] {
   return [...streams].map(([stream, list]) => {
     const events: readonly NewEvent[] =
       list.length === 0 ? [] : [{ type, data: { [member]: list } }];

@@ -5,7 +5,7 @@
  * every call is one commit, so that agents who write at once lose nothing of each other's.
  */
 import { invalidArgument } from '../errors.js';
-import type { Access, Plan, WriteOptions } from './access.js';
+import type { Access, WriteOptions } from './access.js';
 import {
   type Entity,
   graphProjection,
@@ -27,6 +27,7 @@ import {
 } from './graph-plans.js';
 import type { Meter } from './meter.js';
 import { frozen, Model, type ModelSettings } from './model.js';
+import type { Plan } from './plan.js';
 
 export { type Entity, graphModel, type Relation } from './graph-model.js';
 export type { AddedObservations } from './graph-plans.js';

@@ -1,7 +1,7 @@
 /** What is stored of web sites, and how it is folded. */
 import { defineEvents, defineProjection, type Events, event, type Projection } from '../store.js';
 import type { ModelDefinition } from './model.js';
-import { type Reverted, revert } from './reverting.js';
+import { type Reverted, revert } from './revert.js';
 import { type ImportedSite, mergeSite } from './site-merge.js';
 import {
   emptySite,
@@ -77,7 +77,7 @@ export const sitesProjection: Projection<SiteState> = defineProjection({
       report(knownAs(patterns, taskType), { value: steps, fallbacks: [], success, time });
     },
     'site.imported': (site, { data, time }) => mergeSite(site as SiteState, data, time),
-    'site.reverted': (site, { data }) => revert<SiteState>(site, data),
+    'site.reverted': (site, event) => revert<SiteState>(site, event),
   },
 });
 

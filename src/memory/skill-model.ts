@@ -1,7 +1,7 @@
 /** What is stored of skills, how it is folded, and what readers are given. */
 import { defineEvents, defineProjection, type Events, event, type Projection } from '../store.js';
 import type { ModelDefinition } from './model.js';
-import { type Reverted, revert } from './reverting.js';
+import { type Reverted, revert } from './revert.js';
 
 /** What a revision says. */
 export interface SkillContent {
@@ -120,7 +120,7 @@ export const skillsProjection: Projection<SkillState> = defineProjection({
       used.outcomes.timed += 1;
       used.outcomes.totalDurationMs += durationMs;
     },
-    'skill.reverted': (skill, { data }) => revert<SkillState>(skill, data),
+    'skill.reverted': (skill, event) => revert<SkillState>(skill, event),
   },
 });
 

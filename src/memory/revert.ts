@@ -10,8 +10,11 @@ export interface Reverted {
   readonly patches: readonly JsonPatch[];
 }
 
-/** The state with the patches applied; `removed` when they take away the whole. */
-export function revert<State>(draft: Draft<State>, { patches }: Reverted): State | typeof removed {
-  const reverted = applyPatch(current(draft), patches);
+/** The handler of such events: the state with the patches applied; `removed` when they take away the whole. */
+export function revert<State>(
+  draft: Draft<State>,
+  event: { readonly data: Reverted },
+): State | typeof removed {
+  const reverted = applyPatch(current(draft), event.data.patches);
   return reverted === ABSENT ? removed : (reverted as State);
 }
