@@ -12,6 +12,12 @@ export {
   reasonOf,
   systemCode,
 } from './errors/base.js';
+export {
+  EntityNotFoundError,
+  ImportFailedError,
+  SkillExistsError,
+  SkillNotFoundError,
+} from './errors/memory.js';
 export { nearest } from './errors/nearest.js';
 export { type JsonPatch, PatchFailedError } from './errors/patches.js';
 export {

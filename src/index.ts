@@ -7,9 +7,11 @@ export type { HistoryEntry } from './audit/history.js';
 export { applyPatch } from './audit/json-patch.js';
 export type { Moment } from './audit/moment.js';
 export {
+  EntityNotFoundError,
   FormatTooNewError,
   HistoryPrunedError,
   IdempotencyKeyReusedError,
+  ImportFailedError,
   InvalidEventError,
   type JsonPatch,
   LimitExceededError,
@@ -23,6 +25,8 @@ export {
   ProjectionNotRegisteredError,
   QueueFullError,
   RecollectError,
+  SkillExistsError,
+  SkillNotFoundError,
   StoreAccessError,
   StoreClosedError,
   StoreDamagedError,

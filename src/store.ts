@@ -664,6 +664,7 @@ export {
 } from './projections/define.js';
 export { defineIndex, type IndexDefinition } from './projections/define-index.js';
 export { defineEvents, type Events, event, type NewEventOf } from './projections/events.js';
+export { ABSENT } from './projections/fold.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export type { StoreOptions } from './store/options.js';

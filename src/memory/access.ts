@@ -14,6 +14,7 @@ import type {
   Store,
 } from '../store.js';
 import { Lanes } from './lanes.js';
+import { carryOut, carryOutSync, type Plan } from './plan.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
 export interface WriteOptions {
@@ -79,6 +80,9 @@ export interface Access {
   /** Several commands on different streams as one commit. */
   runAll(commands: readonly Command<unknown>[], options: WriteOptions): Promise<readonly Written[]>;
   runAllSync(commands: readonly Command<unknown>[], options: WriteOptions): readonly Written[];
+  /** One commit, or none when the plan has no events. */
+  runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result>;
+  runPlanSync<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Result;
 }
 
 /** Others may write between reading and appending; then it is decided anew. */
@@ -219,6 +223,20 @@ export class StoreAccess implements Access {
         if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
       }
     }
+  }
+
+  runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result> {
+    return carryOut(plan, this.#place(options));
+  }
+
+  runPlanSync<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Result {
+    return carryOutSync(plan, this.#place(options));
+  }
+
+  #place(options: WriteOptions) {
+    const { expectedVersion } = options;
+    const context = this.#options(options);
+    return { store: this.#store, now: () => this.nowSync(), expectedVersion, context };
   }
 
   #decide(command: Command<unknown>, state: unknown, version: number): Decided {

@@ -30,10 +30,14 @@ export interface ModelDefinition {
   expiries?(state: unknown): readonly (string | undefined)[];
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused here
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f]/;
-/** Of the name of a stream. */
 const STREAM_BYTES_MAX = 200;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused here
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** Whether a store takes it as the name of a stream. */
+export function fitsStream(name: string): boolean {
+  return name.isWellFormed() && Buffer.byteLength(name) <= STREAM_BYTES_MAX && !CONTROL.test(name);
+}
 
 /** The calls of one model on one access. */
 export abstract class Model {
@@ -64,16 +68,10 @@ export abstract class Model {
       throw invalidArgument(`${what} must be a non-empty string`);
     }
     const stream = `${this.#name}/${key}`;
-    if (UNPRINTABLE.test(key) || !key.isWellFormed()) {
+    if (!fitsStream(stream)) {
+      const most = STREAM_BYTES_MAX - this.#name.length - 1;
       throw invalidArgument(
-        `${what} ${quote(key)} has a control character or half a surrogate pair: leave it out`,
-      );
-    }
-    const bytes = Buffer.byteLength(stream);
-    if (bytes > STREAM_BYTES_MAX) {
-      const room = STREAM_BYTES_MAX - this.#name.length - 1;
-      throw invalidArgument(
-        `${what} takes ${bytes - this.#name.length - 1} bytes, and there is room for ${room}: use a shorter one, such as a hash of it`,
+        `${what} ${quote(key)} must be well-formed text of at most ${most} bytes without control characters; shorten it, or use its hash and keep the text in the value`,
       );
     }
     return stream;

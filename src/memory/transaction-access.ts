@@ -9,6 +9,7 @@ import {
   type Written,
   withoutUndefined,
 } from './access.js';
+import type { Plan } from './plan.js';
 
 /** A transaction: what is written is committed at its end. It has no synchronous calls. */
 export class TransactionAccess implements Access {
@@ -77,6 +78,27 @@ export class TransactionAccess implements Access {
   }
 
   runAllSync(): never {
+    throw onlyAsynchronous();
+  }
+
+  async runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result> {
+    checkWithinTransaction(options);
+    const { projection, streams } = plan;
+    const states = new Map<string, State | undefined>();
+    // What a transaction has read is a condition of its commit.
+    for (const stream of streams) {
+      states.set(stream, await this.#transaction.get(projection, stream));
+    }
+    const { decisions, result } = plan.decide(states, this.nowSync());
+    for (const { stream, events } of decisions) {
+      if (events.length === 0) continue;
+      const expectedVersion = states.has(stream) ? options.expectedVersion : undefined;
+      this.#transaction.append(stream, events, { expectedVersion });
+    }
+    return result;
+  }
+
+  runPlanSync(): never {
     throw onlyAsynchronous();
   }
 }

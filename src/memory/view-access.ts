@@ -61,6 +61,14 @@ export class ViewAccess implements Access {
   runAllSync(): never {
     throw isPast();
   }
+
+  async runPlan(): Promise<never> {
+    throw isPast();
+  }
+
+  runPlanSync(): never {
+    throw isPast();
+  }
 }
 
 function isPast(): StoreReadOnlyError {

@@ -63,6 +63,10 @@ const samples: readonly errors.RecollectError[] = [
   new errors.UndoConflictError(1, [2], [{ stream: 's', path: '/a' }]),
   new errors.UndoRefusedError(1, '1.0', 'its event has no opposite.'),
   new errors.PatchFailedError(0, { op: 'remove', path: '/a' }, 'there is no member "a"'),
+  new errors.EntityNotFoundError('e'),
+  new errors.SkillNotFoundError('s'),
+  new errors.SkillExistsError('s', 1),
+  new errors.ImportFailedError('f', 'it is no object', { path: '$.sites', cause }),
 ];
 
 interface Row {

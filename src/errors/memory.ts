@@ -1,0 +1,78 @@
+/** What can go wrong in the models of an agent's memory. */
+import { excerpt, quote, RecollectError } from './base.js';
+
+/** Observations for an entity that the graph does not have. Nothing was written. */
+export class EntityNotFoundError extends RecollectError {
+  readonly entity: string;
+
+  constructor(entity: string) {
+    super(
+      'ENTITY_NOT_FOUND',
+      `Entity with name ${excerpt(entity, 60)} not found. Nothing was written; create it first with createEntities.`,
+    );
+    this.entity = entity;
+  }
+}
+
+/** There is no skill of that name. Nothing was written. */
+export class SkillNotFoundError extends RecollectError {
+  readonly skill: string;
+
+  constructor(skill: string) {
+    super(
+      'SKILL_NOT_FOUND',
+      `There is no skill ${quote(skill)}. Nothing was written; add it first with skills.add.`,
+    );
+    this.skill = skill;
+  }
+}
+
+/** There is a skill of that name already, and it says something else. Nothing was written. */
+export class SkillExistsError extends RecollectError {
+  readonly skill: string;
+  /** Its newest revision. */
+  readonly revision: number;
+
+  constructor(skill: string, revision: number) {
+    super(
+      'SKILL_EXISTS',
+      `There is a skill ${quote(skill)} already, at revision ${revision}. Nothing was written; make a new revision with skills.update, or choose another name.`,
+    );
+    this.skill = skill;
+    this.revision = revision;
+  }
+}
+
+/** A file that cannot be imported. Nothing was written. */
+export class ImportFailedError extends RecollectError {
+  readonly file: string;
+  /** Of the value that is wrong, such as `$.sites["example.com"].visits`; undefined when the file is no JSON. */
+  readonly path: string | undefined;
+  /** Where the file stops being JSON, from 1. */
+  readonly line: number | undefined;
+  /** In characters, from 1. */
+  readonly column: number | undefined;
+
+  constructor(
+    file: string,
+    problem: string,
+    place: { path?: string; line?: number; column?: number; cause?: unknown } = {},
+  ) {
+    const { path, line, column, cause } = place;
+    const where =
+      path !== undefined
+        ? ` at ${excerpt(path)}`
+        : line !== undefined
+          ? ` at line ${line}, column ${column}`
+          : '';
+    super(
+      'IMPORT_FAILED',
+      `${excerpt(file)} cannot be imported${where}: ${problem}. Nothing was written; mend the file and import it again.`,
+      cause === undefined ? undefined : { cause },
+    );
+    this.file = file;
+    this.path = path;
+    this.line = line;
+    this.column = column;
+  }
+}
