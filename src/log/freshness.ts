@@ -2,7 +2,7 @@
 import { StoreClosedError, StoreDamagedError, StoreMovedError } from '../errors.js';
 import type { Environment } from './environment.js';
 import { ask, type Io } from './io.js';
-import { type Mark, markHolds, readMark } from './mark.js';
+import { type Mark, markHolds, type ReadMark, rereadMark } from './mark.js';
 import type { Paths } from './paths.js';
 import type { LogState } from './state.js';
 
@@ -23,6 +23,10 @@ export class Freshness {
   readonly #environment: Environment;
   readonly #state: LogState;
   readonly #options: FreshnessOptions;
+  /** Never looks of its own accord. */
+  readonly #isPassive: boolean;
+  /** The last mark that held: mostly it is the same at the next look. */
+  #seen: ReadMark | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #movedCheckedAt = Number.NEGATIVE_INFINITY;
 
@@ -30,12 +34,13 @@ export class Freshness {
     this.#environment = environment;
     this.#state = state;
     this.#options = options;
+    this.#isPassive = options.freshnessMs === Number.POSITIVE_INFINITY || options.isStill;
   }
 
   /** True when `freshen` would not look. */
   get isFresh(): boolean {
-    const { freshnessMs, isStill } = this.#options;
-    if (freshnessMs === Number.POSITIVE_INFINITY || isStill) return true;
+    if (this.#isPassive) return true;
+    const { freshnessMs } = this.#options;
     return freshnessMs > 0 && this.#environment.monotonic() - this.#lookedAt < freshnessMs;
   }
 
@@ -82,9 +87,14 @@ export class Freshness {
   }
 
   *#mark(): Io<Mark | undefined> {
-    const mark = yield* readMark(this.#options.lockFile);
-    const holds = mark && markHolds(mark, this.#environment.disk, this.#options.lockInode);
-    return holds ? mark : undefined;
+    const seen = this.#seen;
+    const read = yield* rereadMark(this.#options.lockFile, seen);
+    if (!read) return undefined;
+    if (read !== seen) {
+      if (!markHolds(read.mark, this.#environment.disk, this.#options.lockInode)) return undefined;
+      this.#seen = read;
+    }
+    return read.mark;
   }
 
   *#checkMoved(): Io<void> {

@@ -94,14 +94,32 @@ export function markHolds(mark: Mark, disk: Disk, inode: number): boolean {
   return mark.inode === inode && mark.boot === bootDigits(disk.bootId());
 }
 
-/** Reads the mark; `undefined` when there is none. A mark caught half written is read again, a few times. */
-export function* readMark(lockFile: number): Io<Mark | undefined> {
-  const bytes = Buffer.alloc(MARK_BYTES);
+/** A mark, and the bytes that it was read from. */
+export interface ReadMark {
+  readonly mark: Mark;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Reads the mark; `undefined` when there is none. A mark caught half written is read again, a few times.
+ * @param known - what was read last: when the same bytes stand there still, it is given back
+ */
+export function* rereadMark(
+  lockFile: number,
+  known: ReadMark | undefined,
+): Io<ReadMark | undefined> {
+  const bytes = Buffer.allocUnsafe(MARK_BYTES);
   for (let attempt = 0; attempt < 4; attempt += 1) {
     const count = yield* readFully(lockFile, bytes, 0, MARK_BYTES, 0);
     if (count < MARK_BYTES) return undefined;
+    if (known?.bytes.equals(bytes)) return known;
     const mark = decodeMark(bytes);
-    if (mark) return mark;
+    if (mark) return { mark, bytes };
   }
   return undefined;
+}
+
+/** Reads the mark; `undefined` when there is none. A mark caught half written is read again, a few times. */
+export function* readMark(lockFile: number): Io<Mark | undefined> {
+  return (yield* rereadMark(lockFile, undefined))?.mark;
 }
