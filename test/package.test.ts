@@ -89,6 +89,76 @@ async function main() {
 }
 `;
 
+/** A store with typed events as a user would write it: nothing is cast, and what is wrong does not compile. */
+const typedProgram = `
+import { defineEvents, defineIndex, defineProjection, event, openStore, openStoreSync, removed, type StateOf } from 'recollect';
+
+const events = defineEvents({ 'counter.added': event<{ by: number }>(), 'counter.dropped': event<null>() });
+const counter = defineProjection({
+  name: 'counter',
+  version: 1,
+  events,
+  initial: { n: 0 },
+  on: {
+    'counter.added': (draft, { data }) => {
+      draft.n += data.by;
+    },
+    'counter.dropped': () => removed,
+  },
+});
+export const misspelt = () =>
+  defineProjection({
+    name: 'misspelt',
+    version: 1,
+    events,
+    initial: 0,
+    // @ts-expect-error a type that is not declared
+    on: { 'counter.aded': (n) => n + 1 },
+  });
+const types = defineIndex({
+  name: 'types',
+  version: 1,
+  events,
+  create: () => new Map<string, number>(),
+  apply: (index, group) => {
+    for (const { type } of group) index.set(type, (index.get(type) ?? 0) + 1);
+  },
+  save: (index, sink) => sink.write('all', new TextEncoder().encode(JSON.stringify([...index]))),
+  load: (source) => new Map(JSON.parse(new TextDecoder().decode(source.read('all'))) as [string, number][]),
+  bytes: (index) => 100 * index.size,
+});
+const directory = process.argv[2] ?? '';
+{
+  await using store = await openStore(directory, {
+    events,
+    projections: [counter],
+    indexes: [types],
+    upcasters: { 'counter.added': { 1: (data: { n: number }) => ({ by: data.n }) } },
+  });
+  await store.append('c/1', { type: 'counter.added', data: { by: 5 } });
+  await store.append('c/1', [{ type: 'counter.added', data: { by: -2 } }]);
+  // @ts-expect-error a type that is not declared
+  const odd: Parameters<typeof store.append>[1] = { type: 'counter.aded', data: { by: 1 } };
+  // @ts-expect-error data of another shape
+  const wrong: Parameters<typeof store.append>[1] = { type: 'counter.added', data: { by: '1' } };
+  const state: StateOf<typeof counter> | undefined = await store.get(counter, 'c/1');
+  // @ts-expect-error it may be absent
+  state.n;
+  for await (const recorded of store.readAll()) {
+    if (recorded.type === 'counter.added') recorded.data.by.toFixed();
+    // @ts-expect-error null has no members
+    else recorded.data.by;
+  }
+  for (const [key, { n }] of store.entriesSync(counter, { prefix: 'c/' })) if (!key || !n) throw new Error();
+  const counts: Map<string, number> = await store.index(types);
+  if (counts.get('counter.added') !== 2 || !odd || !wrong) throw new Error('the index has not all');
+}
+const store = openStoreSync(directory, { events, projections: [counter], upcasters: { 'counter.added': { 1: (data) => data } } });
+const before = store.at(1).getSync(counter, 'c/1');
+console.log(\`\${store.getSync(counter, 'c/1')?.n}, \${before?.n} as of 1\`);
+store.closeSync();
+`;
+
 describe('the package', { timeout: INSTALL_TIMEOUT_MS }, () => {
   test('holds the build, its sources and what the licence asks for, and nothing else', () => {
     const { files } = pack(temporaryDirectory());
@@ -161,8 +231,13 @@ console.log(
 `,
     );
 
+    writeFileSync(join(project, 'store.ts'), typedProgram);
+
     run(project, process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', project);
 
+    expect(run(project, process.execPath, 'store.js', join(project, 'store'))).toBe(
+      '3, 5 as of 1\n',
+    );
     expect(run(project, process.execPath, 'main.js', join(project, 'memory'))).toBe(expected);
   });
 });
