@@ -440,6 +440,9 @@ export class Store<E extends Events = Events> {
     return await this.#transactions.run(async (transaction: Transaction<E>) => {
       const before = await transaction.get(projection, key);
       const decided = await decide(before);
+      if (typeof decided !== 'object' || decided === null) {
+        throw invalidArgument('a decision must give an event or a list of events, [] for none');
+      }
       const events = Array.isArray(decided)
         ? (decided as NewEventOf<E>[])
         : [decided as NewEventOf<E>];

@@ -9,19 +9,23 @@ export class ProjectionNotRegisteredError extends RecollectError {
   readonly registered: readonly string[];
 
   constructor(projection: string, registered: readonly string[]) {
-    const near = nearest(projection, registered);
-    const shown = near.length > 0 ? near : registered.slice(0, 5);
-    const known =
-      shown.length === 0
-        ? 'None is'
-        : `${near.length > 0 ? 'Near to it' : 'Among those that are'}: ${shown.map(quote).join(', ')}`;
-    super(
-      'PROJECTION_NOT_REGISTERED',
-      `The projection ${quote(projection)} is not registered in this store. ${known}. Add it to the option projections (an index to indexes) of openStore.`,
-    );
+    super('PROJECTION_NOT_REGISTERED', notRegistered(projection, registered));
     this.projection = projection;
     this.registered = registered;
   }
+}
+
+function notRegistered(projection: string, registered: readonly string[]): string {
+  if (registered.includes(projection)) {
+    return `What was passed is not the ${quote(projection)} that is registered in this store, but something else of that name. Define it once, and pass that to openStore and to every read: a projection to get and entries, an index to index.`;
+  }
+  const near = nearest(projection, registered);
+  const shown = near.length > 0 ? near : registered.slice(0, 5);
+  const known =
+    shown.length === 0
+      ? 'None is'
+      : `${near.length > 0 ? 'Near to it' : 'Among those that are'}: ${shown.map(quote).join(', ')}`;
+  return `The projection ${quote(projection)} is not registered in this store. ${known}. Add it to the option projections (an index to indexes) of openStore.`;
 }
 
 /** A synchronous read of a projection that is still being built from the history of the store. */

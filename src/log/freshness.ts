@@ -47,8 +47,10 @@ export class Freshness {
   /** Looks for other processes' commits, if the last look is longer ago than `freshnessMs`. */
   *freshen(): Io<void> {
     if (this.isFresh) return;
-    if (this.#options.freshnessMs > 0) this.#lookedAt = this.#environment.monotonic();
+    const begun = this.#environment.monotonic();
     yield* this.look();
+    // Only now: who reads while this waits for the disk knows as little as before, and so does everybody when it failed.
+    this.#lookedAt = Math.max(this.#lookedAt, begun);
   }
 
   /**
