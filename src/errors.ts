@@ -8,10 +8,12 @@ export {
   excerpt,
   invalidArgument,
   quote,
+  quoteWhole,
   RecollectError,
   reasonOf,
   systemCode,
 } from './errors/base.js';
+export { MemoryNotFoundError } from './errors/memory.js';
 export { nearest } from './errors/nearest.js';
 export {
   HistoryPrunedError,

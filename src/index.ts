@@ -8,6 +8,7 @@ export {
   InvalidEventError,
   LimitExceededError,
   LockTimeoutError,
+  MemoryNotFoundError,
   type MovedRead,
   OutcomeUnknownError,
   PositionAheadError,

@@ -499,6 +499,9 @@ export function openStoreSync<E extends Events>(
 }
 
 // A model of src/memory/ uses what users of the store use, and this is where it finds it.
+export { diff } from './audit/diff.js';
+export { applyPatch, type JsonPatch } from './audit/json-patch.js';
+export { checkedMoment } from './audit/moment.js';
 export type {
   Appended,
   AsyncSequence,
@@ -511,7 +514,9 @@ export type {
 export { defineProjection, type Projection, removed, type StateOf } from './projections/define.js';
 export { defineIndex, type IndexDefinition } from './projections/define-index.js';
 export { defineEvents, type Events, event, type NewEventOf } from './projections/events.js';
+export { ABSENT } from './projections/fold.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
+export { jsonValue } from './store/json-value.js';
 export type { StoreOptions } from './store/options.js';
 export type { StoreView } from './store/view.js';
 export type { Transaction, TransactionOptions } from './transaction.js';

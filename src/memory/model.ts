@@ -4,6 +4,11 @@ import type { Events, Projection } from '../store.js';
 import type { Access } from './access.js';
 import type { Meter } from './meter.js';
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused here
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+/** What a stream's name may take, bytes. */
+const STREAM_BYTES_MAX = 200;
+
 /** Settings that models share. */
 export interface ModelSettings {
   /** How long working memory lives when a call does not say, ms. */
@@ -51,12 +56,22 @@ export abstract class Model {
     return this.#meter.runSync(`${this.#name}.${operation}`, work);
   }
 
-  /** `records/alice` */
+  /** `records/alice`. @throws TypeError for what cannot be the name of a stream */
   protected streamOf(key: unknown, what: string): string {
     if (typeof key !== 'string' || key === '') {
       throw invalidArgument(`${what} must be a non-empty string`);
     }
-    return `${this.#name}/${key}`;
+    if (CONTROL.test(key) || !key.isWellFormed()) {
+      throw invalidArgument(
+        `${what} ${quote(key)} has a control character or half a surrogate pair; leave it out`,
+      );
+    }
+    const stream = `${this.#name}/${key}`;
+    const bytes = Buffer.byteLength(stream);
+    if (bytes <= STREAM_BYTES_MAX) return stream;
+    throw invalidArgument(
+      `${what} is too long: ${quote(stream)} takes ${bytes} bytes, and ${STREAM_BYTES_MAX} is the most; use a shorter one, or a hash of it`,
+    );
   }
 }
 

@@ -60,6 +60,7 @@ const samples: readonly errors.RecollectError[] = [
   ]),
   new errors.TransactionRolledBackError('enough'),
   new errors.TransactionTimeoutError(1),
+  new errors.MemoryNotFoundError('records/alice'),
 ];
 
 interface Row {
