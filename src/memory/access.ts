@@ -2,17 +2,19 @@
  * What a model reads from and writes to: the open store, a transaction, or the store as of a moment. A model is written once against this, and no model
  * has another way in.
  */
-import { RecollectError, StoreReadOnlyError, VersionConflictError } from '../errors.js';
+import { RecollectError, StoreReadOnlyError } from '../errors.js';
 import type {
   EntriesOptions,
   Entry,
   ExpectedVersion,
   NewEvent,
   Projection,
+  RecordedEvent,
   Store,
   StoreView,
   Transaction,
 } from '../store.js';
+import { type Decided, isPassing, type Outcome, partsOf, usedBefore } from './decided.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
 export interface WriteOptions {
@@ -54,6 +56,11 @@ export interface Command<State> {
   readonly stream: string;
   /** True: the events are right whatever others append meanwhile, so that no call ever waits for another. */
   readonly commutes?: boolean | undefined;
+  /**
+   * True: the same call gives other events on another state, such as a change by a function. An idempotency key that was used for events of the same types
+   * on the same streams then counts as used by the same call.
+   */
+  readonly derived?: boolean | undefined;
   /** `now` is ISO 8601, of the store's clock. An empty list changes nothing. */
   decide(state: State | undefined, now: string): readonly NewEvent[];
 }
@@ -84,14 +91,6 @@ const ATTEMPTS_MAX = 1000;
 
 function unchanged(id: string, position: number, version: number): Written {
   return Object.freeze({ id, position, version, changed: false, repeated: false });
-}
-
-/** What is to be appended, with the versions that it was decided on. */
-interface Decided {
-  readonly stream: string;
-  readonly events: readonly NewEvent[];
-  readonly version: number;
-  readonly commutes: boolean;
 }
 
 /** The open store. */
@@ -151,6 +150,9 @@ export class StoreAccess implements Access {
     commands: readonly Command<unknown>[],
     options: WriteOptions,
   ): Promise<readonly Written[]> {
+    // Now, because the caller may use the object for something else while this waits.
+    const { expectedVersion, ...context } = options;
+    const commitOptions = { ...this.#context, ...withoutUndefined(context) };
     for (let attempt = 1; ; attempt += 1) {
       const decided: Decided[] = [];
       for (const command of commands) {
@@ -162,16 +164,25 @@ export class StoreAccess implements Access {
       const writing = decided.filter(({ events }) => events.length > 0);
       if (writing.length === 0) return decided.map((each) => this.#unchanged(each));
       try {
-        const parts = this.#parts(writing, options);
-        const committed = await this.#store.commit(parts, this.#options(options));
+        const committed = await this.#store.commit(
+          partsOf(writing, expectedVersion),
+          commitOptions,
+        );
         return decided.map((each) => this.#written(each, committed));
       } catch (error) {
-        if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
+        const position = usedBefore(error, writing);
+        if (position !== undefined) {
+          const events = await this.#store.readAll({ from: position, to: position }).toArray();
+          return this.#answer(decided, writing, events, error);
+        }
+        if (!isPassing(error, expectedVersion) || attempt === ATTEMPTS_MAX) throw error;
       }
     }
   }
 
   runAllSync(commands: readonly Command<unknown>[], options: WriteOptions): readonly Written[] {
+    const { expectedVersion, ...context } = options;
+    const commitOptions = { ...this.#context, ...withoutUndefined(context) };
     for (let attempt = 1; ; attempt += 1) {
       const decided: Decided[] = [];
       for (const command of commands) {
@@ -182,44 +193,52 @@ export class StoreAccess implements Access {
       const writing = decided.filter(({ events }) => events.length > 0);
       if (writing.length === 0) return decided.map((each) => this.#unchanged(each));
       try {
-        const parts = this.#parts(writing, options);
-        const committed = this.#store.commitSync(parts, this.#options(options));
+        const committed = this.#store.commitSync(partsOf(writing, expectedVersion), commitOptions);
         return decided.map((each) => this.#written(each, committed));
       } catch (error) {
-        if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
+        const position = usedBefore(error, writing);
+        if (position !== undefined) {
+          const events = this.#store.readAllSync({ from: position, to: position }).toArray();
+          return this.#answer(decided, writing, events, error);
+        }
+        if (!isPassing(error, expectedVersion) || attempt === ATTEMPTS_MAX) throw error;
       }
     }
   }
 
   #decide(command: Command<unknown>, state: unknown, version: number): Decided {
+    const { stream, commutes = false, derived = false } = command;
     const events = command.decide(state, this.nowSync());
-    return { stream: command.stream, events, version, commutes: command.commutes === true };
+    return { stream, events, version, commutes, derived };
   }
 
-  #parts(decided: readonly Decided[], { expectedVersion }: WriteOptions) {
-    return decided.map(({ stream, events, version, commutes }) => ({
-      stream,
-      events,
-      expectedVersion: expectedVersion ?? (commutes ? ('any' as const) : version),
-    }));
-  }
-
-  #options({ expectedVersion: _, ...options }: WriteOptions): WriteOptions {
-    return { ...this.#context, ...withoutUndefined(options) };
+  /** The first answer to a call whose idempotency key was used by the commit of these events. @throws `refusal` when that was another call */
+  #answer(
+    decided: readonly Decided[],
+    writing: readonly Decided[],
+    events: readonly RecordedEvent[],
+    refusal: unknown,
+  ): readonly Written[] {
+    const versions: Record<string, number> = Object.create(null);
+    for (const { stream, version } of events) versions[stream] = version;
+    const types = (stream: string) =>
+      JSON.stringify(events.filter((event) => event.stream === stream).map(({ type }) => type));
+    const same =
+      Object.keys(versions).length === writing.length &&
+      writing.every(
+        (each) => types(each.stream) === JSON.stringify(each.events.map((e) => e.type)),
+      );
+    const [first] = events;
+    if (!same || first === undefined) throw refusal;
+    const outcome = { position: first.position, versions, repeated: true };
+    return decided.map((each) => this.#written(each, outcome));
   }
 
   #unchanged({ stream, version }: Decided): Written {
     return unchanged(stream, this.#store.head.position, version);
   }
 
-  #written(
-    { stream, events, version }: Decided,
-    committed: {
-      readonly position: number;
-      readonly versions: Readonly<Record<string, number>>;
-      readonly repeated: boolean;
-    },
-  ): Written {
+  #written({ stream, events, version }: Decided, committed: Outcome): Written {
     const { position, versions, repeated } = committed;
     if (events.length === 0) return unchanged(stream, position, version);
     return Object.freeze({
@@ -234,10 +253,6 @@ export class StoreAccess implements Access {
 
 function withoutUndefined(options: WriteOptions): WriteOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-function isConflict(error: unknown, { expectedVersion }: WriteOptions): boolean {
-  return expectedVersion === undefined && error instanceof VersionConflictError;
 }
 
 /** A transaction: what is written is committed at its end. It has no synchronous calls. */
