@@ -8,6 +8,7 @@ export {
   excerpt,
   invalidArgument,
   quote,
+  quoteWhole,
   RecollectError,
   reasonOf,
   systemCode,
@@ -15,6 +16,7 @@ export {
 export {
   EntityNotFoundError,
   ImportFailedError,
+  MemoryNotFoundError,
   SkillExistsError,
   SkillNotFoundError,
 } from './errors/memory.js';

@@ -16,6 +16,7 @@ export {
   type JsonPatch,
   LimitExceededError,
   LockTimeoutError,
+  MemoryNotFoundError,
   type MovedRead,
   OutcomeUnknownError,
   PatchFailedError,

@@ -647,7 +647,7 @@ export { diff } from './audit/diff.js';
 export type { KeyDifference } from './audit/differences.js';
 export type { HistoryEntry } from './audit/history.js';
 export { applyPatch, type JsonPatch } from './audit/json-patch.js';
-export type { Moment } from './audit/moment.js';
+export { checkedMoment, type Moment } from './audit/moment.js';
 export { jsonText } from './log/json.js';
 export type {
   Appended,
@@ -670,6 +670,7 @@ export { defineEvents, type Events, event, type NewEventOf } from './projections
 export { ABSENT } from './projections/fold.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
+export { jsonValue } from './store/json-value.js';
 export type { StoreOptions } from './store/options.js';
 export type { StoreView } from './store/view.js';
 export type { Transaction, TransactionOptions } from './transaction.js';

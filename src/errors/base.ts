@@ -39,7 +39,12 @@ function cut(text: string, charactersMax: number): string {
 
 /** At most 60 characters of a text that came from elsewhere, with control and direction characters escaped. */
 export function quote(text: string): string {
-  return JSON.stringify(cut(text, 60)).replace(UNPRINTABLE, escaped);
+  return quoteWhole(cut(text, 60));
+}
+
+/** All of a text, in quotation marks, with control and direction characters escaped. */
+export function quoteWhole(text: string): string {
+  return JSON.stringify(text).replace(UNPRINTABLE, escaped);
 }
 
 /** The same without quotation marks, for sentences that others wrote: at most `charactersMax` characters and the escapes. */

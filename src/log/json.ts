@@ -1,6 +1,6 @@
 /** Which values JSON keeps as they are. What passes reads back deep-equal; anything else is refused with the path to it. */
 import { InvalidEventError, LimitExceededError, quote, RecollectError } from '../errors.js';
-import { nestingMax } from './limits.js';
+import { commitBytesMax, nestingMax } from './limits.js';
 
 /** What a value is, for a message. */
 export function kindOf(value: unknown): string {
@@ -213,6 +213,20 @@ function isCyclic(value: object): boolean {
     return found;
   };
   return visit(value);
+}
+
+/**
+ * Refuses what JSON would mangle, without encoding anything.
+ * @throws InvalidEventError with the path to it, LimitExceededError for what no commit could hold
+ */
+export function requireJson(value: unknown, path: string): void {
+  bytesLeft = commitBytesMax;
+  try {
+    if (!isPlainJson(value, nestingMax)) checkJson(value, path, []);
+  } catch (error) {
+    if (!(error instanceof TooLarge)) throw error;
+    throw new LimitExceededError('commitBytesMax', commitBytesMax, commitBytesMax + 1, path);
+  }
 }
 
 /**

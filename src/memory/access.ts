@@ -52,6 +52,11 @@ export interface Command<State> {
   readonly commutes?: boolean | undefined;
   /** Demanded of the stream whatever the call demands, which then is meant for another stream of the same commit. */
   readonly expectedVersion?: ExpectedVersion | undefined;
+  /**
+   * True: the same call gives other events on another state, such as a change by a function. An idempotency key that was used for events of the same types
+   * on the same streams then counts as used by the same call.
+   */
+  readonly derived?: boolean | undefined;
   /** `now` is ISO 8601, of the store's clock. An empty list changes nothing. */
   decide(state: State | undefined, now: string): readonly NewEvent[];
   /**
@@ -245,9 +250,10 @@ export class StoreAccess implements Access {
 
   #parts(decided: readonly Decided[], options: WriteOptions) {
     return decided.map(({ command, events, version }) => {
+      const { stream, commutes } = command;
       const demanded = command.expectedVersion ?? options.expectedVersion;
-      const expectedVersion = demanded ?? (command.commutes ? ('any' as const) : version);
-      return { stream: command.stream, events, expectedVersion };
+      if (commutes) return { stream, events, expectedVersion: demanded ?? ('any' as const) };
+      return { stream, events, expectedVersion: conditionOf(stream, version, demanded) };
     });
   }
 
@@ -282,7 +288,7 @@ function repeated(
 ): readonly Written[] {
   return decided.map(({ command, events: own, version }) => {
     if (own.length === 0) return unchanged(command.stream, error.position, version);
-    const event = command.repeats?.(events);
+    const event = command.derived ? lastLike(events, command, own) : command.repeats?.(events);
     if (!event) throw error;
     const { stream: id, position } = event;
     return Object.freeze({ id, position, version: event.version, changed: true, repeated: true });
@@ -294,9 +300,43 @@ export function withoutUndefined(options: WriteOptions): WriteOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
+/** The last of the stream's events, when they are of the same types as those that the same call gives now. */
+function lastLike(
+  events: readonly RecordedEvent[],
+  { stream }: Command<unknown>,
+  own: readonly NewEvent[],
+): RecordedEvent | undefined {
+  const stood = events.filter((event) => event.stream === stream);
+  const same =
+    stood.length === own.length && stood.every(({ type }, index) => type === own[index]?.type);
+  return same ? stood.at(-1) : undefined;
+}
+
+/**
+ * What must hold for events that were decided on a version: that version, whatever weaker condition the caller set. A condition that does not hold is handed
+ * on, so that an idempotency key still answers first, unless others could make it hold meanwhile, for a decision on what was there before.
+ * @throws VersionConflictError
+ */
+export function conditionOf(
+  stream: string,
+  version: number,
+  expectedVersion: ExpectedVersion | undefined,
+): ExpectedVersion {
+  if (expectedVersion === undefined || expectedVersion === 'any') return version;
+  const least = expectedVersion === 'exists' ? 1 : expectedVersion;
+  if (typeof least === 'number' && version < least) {
+    const expected = expectedVersion as number | 'exists';
+    throw new VersionConflictError([{ stream, expected, actual: version }]);
+  }
+  return expectedVersion === 'exists' ? version : expectedVersion;
+}
+
+/** Whether others wrote meanwhile, and the caller's own condition has nothing against that. */
 function isConflict(
   error: unknown,
   { expectedVersion }: WriteOptions,
 ): error is VersionConflictError {
-  return expectedVersion === undefined && error instanceof VersionConflictError;
+  if (!(error instanceof VersionConflictError)) return false;
+  if (expectedVersion === undefined || expectedVersion === 'any') return true;
+  return expectedVersion === 'exists' && !error.failures.some((each) => each.expected === 'exists');
 }

@@ -24,3 +24,12 @@ export function revert<State>(
   const after = patched<State>(draft, event.data.patches);
   return after === undefined ? removed : after;
 }
+
+/** The state with the patches applied; `state` is undefined when nothing is stored under the key. @throws PatchFailedError */
+export function reverted<State>(
+  state: State | undefined,
+  patches: readonly JsonPatch[],
+): State | Removed {
+  const after = applyPatch(state, patches) as State | undefined;
+  return after === undefined ? removed : after;
+}

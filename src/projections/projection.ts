@@ -64,6 +64,8 @@ export class ProjectionRuntime implements Runtime {
   readonly #types: ReadonlySet<string>;
   readonly #postings = new Postings();
   readonly #keys = new SortedKeys();
+  /** Keys that a listing found absent behind their last event: listings pass them over without folding them again. */
+  readonly #gone = new Set<string>();
   readonly #reader: KeyReader;
   /** Present while somebody waits for the states of all keys. */
   #ahead: FoldAhead | undefined;
@@ -151,6 +153,7 @@ export class ProjectionRuntime implements Runtime {
   #touch(key: string, position: number, segment: number, offset: number, index: number): void {
     if (this.#postings.add(key, position, segment, offset, index)) this.#keys.add(key);
     this.#parts.states.touch(key);
+    if (this.#gone.size > 0) this.#gone.delete(key);
   }
 
   /**
@@ -214,7 +217,7 @@ export class ProjectionRuntime implements Runtime {
   *entries(range: EntriesRange = {}, position: number = this.position): EntryWork {
     const { prefix, after, limit = Number.POSITIVE_INFINITY } = range;
     const { absent } = this.#parts.folding;
-    const keys = this.#keys.range(prefix, after);
+    const keys = this.#present(this.#keys.range(prefix, after), position);
     let size = FIRST_KEYS;
     let left = limit;
     while (left > 0) {
@@ -226,13 +229,22 @@ export class ProjectionRuntime implements Runtime {
       const entries: Entry[] = [];
       for (const [at, outcome] of outcomes.entries()) {
         if (at === failed) break;
-        const state = this.#given(batch[at] as string, outcome);
-        if (state !== absent) entries.push(Object.freeze([batch[at] as string, state] as const));
+        const key = batch[at] as string;
+        const state = this.#given(key, outcome);
+        if (state !== absent) entries.push(Object.freeze([key, state] as const));
+        else if (this.#postings.last(key) <= position) this.#gone.add(key);
       }
       if (entries.length > 0) yield entries;
       if (failed >= 0) this.#given(batch[failed] as string, outcomes[failed] as Outcome);
       left -= entries.length;
       size = Math.min(2 * size, KEYS_MAX);
+    }
+  }
+
+  /** The keys without those that are known to be absent at the position. */
+  *#present(keys: Iterable<string>, position: number): Generator<string, void, undefined> {
+    for (const key of keys) {
+      if (!this.#gone.has(key) || this.#postings.last(key) > position) yield key;
     }
   }
 

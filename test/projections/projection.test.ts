@@ -395,6 +395,30 @@ describe('a listing', () => {
     );
   });
 
+  test('costs nothing for keys that it found absent before, without any cache', () => {
+    const { log, projection } = world(new FakeLog(), 0, 0);
+    const runtime = projection({ on: counting });
+    for (let number = 0; number < 50; number += 1) {
+      log.append(added(`k${number}`), { stream: `k${number}`, type: 'dropped' });
+    }
+    routeAll(log, runtime);
+    const listing = (position?: number) => {
+      const before = log.calls();
+      const { items } = listed(log, runtime.entries({}, position));
+      return { keys: items.map(([key]) => key), calls: log.calls() - before };
+    };
+    expect(listing().calls).toBeGreaterThan(0);
+    expect(listing()).toEqual({ keys: [], calls: 0 });
+    log.append(added('k7'));
+    routeAll(log, runtime);
+    expect(listing().keys).toEqual(['k7']);
+    expect(listing(log.position - 1).keys).toEqual([]);
+    log.append({ stream: 'k7', type: 'dropped' });
+    routeAll(log, runtime);
+    expect(listing().keys).toEqual([]);
+    expect(listing(log.position - 1).keys).toEqual(['k7']);
+  });
+
   test('is as of one position, whatever is appended while it runs', () => {
     const { log, projection } = world(new FakeLog(), 1000);
     const runtime = projection({ on: counting });
