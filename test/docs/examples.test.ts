@@ -92,9 +92,13 @@ function typeErrorsOf(programs: readonly Program[]): string[] {
   });
 }
 
-const pages = ['README.md', 'docs/ERRORS.md', 'docs/PROJECTIONS.md', 'docs/TESTING.md'].filter(
-  (path) => existsSync(join(root, path)),
-);
+const pages = [
+  'README.md',
+  'docs/ERRORS.md',
+  'docs/PROJECTIONS.md',
+  'docs/TESTING.md',
+  'docs/MEMORY.md',
+].filter((path) => existsSync(join(root, path)));
 
 describe.each(pages)('%s', (path) => {
   const programs = programsOf(path);
