@@ -91,6 +91,9 @@ describe('diff', () => {
   test('tells a state that came from one that went', () => {
     expect(diff(ABSENT, { a: 1 })).toEqual([{ op: 'add', path: '', value: { a: 1 } }]);
     expect(diff({ a: 1 }, ABSENT)).toEqual([{ op: 'remove', path: '' }]);
+    expect(diff(undefined, { a: 1 })).toEqual([{ op: 'add', path: '', value: { a: 1 } }]);
+    expect(diff({ a: 1 }, undefined)).toEqual([{ op: 'remove', path: '' }]);
+    expect(diff(undefined, ABSENT)).toEqual([]);
     expect(diff(ABSENT, ABSENT)).toEqual([]);
   });
 

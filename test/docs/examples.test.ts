@@ -98,6 +98,7 @@ const pages = [
   'docs/PROJECTIONS.md',
   'docs/TESTING.md',
   'docs/COMING-FROM.md',
+  'docs/MEMORY.md',
 ].filter((path) => existsSync(join(root, path)));
 
 describe.each(pages)('%s', (path) => {
