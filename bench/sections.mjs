@@ -27,7 +27,7 @@ export const sections = {
 export const settings = {
   full: {
     rounds: 7,
-    warmUpMs: 300,
+    warmUpMs: 1_000,
     measureMs: 1_000,
     callers: [1, 16, 256, 4096],
     openings: [10_000, 100_000],
@@ -39,8 +39,8 @@ export const settings = {
   },
   quick: {
     rounds: 3,
-    warmUpMs: 150,
-    measureMs: 300,
+    warmUpMs: 500,
+    measureMs: 400,
     callers: [1, 16, 256, 4096],
     openings: [10_000, 100_000],
     keys: 10_000,
