@@ -1,5 +1,6 @@
 /** The history of a key: its events, and what each of them changed. */
 import { nextBatch, type SequenceWork } from '../log/event-sequence.js';
+import { type Io, rest } from '../log/io.js';
 import type { RecordedEvent } from '../log/types.js';
 import { type Foldable, FoldFailure } from '../projections/fold.js';
 import type { EventInterpreter } from '../projections/ports.js';
@@ -39,7 +40,7 @@ export function* historyOf(
   for (;;) {
     const stored = yield* nextBatch(events);
     if (!stored) return;
-    const { entries, after, failure } = foldCommits(audited, key, state, stored);
+    const { entries, after, failure } = yield* foldCommits(audited, key, state, stored);
     if (entries.length > 0) yield entries;
     if (failure) throw runtime.failed(failure, key);
     state = after;
@@ -53,12 +54,12 @@ interface Folded {
 }
 
 /** Whole commits; nothing is told of the one that cannot be folded, as no state has ever been as of it. */
-function foldCommits(
+function* foldCommits(
   { definition, interpreter }: Audited,
   key: string,
   before: unknown,
   stored: readonly RecordedEvent[],
-): Folded {
+): Io<Folded> {
   const entries: HistoryEntry[] = [];
   let state = before;
   let position = 0;
@@ -73,6 +74,8 @@ function foldCommits(
       const { after, patches } = foldWithPatches(definition, key, state, event);
       entries.push(Object.freeze({ event, patches }));
       state = after;
+      // To compare two states takes as long as they are large.
+      yield* rest();
     } catch (error) {
       if (!(error instanceof FoldFailure)) throw error;
       const failure = { position, event: each.id, cause: error.cause };

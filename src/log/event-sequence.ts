@@ -3,7 +3,7 @@
  * batches of what is read. Between two batches it holds nothing that must be given back, so it can be left at any time.
  */
 import type { Disk } from './disk.js';
-import { type DiskRequest, type Io, runAsync, runSync } from './io.js';
+import { type DiskRequest, type Io, newPace, type Pace, runAsync, runSync } from './io.js';
 import type { AsyncSequence, RecordedEvent, SyncSequence } from './types.js';
 
 export type EventBatch = readonly RecordedEvent[];
@@ -119,9 +119,9 @@ export function asyncSequence<T>(
   { disk, told }: SequenceSource,
   begin: () => SequenceWork<T>,
 ): AsyncSequence<T> {
-  async function batchOf(work: SequenceWork<T>): Promise<readonly T[] | undefined> {
+  async function batchOf(work: SequenceWork<T>, pace: Pace): Promise<readonly T[] | undefined> {
     try {
-      return await runAsync(disk, nextBatch(work));
+      return await runAsync(disk, nextBatch(work), pace);
     } catch (error) {
       throw told(error);
     }
@@ -129,12 +129,14 @@ export function asyncSequence<T>(
   return {
     [Symbol.asyncIterator]() {
       const work = begin();
-      return new BatchIterator(() => batchOf(work));
+      const pace = newPace();
+      return new BatchIterator(() => batchOf(work, pace));
     },
     async toArray() {
       const work = begin();
+      const pace = newPace();
       const items: T[] = [];
-      for (let batch = await batchOf(work); batch; batch = await batchOf(work)) {
+      for (let batch = await batchOf(work, pace); batch; batch = await batchOf(work, pace)) {
         for (const item of batch) items.push(item);
       }
       return items;

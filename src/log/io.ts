@@ -10,8 +10,30 @@ import type { Disk, DiskCalls } from './disk.js';
 
 /** A disk call that a generator asks its driver to make. */
 export interface DiskRequest {
-  readonly method: keyof DiskCalls;
+  readonly method: keyof DiskCalls | 'rest';
   readonly args: readonly unknown[];
+}
+
+const REST: DiskRequest = Object.freeze({ method: 'rest', args: Object.freeze([]) });
+
+/** When asynchronous work began to go on without a return to the event loop. One for all pieces that follow each other. */
+export interface Pace {
+  began: number;
+}
+
+export function newPace(): Pace {
+  return { began: performance.now() };
+}
+
+/** So long asynchronous work may go on without a return to the event loop, ms. */
+const WORK_MS_MAX = 10;
+
+/**
+ * Asks for nothing, between two portions of work that may need no disk call: asynchronous callers let others have their turn when there was none
+ * for long, synchronous ones go on.
+ */
+export function* rest(): Io<void> {
+  yield REST;
 }
 
 /** A piece of work with file I/O in it, giving `T`. */
@@ -31,9 +53,10 @@ type AnyCall = (...args: readonly unknown[]) => unknown;
 export function runSync<T>(disk: Disk, work: Io<T>): T {
   let step = work.next();
   while (!step.done) {
+    const { method, args } = step.value;
     let answer: unknown;
     try {
-      answer = (disk[step.value.method] as AnyCall).apply(disk, [...step.value.args]);
+      if (method !== 'rest') answer = (disk[method] as AnyCall).apply(disk, [...args]);
     } catch (error) {
       step = work.throw(error);
       continue;
@@ -44,13 +67,18 @@ export function runSync<T>(disk: Disk, work: Io<T>): T {
 }
 
 /** Makes every call off this thread (on a disk without asynchronous calls: directly). */
-export async function runAsync<T>(disk: Disk, work: Io<T>): Promise<T> {
+export async function runAsync<T>(disk: Disk, work: Io<T>, pace: Pace = newPace()): Promise<T> {
   const calls = (disk.promises ?? disk) as unknown as Record<string, AnyCall>;
   let step = work.next();
   while (!step.done) {
+    const { method, args } = step.value;
     let answer: unknown;
     try {
-      answer = await calls[step.value.method]?.apply(calls, [...step.value.args]);
+      if (method !== 'rest') answer = await calls[method]?.apply(calls, [...args]);
+      else if (performance.now() - pace.began > WORK_MS_MAX) {
+        await turn();
+        pace.began = performance.now();
+      }
     } catch (error) {
       step = work.throw(error);
       continue;
@@ -58,6 +86,13 @@ export async function runAsync<T>(disk: Disk, work: Io<T>): Promise<T> {
     step = work.next(answer);
   }
   return step.value;
+}
+
+/** Resolves behind whatever else the event loop has to do. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 /**

@@ -6,7 +6,7 @@
  * - a state in the cache is what its key's events up to its position fold to, so whoever folds on from it is right;
  * - an older result never takes the place of a newer one in the cache.
  */
-import type { Io } from '../log/io.js';
+import { type Io, rest } from '../log/io.js';
 import { foldKey, type KeyFolder } from './key-fold.js';
 import { Portions } from './portions.js';
 import type { EventPlace, PlaceIndex } from './ports.js';
@@ -76,6 +76,7 @@ export class KeyReader {
     while (!portions.done && !base.failure) {
       const places = portions.next();
       base = this.#fold(key, base, places, yield* this.#events.fetch(places));
+      yield* rest();
     }
     return this.#settle(key, base, to);
   }
@@ -95,6 +96,7 @@ export class KeyReader {
       for (const plan of plans) {
         outcomes.push('key' in plan ? yield* this.#carryOut(plan, to, fetched) : plan);
       }
+      yield* rest();
     }
     return outcomes;
   }

@@ -4,7 +4,7 @@
  * Invariant: `hot` holds only states behind which no event of their key was routed, and none once the projection stopped.
  */
 import { StoreClosedError } from '../errors.js';
-import type { DiskRequest, Io } from '../log/io.js';
+import { type DiskRequest, type Io, rest } from '../log/io.js';
 import type { RecordedEvent } from '../log/types.js';
 import { FoldAhead } from './fold-ahead.js';
 import { KeyReader, NEEDS_IO, type Outcome } from './key-reader.js';
@@ -261,6 +261,7 @@ export class ProjectionRuntime implements Runtime {
       const places = portions.next();
       const fetched = yield* this.#parts.events.fetch(places);
       yield places.map((place) => eventAt(fetched, place));
+      yield* rest();
     }
     this.#checkReadable(to);
   }

@@ -90,7 +90,9 @@ describe('salvage, of what the disk hardly gives', () => {
           // Once for the store's id, once for the search, then to copy.
           if (opened.length === 3) built.put(path, changed);
         }
-        const call = built.disk[method] as (...values: readonly unknown[]) => unknown;
+        const call = built.disk[method as 'read'] as unknown as (
+          ...values: readonly unknown[]
+        ) => unknown;
         step = work.next(call.apply(built.disk, [...args]));
       }
     };

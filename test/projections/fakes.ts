@@ -349,7 +349,8 @@ export function listed<T>(
       if (Array.isArray(step.value)) {
         items.push(...(step.value as readonly T[]));
         step = work.next();
-      } else step = work.next(log.disk.size(0));
+      } else if ((step.value as DiskRequest).method === 'rest') step = work.next();
+      else step = work.next(log.disk.size(0));
     }
   } catch (error) {
     return { items, error };

@@ -40,3 +40,52 @@ describe('a wrong argument', () => {
     expect(store.head.position).toBe(0);
   });
 });
+
+describe('an asynchronous read that folds for long', () => {
+  /** Takes its time with every event. */
+  const slow = defineProjection({
+    name: 'slow',
+    version: 1,
+    initial: { n: 0 },
+    key: () => 'all',
+    on: {
+      'counter.added': (draft) => {
+        const until = performance.now() + 0.2;
+        while (performance.now() < until);
+        draft.n += 1;
+      },
+    },
+  });
+
+  /** How often others had their turn while the work was done. */
+  async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+    let turns = 0;
+    let over = false;
+    const next = (): void => {
+      turns += 1;
+      if (!over) setImmediate(next);
+    };
+    setImmediate(next);
+    await work();
+    over = true;
+    return turns;
+  }
+
+  test('lets others have their turn, also where nothing is on a disk', async () => {
+    await using store = await openStore({ memory: true, projections: [slow], cacheBytes: 0 });
+    await store.append(
+      'c',
+      Array.from({ length: 300 }, () => added()),
+    );
+    for (let n = 0; n < 300; n += 1) await store.append('c', added());
+    const reads = {
+      get: () => store.get(slow, 'all'),
+      at: () => store.at(300).get(slow, 'all'),
+      history: () => store.history(slow, 'all').toArray(),
+      blame: () => store.blame(slow, 'all'),
+    };
+    for (const [name, read] of Object.entries(reads)) {
+      expect(await turnsDuring(read), name).toBeGreaterThan(0);
+    }
+  });
+});

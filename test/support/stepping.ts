@@ -14,9 +14,11 @@ export interface Stepped {
 export function step(disk: DiskCalls, work: Io<unknown>, last: Stepped = { done: false }): Stepped {
   const next = 'error' in last ? work.throw(last.error) : work.next(last.answer);
   if (next.done) return { done: true, answer: next.value };
-  const call = disk[next.value.method] as (...args: never) => unknown;
+  const { method, args } = next.value;
+  if (method === 'rest') return { done: false };
+  const call = disk[method] as (...args: never) => unknown;
   try {
-    return { done: false, answer: Reflect.apply(call, disk, next.value.args) };
+    return { done: false, answer: Reflect.apply(call, disk, args) };
   } catch (error) {
     return { done: false, error };
   }
