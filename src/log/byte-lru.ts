@@ -2,10 +2,13 @@
 export class ByteLru<Key, Value> {
   readonly #bytesMax: number;
   readonly #entries = new Map<Key, { readonly value: Value; readonly bytes: number }>();
+  /** Keys from the oldest on. It goes along with what is dropped: a new one would have to step over all that was dropped before. */
+  #oldest: Iterator<Key, unknown>;
   #bytes = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
+    this.#oldest = this.#entries.keys();
   }
 
   get bytes(): number {
@@ -30,10 +33,16 @@ export class ByteLru<Key, Value> {
     this.delete(key);
     this.#entries.set(key, { value, bytes });
     this.#bytes += bytes;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= this.#bytesMax || this.#entries.size === 1) break;
-      this.delete(oldest);
+    while (this.#bytes > this.#bytesMax && this.#entries.size > 1) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    let oldest = this.#oldest.next();
+    if (oldest.done) {
+      this.#oldest = this.#entries.keys();
+      oldest = this.#oldest.next();
     }
+    this.delete(oldest.value as Key);
   }
 
   delete(key: Key): void {

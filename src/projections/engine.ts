@@ -19,8 +19,10 @@ import { Track } from './track.js';
 export interface EngineOptions {
   /** So many commits are brought up by the first read, sync or async, without a word. Default 20 000. */
   readonly smallCommits?: number | undefined;
-  /** With more waiting than this the background takes over. Default 10 000. */
+  /** With more waiting than this the background takes over, once appending rests. Default 10 000. */
   readonly backlogCommits?: number | undefined;
+  /** With more waiting than this it does not wait for a rest. A read meanwhile may find as many to bring up. Default 100 000. */
+  readonly burstCommits?: number | undefined;
   /** Work between two returns to the event loop, ms. Default 5. */
   readonly sliceMs?: number | undefined;
   /** Milliseconds that never go back. */
@@ -29,6 +31,8 @@ export interface EngineOptions {
 
 /** A track that is built is ready when no more than this waits: the head may go on meanwhile. */
 const NEAR_COMMITS = 1000;
+/** Appending rests when the head has not moved for so long, ms. */
+const REST_MS = 5;
 const FIRST_SLICE_COMMITS = 256;
 const SLICE_COMMITS_MAX = 65_536;
 
@@ -37,12 +41,14 @@ export class Engine {
   readonly #errors: ReadErrors;
   readonly #smallCommits: number;
   readonly #backlogCommits: number;
+  readonly #burstCommits: number;
   readonly #sliceMs: number;
   readonly #clock: () => number;
   readonly #background: Background;
   readonly #trackOf = new Map<Runtime, Track>();
   #tracks: Track[] = [];
   #sliceCommits = FIRST_SLICE_COMMITS;
+  #advancedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(log: LogSource, errors: ReadErrors, options: EngineOptions = {}) {
@@ -50,6 +56,7 @@ export class Engine {
     this.#errors = errors;
     this.#smallCommits = options.smallCommits ?? 20_000;
     this.#backlogCommits = options.backlogCommits ?? 10_000;
+    this.#burstCommits = options.burstCommits ?? 100_000;
     this.#sliceMs = options.sliceMs ?? 5;
     this.#clock = options.clock ?? monotonicMs;
     this.#background = new Background(
@@ -167,8 +174,9 @@ export class Engine {
     runSync(this.#log.disk, this.build());
   }
 
-  /** The head moved. Costs a comparison; what is to be done is done in a later turn. */
+  /** The head moved. Costs a look at the clock; what is to be done is done in a later turn. */
   onAdvance(): void {
+    this.#advancedAt = this.#clock();
     for (const track of this.#tracks) {
       if (!track.ready || track.lag <= this.#backlogCommits || this.#closed) continue;
       track.problem = undefined;
@@ -199,12 +207,24 @@ export class Engine {
   /** A track for the background to work on. */
   #behind(): Track | undefined {
     const open = this.#tracks.filter(({ problem }) => problem === undefined);
-    return open.find(({ ready }) => !ready) ?? open.find(({ draining }) => draining);
+    const rests = this.#clock() - this.#advancedAt >= REST_MS;
+    return (
+      open.find(({ ready }) => !ready) ??
+      open.find(({ draining, lag }) => draining && (rests || lag > this.#burstCommits))
+    );
+  }
+
+  /** There is work for the background, now or when appending rests. */
+  get #hasMore(): boolean {
+    return this.#tracks.some(
+      ({ problem, ready, draining }) => problem === undefined && (!ready || draining),
+    );
   }
 
   async #slice(): Promise<boolean> {
+    if (this.#closed) return false;
     const track = this.#behind();
-    if (!track || this.#closed) return false;
+    if (!track) return this.#hasMore;
     const to = Math.min(this.#log.position, track.position + this.#sliceCommits);
     const work = measured(track.advance(to), this.#clock, (took) => this.#resize(took));
     try {
@@ -216,13 +236,13 @@ export class Engine {
       const { waiters } = track;
       track.waiters = [];
       for (const { reject } of waiters) reject(error);
-      return this.#behind() !== undefined;
+      return this.#hasMore;
     }
     if (this.#closed) return false;
     if (!track.ready && track.lag <= NEAR_COMMITS) this.#arrived(track);
     if (track.lag <= this.#backlogCommits / 10) track.draining = false;
     this.#join();
-    return this.#behind() !== undefined;
+    return this.#hasMore;
   }
 
   #resize(tookMs: number): void {

@@ -1,9 +1,9 @@
 /**
- * Folding while routing, for a reader who wants the states of all keys anyway: each event is folded when it comes by, instead of being noted
- * and looked up again. That is for speed alone. A key for which anything is out of the ordinary is let go of here, and folded when it
+ * Folding along the log, for a reader who wants the states of all keys anyway: each event is folded when it comes by, instead of being
+ * looked up by its place. That is for speed alone. A key for which anything is out of the ordinary is let go of here, and folded when it
  * is read, as all others are.
  *
- * Invariant: an open fold has taken every event of its key up to the last one routed.
+ * Invariant: an open fold has taken every event of its key up to the last commit that came by.
  */
 import type { RecordedEvent } from '../log/types.js';
 import type { KeyFolder } from './key-fold.js';
@@ -25,6 +25,7 @@ export class FoldAhead {
   readonly #places: PlaceIndex;
   readonly #states: ProjectionStates;
   readonly #open = new Map<string, Open>();
+  readonly #letGo = new Set<string>();
   #taken = 0;
 
   constructor(folder: KeyFolder, places: PlaceIndex, states: ProjectionStates) {
@@ -33,9 +34,9 @@ export class FoldAhead {
     this.#states = states;
   }
 
-  /** Takes the key's next event, as stored; its place is noted afterwards. */
+  /** Takes the key's next event, as stored. */
   take(key: string, stored: RecordedEvent): void {
-    const open = this.#open.get(key) ?? this.#begin(key);
+    const open = this.#open.get(key) ?? this.#begin(key, stored.position);
     if (!open) return;
     this.#taken += 1;
     open.position = stored.position;
@@ -45,6 +46,7 @@ export class FoldAhead {
       // Whoever reads the key comes to the same failure, and is told of it.
     }
     this.#open.delete(key);
+    this.#letGo.add(key);
   }
 
   /** Between two commits: closes the folds when there are many. */
@@ -61,24 +63,21 @@ export class FoldAhead {
       try {
         const state = fold.end();
         const bytes = state === absent ? 0 : bytesOf(state);
-        this.#states.keep(key, { state, position }, bytes, true);
+        const current = this.#places.last(key) === position;
+        this.#states.keep(key, { state, position }, bytes, current);
       } catch {
         // As above.
       }
     }
-    this.drop();
-  }
-
-  /** Forgets all folds. */
-  drop(): void {
     this.#open.clear();
     this.#taken = 0;
   }
 
   /** From the beginning, or from the state in the cache; undefined when events lie in between. */
-  #begin(key: string): Open | undefined {
+  #begin(key: string, position: number): Open | undefined {
+    if (this.#letGo.has(key)) return undefined;
     const { definition, folding } = this.#folder;
-    const last = this.#places.last(key);
+    const last = this.#places.last(key, position - 1);
     const known = last === 0 ? undefined : this.#states.get(key);
     if (last > 0 && (known?.position !== last || known.failure)) return undefined;
     const open = {

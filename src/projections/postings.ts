@@ -37,6 +37,11 @@ export class Postings implements PlaceIndex {
     return this.#newest.size;
   }
 
+  /** Events noted, or a few more. */
+  get count(): number {
+    return this.#recordCount;
+  }
+
   /** Of the arrays, without the keys. */
   get bytes(): number {
     return PAGE * (20 * this.#positions.length + 4 * CHUNK_FIELDS * this.#chunks.length);

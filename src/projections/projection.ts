@@ -12,6 +12,7 @@ import { Portions } from './portions.js';
 import type {
   EventInterpreter,
   EventPlace,
+  Feed,
   FeedCommit,
   Folding,
   ReadErrors,
@@ -23,6 +24,10 @@ import { SortedKeys } from './sorted-keys.js';
 import type { KeyFailure, ProjectionStates } from './states.js';
 import { eventAt, type StoredEvents } from './stored-events.js';
 
+/** Looking up an event by its place takes so many times as long as going by it. */
+const WALK_SHARE = 4;
+/** With fewer commits than this it makes no difference. */
+const WALK_COMMITS_MIN = 1000;
 /** Keys that a listing reads at once: few at first, then more. */
 const FIRST_KEYS = 16;
 const KEYS_MAX = 512;
@@ -123,6 +128,40 @@ export class ProjectionRuntime implements Runtime {
   endAhead(): void {
     this.#ahead?.settle();
     this.#ahead = undefined;
+  }
+
+  /**
+   * Folds what keys have that were not read for long, in one walk through the log, when that takes less than looking up each event.
+   * @param feed - gives a feed from the log's beginning
+   */
+  *foldAlong(feed: () => Feed): Io<void> {
+    const { position } = this;
+    const cold = this.keyCount - this.hot.size;
+    const isWorthIt =
+      position >= WALK_COMMITS_MIN &&
+      2 * cold > this.keyCount &&
+      WALK_SHARE * this.#postings.count > position;
+    if (!isWorthIt || this.#stop) return;
+    const { states } = this.#parts;
+    const folds = new FoldAhead(this.#parts, this.#postings, states);
+    try {
+      yield* feed().advance((commit) => this.#foldCommit(commit, folds), position);
+    } catch {
+      // Reading key by key tells of it, if it concerns any of them.
+    }
+    if (!this.#stop && this.position >= 0) folds.settle();
+  }
+
+  #foldCommit(commit: FeedCommit, folds: FoldAhead): void {
+    for (let index = 0; index < commit.count; index += 1) {
+      if (!this.#types.has(commit.type(index))) continue;
+      const stream = this.definition.keyIsStream ? commit.stream(index) : undefined;
+      if (stream !== undefined && this.hot.has(stream)) continue;
+      const event = commit.events()[index] as RecordedEvent;
+      const keys = stream === undefined ? this.#keysOf(event) : [stream];
+      for (const key of keys) if (!this.hot.has(key)) folds.take(key, event);
+    }
+    folds.rest();
   }
 
   #routeByKey(commit: FeedCommit, index: number): void {

@@ -179,6 +179,7 @@ export class Reads {
     } finally {
       if (ahead) runtime.endAhead();
     }
+    if (ahead) yield* runtime.foldAlong(() => this.log.feed(0));
     yield* runtime.entries(options, at);
   }
 

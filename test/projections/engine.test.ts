@@ -351,6 +351,46 @@ describe('a backlog', () => {
   });
 });
 
+describe('a burst', () => {
+  async function appended(burstCommits: number): Promise<number> {
+    const log = new FakeLog();
+    const now = 0;
+    const { engine } = engineOn(log, { backlogCommits: 10, burstCommits, clock: () => now });
+    const recorder = new Recorder();
+    engine.add(recorder);
+    for (let number = 0; number < 200; number += 1) {
+      log.append(added);
+      engine.onAdvance();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    engine.close();
+    return recorder.seen.length;
+  }
+
+  test('is not slowed by routing what nobody reads yet', async () => {
+    expect(await appended(1000)).toBe(0);
+  });
+
+  test('is, when too much would be left to the next reader', async () => {
+    expect(await appended(100)).toBeGreaterThan(0);
+  });
+
+  test('is routed when it is over', async () => {
+    const log = new FakeLog();
+    let now = 0;
+    const { engine } = engineOn(log, { backlogCommits: 10, clock: () => now });
+    const recorder = new Recorder();
+    engine.add(recorder);
+    for (let number = 0; number < 200; number += 1) log.append(added);
+    engine.onAdvance();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(recorder.seen).toEqual([]);
+    now = 100;
+    await until(() => recorder.position === 200);
+    engine.close();
+  });
+});
+
 describe('closing', () => {
   test('ends the building, and readers that wait are told', async () => {
     const log = filledLog(3000);
