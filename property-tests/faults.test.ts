@@ -48,7 +48,7 @@ describe('every call fails', () => {
     const findings = await searchFaultsThenCrashes(longGroupsInTurn, {
       calls: ({ process, method, path }) =>
         process === 'a' && method === 'write' && path.endsWith('ndjson'),
-      samples: times(6),
+      samples: times(2),
     });
     expect(findings.problems.join('\n\n')).toBe('');
     expect(findings.runs).toBeGreaterThan(100);

@@ -149,6 +149,8 @@ class Folding {
   #silent: Handler | undefined;
   /** Index of the first event that the open draft or copy took. */
   #start = 0;
+  /** Index of an event that must have a draft. */
+  #drafted = -1;
 
   constructor(projection: Foldable, key: string, before: unknown) {
     this.#projection = projection;
@@ -199,14 +201,14 @@ class Folding {
       wantsDraft.add(handler);
       this.#flat = undefined;
       this.#silent = undefined;
-      return this.#start;
+      return this.#again();
     }
     if (returned === undefined || returned === flat) {
       if (handler !== this.#silent) this.#noteSilent(handler);
       if (isFlat(flat) && isSameKind(flat, this.#state as object)) return index + 1;
       wantsDraft.add(handler);
       this.#flat = undefined;
-      return this.#start;
+      return this.#again();
     }
     this.#flat = undefined;
     if (returned === removed) {
@@ -216,6 +218,12 @@ class Folding {
     this.#silent = undefined;
     returnsNothing.set(handler, false);
     abandonPromise(returned);
+    return this.#again();
+  }
+
+  /** Back to where the copy began, with a draft this time: otherwise a handler that nothing is known of could be asked without end. */
+  #again(): number {
+    this.#drafted = this.#start;
     return this.#start;
   }
 
@@ -237,7 +245,8 @@ class Folding {
     if (this.#state === ABSENT) this.#begin(event);
     if (typeof this.#state !== 'object' || this.#state === null) return;
     this.#start = index;
-    const takesCopy = returnsNothing.get(handler) !== false && !wantsDraft.has(handler);
+    const takesCopy =
+      index !== this.#drafted && returnsNothing.get(handler) !== false && !wantsDraft.has(handler);
     if (takesCopy) this.#flat = flatCopy(this.#state);
     if (this.#flat === undefined) this.#open = openDraft(this.#state);
   }

@@ -300,6 +300,7 @@ export class ProjectionRuntime implements Runtime {
       const places = portions.next();
       const fetched = yield* this.#parts.events.fetch(places);
       yield places.map((place) => eventAt(fetched, place));
+      if (this.position < 0) throw new StoreClosedError();
       yield* rest();
     }
     this.#checkReadable(to);
