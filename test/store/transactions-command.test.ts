@@ -111,7 +111,7 @@ describe.each(places)('a command to a store in $name', (place) => {
     });
     expect(await failure(thrown)).toBe(mine);
     expect(await failure(store.command(sums, 'a', () => undefined as never))).toMatchObject({
-      code: 'INVALID_EVENT',
+      code: 'INVALID_ARGUMENT',
     });
     expect(await failure(store.command(sums, 'a', undefined as never))).toMatchObject({
       code: 'INVALID_ARGUMENT',
