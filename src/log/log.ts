@@ -2,6 +2,7 @@
 import { invalidArgument, StoreClosedError, StoreReadOnlyError } from '../errors.js';
 import { Changes } from './changes.js';
 import { commitAt, commitsAt } from './commits-at.js';
+import { tryCompactionLock } from './compaction-lock.js';
 import type { Environment } from './environment.js';
 import { asyncSequence, syncSequence } from './event-sequence.js';
 import { LogFeed } from './feed.js';
@@ -11,6 +12,7 @@ import type { CommitGuard } from './guard.js';
 import type { LogInternals } from './internals.js';
 import { closeQuietly, type Io, runAsync, runSync } from './io.js';
 import type { LogSettings } from './log-options.js';
+import { writeLogSnapshot } from './log-snapshot-write.js';
 import { verifyFound } from './maintenance.js';
 import { checkSignal } from './on-abort.js';
 import type { Found } from './open-settings.js';
@@ -48,6 +50,7 @@ import type {
 } from './types.js';
 import type { VerifyOptions, VerifyReport } from './verify.js';
 import { WaitingAppend, WaitingCommit, type WaitingKind } from './waiting.js';
+import { lockTimeout } from './write-lock.js';
 import { Writer } from './writer.js';
 
 /** Figures of an open log. Counts are of this process since it opened the log, unless they say otherwise. */
@@ -84,6 +87,7 @@ export class Log {
   readonly #freshness: Freshness;
   readonly #recovery: Recovery;
   readonly #directory: string;
+  readonly #snapshotsAtOpening: readonly string[];
   #closed = false;
   #closing: Promise<void> | undefined;
   #indexing: Promise<void> | undefined;
@@ -98,7 +102,9 @@ export class Log {
     found: Found,
     state: LogState,
     recovery: Recovery,
+    snapshotsAtOpening: readonly string[] = [],
   ) {
+    this.#snapshotsAtOpening = snapshotsAtOpening;
     this.#environment = environment;
     this.#settings = settings;
     this.#directory = directory;
@@ -271,6 +277,12 @@ export class Log {
       disk: this.#environment.disk,
       environment: this.#environment,
       eventBytes: this.#settings.eventBytes,
+      paths: pathsOf(this.#directory),
+      storeId: this.#found.store.id,
+      writable: this.#writer !== undefined,
+      snapshotsAtOpening: this.#snapshotsAtOpening,
+      segments: state.segments,
+      lockTimeoutMs: this.#settings.lockTimeoutMs,
       get position() {
         return state.place.position;
       },
@@ -289,6 +301,10 @@ export class Log {
       commitsAt: (segment, offsets) => commitsAt(state, segment, offsets),
       positionAt: (time, bound) => positionAt(state, time, bound),
       commit: (parts, options, guard) => this.#commit(parts, options, guard),
+      endSegment: () => this.#endSegment(),
+      endSegmentSync: () => this.#endSegmentSync(),
+      snapshotLog: () => this.#snapshotLog(),
+      tryCompactionLock: () => tryCompactionLock(this.#environment.disk, this.#directory),
       get isFresh() {
         return freshness.isFresh;
       },
@@ -310,6 +326,48 @@ export class Log {
       },
       onAdvance: (listener) => state.onAdvance(listener),
     };
+  }
+
+  async #endSegment(): Promise<void> {
+    const writer = this.#checkWritable();
+    const deadline = this.#environment.monotonic() + this.#settings.lockTimeoutMs;
+    for (;;) {
+      let ended: Awaited<ReturnType<Writer['endSegment']>>;
+      try {
+        ended = await writer.endSegment(deadline);
+      } catch (error) {
+        throw this.#told(error);
+      }
+      if (typeof ended === 'object') return await this.#run(this.#state.readOn(ended));
+      if (this.#environment.monotonic() >= deadline) throw this.#lockTimeout();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      this.#checkOpen();
+    }
+  }
+
+  #endSegmentSync(): void {
+    const writer = this.#checkWritable();
+    const ended = writer.endSegmentSync(
+      this.#environment.monotonic() + this.#settings.lockTimeoutMs,
+    );
+    if (typeof ended !== 'object') throw this.#lockTimeout();
+    this.#runSync(this.#state.readOn(ended));
+  }
+
+  #lockTimeout(): Error {
+    const { lock } = pathsOf(this.#directory);
+    const { lockTimeoutMs } = this.#settings;
+    return lockTimeout(this.#environment, this.#found.lockFile, lock, lockTimeoutMs);
+  }
+
+  *#snapshotLog(): Io<{ readonly position: number; readonly bytes: number } | undefined> {
+    const { id, idempotencyWindow } = this.#found.store;
+    const { segments } = this.#state;
+    const paths = pathsOf(this.#directory);
+    const { randomBytes } = this.#environment;
+    const source = { paths, storeId: id, segments, idempotencyWindow, randomBytes };
+    const written = yield* writeLogSnapshot(source);
+    return written && { position: written.snapshot.position, bytes: written.bytes };
   }
 
   /**
