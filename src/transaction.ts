@@ -147,7 +147,7 @@ export class Transactions {
     counts.started += 1;
     counts.running += 1;
     const begun = this.#source.monotonic();
-    const limit = new TimeLimit(settings.timeoutMs, settings.signal);
+    const limit = TimeLimit.begin(settings.timeoutMs, settings.signal);
     try {
       const result = await this.#attempts(work as unknown as Work<T>, settings, limit);
       counts.committed += 1;
