@@ -58,7 +58,10 @@ export interface TransactionOptions extends CommitContext {
  * Folds see its own events with a position, a time and versions that are the commit's only if nobody commits before.
  */
 export interface Transaction<E extends Events = Events> {
-  /** Reads see the store as of this position, and the transaction's own writes. */
+  /**
+   * Reads see the store as of this position, and the transaction's own writes. It is fixed by the first read, or by asking for it before: a first
+   * `get` of a key for which others queue waits for its turn, and reads as of then.
+   */
   readonly position: number;
   /** How often the function has run, from 1. */
   readonly attempt: number;
