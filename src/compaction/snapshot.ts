@@ -9,7 +9,7 @@
 import { join } from 'node:path';
 import type { LogInternals } from '../log/internals.js';
 import { type Io, rest } from '../log/io.js';
-import { Merged, type SortedSource } from '../log/merge.js';
+import { Merged, type SortedSource, sortedInSlices } from '../log/merge.js';
 import {
   type Identity,
   listSnapshots,
@@ -113,6 +113,8 @@ function* snapshotProjection(
     const skipped = `the projection stopped at position ${stopped.position}`;
     return { keys: 0, bytes: 0, skipped };
   }
+  // Another process may have made one meanwhile.
+  yield* past.shelf.look();
   const there = yield* past.newest(position);
   if (there?.header.position === position) {
     yield* runtime.settleDown();
@@ -168,7 +170,7 @@ function* writeStates(
   position: number,
   writer: SortedWriter,
 ): Io<number> {
-  const lines = new Merged<Line>([...filed(ground), touched(ground, position)]);
+  const lines = new Merged<Line>([...filed(ground), yield* touched(ground, position)]);
   let count = 0;
   for (let batch = yield* lines.next(); batch; batch = yield* lines.next()) {
     for (let at = 0; at < batch.length; at += PORTION_KEYS) {
@@ -218,26 +220,17 @@ function filed({ base }: Ground): SortedSource<Line>[] {
 }
 
 /** Keys with an event behind the snapshot before, up to that position. */
-function touched({ keys, postings }: Ground, position: number): SortedSource<Line> {
-  const iterator = keys.range()[Symbol.iterator]();
-  return {
-    *next() {
-      const batch: Line[] = [];
-      for (let seen = 0; ; seen += 1) {
-        if (batch.length === PORTION_KEYS) return batch;
-        // None of them may be touched up to there.
-        if (seen % PORTION_KEYS === 0) yield* rest();
-        const next = iterator.next();
-        if (next.done) return batch.length > 0 ? batch : undefined;
-        if (postings.last(next.value, position) > 0) batch.push({ key: next.value });
-      }
-    },
-  };
+function* touched({ postings }: Ground, position: number): Io<SortedSource<Line>> {
+  function* keys(): Generator<string, void, undefined> {
+    for (const key of postings.keys()) if (postings.last(key, position) > 0) yield key;
+  }
+  return yield* sortedInSlices(keys());
 }
 
 function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: number): Io<Made> {
   const { log, engine } = source;
   const { runtime, shelf } = index;
+  yield* shelf.look();
   const there = yield* shelf.newest(position, log.position);
   if (there?.header.position === position) return { keys: 0, bytes: 0 };
   if (runtime.position < position) yield* engine.advanceTo(runtime, position, PORTION_COMMITS);

@@ -2,12 +2,22 @@
 import { join } from 'node:path';
 import type { ClosingFacts } from './index-encode.js';
 import { type Io, rest } from './io.js';
-import { LogSnapshot, type SegmentSummary, type SnapshotKey } from './log-snapshot.js';
+import {
+  LogSnapshot,
+  newestLogSnapshot,
+  type SegmentSummary,
+  type SnapshotKey,
+} from './log-snapshot.js';
 import { Merged, type SortedSource } from './merge.js';
 import type { Paths } from './paths.js';
 import type { NamedKey, SegmentFacts, SegmentIndex, StreamVersion } from './segment-index.js';
 import type { Segments } from './segments.js';
-import { logSnapshotName, makeSnapshotDirectory } from './snapshot-files.js';
+import {
+  listSnapshots,
+  logPositions,
+  logSnapshotName,
+  makeSnapshotDirectory,
+} from './snapshot-files.js';
 import { SortedProblem } from './sorted-format.js';
 import type { SortedCursor } from './sorted-read.js';
 import { SortedWriter } from './sorted-write.js';
@@ -32,6 +42,7 @@ export function* writeLogSnapshot(
 ): Io<{ readonly snapshot: LogSnapshot; readonly bytes: number } | undefined> {
   const { segments } = source;
   yield* segments.writePendingIndexes();
+  yield* takeOver(source);
   for (;;) {
     const before = segments.snapshot;
     const added = yield* summaries(segments, before?.position ?? 0);
@@ -43,6 +54,22 @@ export function* writeLogSnapshot(
       // The one before is broken: the indexes of all segments say the same.
       segments.lose(before, error);
     }
+  }
+}
+
+/** Takes a newer snapshot into use that another process made. */
+function* takeOver({ paths, storeId, segments }: LogSnapshotSource): Io<void> {
+  const known = segments.snapshot?.position ?? 0;
+  const names = yield* listSnapshots(paths);
+  for (const position of logPositions(names)) {
+    if (position <= known) return;
+    const first = position < segments.tail.first ? yield* segments.segmentOf(position) : 0;
+    if (first === 0 || (yield* segments.lastOf(first)) !== position) continue;
+    const name = logSnapshotName(position);
+    const newest = yield* newestLogSnapshot(paths, storeId, [name], segments.sorted);
+    if (!newest || newest.seal !== (yield* segments.closingOf(first)).seal) continue;
+    segments.adopt(newest);
+    return;
   }
 }
 

@@ -13,6 +13,39 @@ interface Head<Item> {
 }
 
 const BATCH_MAX = 512;
+/** Sorted at once. */
+const RUN_MAX = 2048;
+
+/**
+ * Keys in the order of their UTF-16 code units, sorted in short slices: all at once, a million of them would keep the thread for a second.
+ * @param keys - each once; more may be added to what they come from meanwhile
+ */
+export function* sortedInSlices(
+  keys: Iterable<string>,
+): Io<SortedSource<{ readonly key: string }>> {
+  const runs: string[][] = [];
+  let run: string[] = [];
+  for (const key of keys) {
+    run.push(key);
+    if (run.length < RUN_MAX) continue;
+    runs.push(run.sort());
+    run = [];
+    yield* rest();
+  }
+  if (run.length > 0) runs.push(run.sort());
+  return new Merged(runs.map(inBatches));
+}
+
+function inBatches(run: readonly string[]): SortedSource<{ readonly key: string }> {
+  let at = 0;
+  return {
+    *next() {
+      const batch = run.slice(at, at + BATCH_MAX);
+      at += batch.length;
+      return batch.length > 0 ? batch.map((key) => ({ key })) : undefined;
+    },
+  };
+}
 
 /** All items sorted by key; of those with the same key only that of the source handed over last. */
 export class Merged<Item extends { readonly key: string }> implements SortedSource<Item> {
