@@ -6,12 +6,22 @@ export const SORTED_FORMAT = 1;
 export const BLOCK_BYTES = 4096;
 export const BRANCH_BYTES: number = 16 * 1024;
 export const TRAILER_BYTES = 512;
-/** Of one page of a filter. */
-export const PAGE_BYTES = 3072;
+/** Of one page of a filter that has several. */
+const PAGE_BYTES = 3072;
 /** At about ten bits each. */
 export const NAMES_PER_PAGE = 2400;
-/** `{"page":"00000000","bits":"` + 4096 + `","c":"00000000"}` + LF */
-export const PAGE_LINE_BYTES: number = 27 + 4096 + 1 + 17;
+
+/** How a filter for so many names is cut into pages: whole numbers of three bytes, so that base64 needs no padding. */
+export function pagesFor(names: number): { readonly pages: number; readonly bytes: number } {
+  const pages = Math.ceil(names / NAMES_PER_PAGE);
+  if (pages > 1) return { pages, bytes: PAGE_BYTES };
+  return { pages, bytes: 3 * Math.ceil((names * 10) / 24) };
+}
+
+/** `{"page":"00000000","bits":"` + base64 + `","c":"00000000"}` + LF */
+export function pageLineBytes(bytes: number): number {
+  return 27 + (bytes / 3) * 4 + 1 + 17;
+}
 
 export type SortedKind = 'log' | 'projection' | 'index' | 'places';
 
@@ -38,7 +48,7 @@ export interface SortedHeader extends SortedPlace {
   readonly fingerprint?: string;
 }
 
-/** Lines, root (offset, bytes, checksum), levels of branches, filter (offset, pages). */
+/** Lines, root (offset, bytes, checksum), levels of branches, filter (offset, pages, bytes of bits in each). */
 export type SectionFacts = readonly [
   count: number,
   offset: number,
@@ -47,6 +57,7 @@ export type SectionFacts = readonly [
   levels: number,
   pagesAt: number,
   pages: number,
+  pageBytes: number,
 ];
 
 export interface SortedTrailer {

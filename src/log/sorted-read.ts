@@ -12,7 +12,7 @@ import { ask, type Io } from './io.js';
 import { OpenFiles, readFully } from './open-files.js';
 import {
   type BranchLine,
-  PAGE_LINE_BYTES,
+  pageLineBytes,
   pageOf,
   type SectionFacts,
   SORTED_FORMAT,
@@ -142,13 +142,14 @@ export class SortedFile {
     const hash = hashName(key);
     const known = this.mayHaveNow(section, hash);
     if (known !== undefined) return known;
-    const [, , , , , at, pages] = this.#facts(section);
+    const [, , , , , at, pages, pageBytes] = this.#facts(section);
     const page = pageOf(hash.b, pages);
-    const bytes = yield* this.#read(at + page * PAGE_LINE_BYTES, PAGE_LINE_BYTES);
+    const length = pageLineBytes(pageBytes);
+    const bytes = yield* this.#read(at + page * length, length);
     const line = checkedLine<{ page: string; bits: string }>(bytes, bytes.length - 1);
     if (Number(line.page) !== page) throw new SortedProblem('another page');
     const filter = new BloomFilter(Buffer.from(line.bits, 'base64'));
-    this.#memory.pages.set(this.#name('f', section, page), filter, PAGE_LINE_BYTES);
+    this.#memory.pages.set(this.#name('f', section, page), filter, pageBytes + 100);
     return filter.mayHave(hash);
   }
 

@@ -11,9 +11,8 @@ import { readFully } from './open-files.js';
 import {
   BLOCK_BYTES,
   BRANCH_BYTES,
-  NAMES_PER_PAGE,
-  PAGE_BYTES,
   pageOf,
+  pagesFor,
   type SectionFacts,
   SORTED_FORMAT,
   type SortedHeader,
@@ -82,6 +81,7 @@ export class SortedWriter {
   #leaf = new Level(BLOCK_BYTES);
   #children: Child[] = [];
   #pages: BloomFilter[] = [];
+  #pageBytes = 0;
 
   private constructor(directory: string, name: string, temporary: string, file: number) {
     this.#directory = directory;
@@ -117,8 +117,10 @@ export class SortedWriter {
     this.#leaf = new Level(BLOCK_BYTES);
     this.#children = [];
     this.#pages = [];
-    for (let names = 0; names < namesMax; names += NAMES_PER_PAGE) {
-      this.#pages.push(new BloomFilter(new Uint8Array(PAGE_BYTES)));
+    const { pages, bytes } = pagesFor(namesMax);
+    this.#pageBytes = bytes;
+    for (let page = 0; page < pages; page += 1) {
+      this.#pages.push(new BloomFilter(new Uint8Array(bytes)));
     }
   }
 
@@ -184,6 +186,7 @@ export class SortedWriter {
       levels,
       pagesAt,
       this.#pages.length,
+      this.#pageBytes,
     ];
     this.#sections.push(`"${this.#section}":${JSON.stringify(facts)}`);
     this.#pages = [];
