@@ -1,6 +1,7 @@
 import * as append from './append.mjs';
 import * as cost from './cost.mjs';
 import * as latency from './latency.mjs';
+import * as opening from './opening.mjs';
 import * as processes from './processes.mjs';
 import * as projections from './projections.mjs';
 import * as reads from './reads.mjs';
@@ -21,6 +22,7 @@ export const sections = {
   replay,
   transactions,
   projections,
+  opening,
 };
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */
@@ -34,6 +36,9 @@ export const settings = {
     keys: 10_000,
     coldKeys: 10_000,
     replayEvents: 1_000_000,
+    historyEvents: [100_000, 1_000_000],
+    tailCommits: 10_000,
+    useTurns: 100_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -46,6 +51,9 @@ export const settings = {
     keys: 10_000,
     coldKeys: 2_000,
     replayEvents: 200_000,
+    historyEvents: [20_000, 200_000],
+    tailCommits: 10_000,
+    useTurns: 20_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -58,6 +66,9 @@ export const settings = {
     keys: 100,
     coldKeys: 50,
     replayEvents: 1_000,
+    historyEvents: [200, 1_000],
+    tailCommits: 50,
+    useTurns: 200,
     inFlight: [1, 16],
     appendCallers: 16,
   },
