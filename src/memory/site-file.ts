@@ -241,10 +241,10 @@ class SiteFileReader {
     candidates: (value: unknown, path: string) => Candidate<T>[],
   ): readonly Known<T>[] {
     if (!member) return [];
-    const list: Known<T>[] = [];
+    const members: Record<string, Known<T>> = {};
     const take = (name: string, value: unknown, path: string) => {
       if (name.trim() === '') this.#fail(path, `its ${naming} is empty`);
-      const known = knownAs(list, name);
+      const known = knownAs(members, name);
       for (const candidate of candidates(value, path)) add(known.candidates, candidate);
     };
     if (Array.isArray(member.value)) {
@@ -260,7 +260,7 @@ class SiteFileReader {
       for (const [name, value] of Object.entries(this.#object(member.value, member.path)))
         take(name, value, pathTo(member.path, name));
     }
-    return list.filter((known) => known.candidates.length > 0);
+    return Object.values(members).filter((known) => known.candidates.length > 0);
   }
 
   #selectors(value: unknown, path: string): Candidate<string>[] {

@@ -25,7 +25,7 @@ import {
   type SiteSelector,
 } from './site-profile.js';
 import { promptOf } from './site-prompt.js';
-import type { SiteState, Steps } from './site-state.js';
+import { memberOf, type SiteState, type Steps } from './site-state.js';
 
 export { sitesModel } from './site-model.js';
 export type {
@@ -377,7 +377,7 @@ export class Sites extends Model {
       projection: sitesProjection,
       stream: this.streamOf(hostOf(url), 'host'),
       decide: (state) => {
-        const known = state?.quirks.find((each) => each.description === description);
+        const known = state?.quirks[memberOf(description)];
         if (known && (workaround === undefined || known.workaround === workaround)) return [];
         const data = withoutUndefined({ description, workaround });
         return [{ type: 'site.quirk-recorded', data }];
