@@ -270,8 +270,8 @@ export class Sites extends Model {
   importSiteMemory(file: string, options: WriteOptions = {}): Promise<SiteImport> {
     return this.measured('importSiteMemory', async () => {
       checkText(file, 'file');
-      const text = await readFile(file, 'utf8').catch((error: unknown) => unreadable(file, error));
-      const read = parseSiteFile(file, text);
+      const bytes = await readFile(file).catch((error: unknown) => unreadable(file, error));
+      const read = parseSiteFile(file, bytes);
       return imported(read, await this.access.runAll(this.#importing(read), options));
     });
   }
@@ -279,7 +279,7 @@ export class Sites extends Model {
   importSiteMemorySync(file: string, options: WriteOptions = {}): SiteImport {
     return this.measuredSync('importSiteMemory', () => {
       checkText(file, 'file');
-      const read = parseSiteFile(file, textOf(file));
+      const read = parseSiteFile(file, bytesOf(file));
       return imported(read, this.access.runAllSync(this.#importing(read), options));
     });
   }
@@ -429,9 +429,9 @@ function contextOf(
   return site ? promptOf(site, maxChars) : '';
 }
 
-function textOf(file: string): string {
+function bytesOf(file: string): Buffer {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file);
   } catch (error) {
     return unreadable(file, error);
   }
