@@ -100,7 +100,7 @@ export class Undoing {
       try {
         return await this.#attempt(streams, options);
       } catch (error) {
-        if (error instanceof AlreadyUndone) return this.#repeated(error, streams, options);
+        if (error instanceof AlreadyUndone) return await this.#repeated(error, options);
         if (!(error instanceof VersionConflictError) || attempt === ATTEMPTS_MAX) throw error;
       }
     }
@@ -181,17 +181,18 @@ export class Undoing {
     );
   }
 
-  #repeated(
+  async #repeated(
     { by, undone }: AlreadyUndone,
-    streams: ReadonlyMap<string, ModelDefinition>,
     { idempotencyKey }: WriteOptions,
-  ): Undone {
+  ): Promise<Undone> {
     const undoes = this.#position;
+    const { position } = by;
     if (idempotencyKey !== undefined && by.idempotencyKey === idempotencyKey) {
-      const ids = Object.freeze([...streams.keys()]);
-      return Object.freeze({ position: by.position, undoes, ids, changed: true, repeated: true });
+      const events = await this.#store.readAll({ from: position, to: position }).toArray();
+      const ids = Object.freeze([...new Set(events.map(({ stream }) => stream))]);
+      return Object.freeze({ position, undoes, ids, changed: true, repeated: true });
     }
-    const problem = `position ${by.position} undid it already. To have it again, undo position ${by.position}.`;
+    const problem = `position ${position} undid it already. To have it again, undo position ${position}.`;
     throw new UndoRefusedError(undoes, undone, problem);
   }
 }
