@@ -48,6 +48,10 @@ export interface LogInternals {
     options: CommitOptions,
     guard: CommitGuard | undefined,
   ): Promise<Committed>;
+  /** `Log.commit` that may also write streams of the store's own, whose names begin with '$'. */
+  commitOwn(parts: readonly CommitPart[], options?: CommitOptions): Promise<Committed>;
+  /** The same, at once. */
+  commitOwnSync(parts: readonly CommitPart[], options?: CommitOptions): Committed;
   /** True when `freshen` would not look: asking costs less than running it. */
   readonly isFresh: boolean;
   /** Looks for other processes' commits as `freshnessMs` says. */

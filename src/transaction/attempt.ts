@@ -1,14 +1,16 @@
 /** One run of a transaction's function: what it reads, what it is going to append, and the commit of it. */
 import {
+  checkOptionNames,
   invalidArgument,
   type MovedRead,
+  optionNames,
   RecollectError,
   TransactionRolledBackError,
   VersionConflictError,
   type VersionFailure,
 } from '../errors.js';
 import { CommitBlocked } from '../log/guard.js';
-import { checkName } from '../log/names.js';
+import { checkName, checkNotOwn } from '../log/names.js';
 import { checkExpected } from '../log/payload.js';
 import type {
   CommitContext,
@@ -39,6 +41,8 @@ interface OwnEvents {
   /** As folds see them. */
   readonly events: readonly RecordedEvent[];
 }
+
+const APPEND_OPTIONS = optionNames<Pick<CommitPart, 'expectedVersion'>>({ expectedVersion: true });
 
 export class Attempt {
   /** From 1. */
@@ -93,7 +97,7 @@ export class Attempt {
       toArray: async () => {
         const list: Entry[] = [];
         for await (const entry of sequence()) list.push(entry);
-        return list;
+        return Object.freeze(list);
       },
     };
   }
@@ -112,9 +116,8 @@ export class Attempt {
   ): void {
     this.#check();
     checkName(stream, 'stream');
-    if (typeof options !== 'object' || options === null) {
-      throw invalidArgument('the options must be an object');
-    }
+    checkNotOwn(stream, 'stream');
+    checkOptionNames(options, APPEND_OPTIONS, 'append in a transaction');
     const expectedVersion = checkExpected(options.expectedVersion, 'expectedVersion');
     const list = Array.isArray(events) ? (events as readonly NewEvent[]) : [events as NewEvent];
     if (list.length === 0) {
