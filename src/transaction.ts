@@ -165,7 +165,8 @@ export class Transactions {
     const begun = this.#source.monotonic();
     const limit = new TimeLimit(settings.timeoutMs, settings.signal);
     try {
-      const result = await this.#attempts(work as unknown as Work<T>, settings, limit);
+      const timed = this.#inTime(work as unknown as Work<T>, settings.timeoutMs, begun);
+      const result = await this.#attempts(timed, settings, limit);
       counts.committed += 1;
       counts.took(this.#source.monotonic() - begun);
       return result;
@@ -178,6 +179,15 @@ export class Transactions {
       counts.running -= 1;
       limit.end();
     }
+  }
+
+  /** A function that keeps its thread busy ends before any timer can say that its time is over. */
+  #inTime<T>(work: Work<T>, timeoutMs: number, begun: number): Work<T> {
+    return async (handle) => {
+      const value = await work(handle);
+      if (this.#source.monotonic() - begun <= timeoutMs) return value;
+      throw new TransactionTimeoutError(timeoutMs);
+    };
   }
 
   #settings(options: TransactionOptions): Settings {

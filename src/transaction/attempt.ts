@@ -59,6 +59,7 @@ export class Attempt {
   readonly #demanded = new Set<string>();
   #own: OwnEvents | undefined;
   #ended = false;
+  #rolledBack: TransactionRolledBackError | undefined;
 
   constructor({ source, level, context }: AttemptParts, position: number, number: number) {
     this.#source = source;
@@ -148,11 +149,13 @@ export class Attempt {
 
   rollback(reason: string): never {
     this.#check();
-    throw new TransactionRolledBackError(String(reason));
+    this.#rolledBack = new TransactionRolledBackError(String(reason));
+    throw this.#rolledBack;
   }
 
-  /** Waits until everything appended is checked. */
+  /** Waits until everything appended is checked. @throws TransactionRolledBackError also when the function caught it */
   async settle(): Promise<void> {
+    if (this.#rolledBack) throw this.#rolledBack;
     await this.#buffer.settle();
   }
 
@@ -227,6 +230,7 @@ export class Attempt {
   }
 
   #check(): void {
+    if (this.#rolledBack) throw this.#rolledBack;
     if (!this.#ended) return;
     throw new RecollectError(
       'TRANSACTION_ENDED',
