@@ -661,6 +661,6 @@ export { ABSENT } from './projections/fold.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export { jsonValue } from './store/json-value.js';
-export type { StoreOptions } from './store/options.js';
+export { STORE_OPTIONS, type StoreOptions } from './store/options.js';
 export type { StoreView } from './store/view.js';
 export type { Transaction, TransactionOptions } from './transaction.js';
