@@ -307,9 +307,12 @@ export class Group implements GroupBase {
 
 /** Whether a condition names a stream that the commit does not write. */
 function restsOnMore({ conditions, streams }: EncodedCommit): boolean {
+  // Those of its own streams stand in the order of the streams.
+  let own = 0;
   for (let index = 0; index < conditions.length; index += 1) {
     const { stream } = conditions[index] as Condition;
-    if (stream !== streams[0] && !streams.includes(stream)) return true;
+    while (own < streams.length && streams[own] !== stream) own += 1;
+    if (own === streams.length) return true;
   }
   return false;
 }
