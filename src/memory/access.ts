@@ -13,8 +13,11 @@ import type {
   RecordedEvent,
   Store,
 } from '../store.js';
+import { checkDemands, conditionOf } from './conditions.js';
 import { Lanes } from './lanes.js';
+import { latest } from './model.js';
 import { carryOut, carryOutSync, type Plan } from './plan.js';
+import { asRepeated, repeatedEvent } from './repeats.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
 export interface WriteOptions {
@@ -60,8 +63,8 @@ export interface Command<State> {
   /** `now` is ISO 8601, of the store's clock. An empty list changes nothing. */
   decide(state: State | undefined, now: string): readonly NewEvent[];
   /**
-   * For events that hold what no second call would give again, such as a time or a new id. Asked when the idempotency key stands in the log with other
-   * content: gives the event by which that commit did the same, undefined when it did not.
+   * For calls that give other events when they are made again, such as one that holds a time or a new id, or that would change nothing the second time.
+   * Asked when the idempotency key stands in the log: gives the event by which that commit did the same, undefined when it did not.
    */
   repeats?(events: readonly RecordedEvent[]): RecordedEvent | undefined;
 }
@@ -129,7 +132,7 @@ export class StoreAccess implements Access {
   }
 
   nowSync(): string {
-    return new Date(this.#clock()).toISOString();
+    return latest(this.#clock(), this.#store.head.time);
   }
 
   get<State>(projection: Projection<State>, key: string): Promise<State | undefined> {
@@ -185,49 +188,104 @@ export class StoreAccess implements Access {
     options: WriteOptions,
   ): Promise<readonly Written[]> {
     const decided: Decided[] = [];
-    for (const command of commands) {
-      // The version first: a state that is newer than it is found out when the commit is decided.
-      const version = command.commutes ? 0 : await this.#store.version(command.stream);
-      const state = await this.#store.get(command.projection, command.stream);
-      decided.push(this.#decide(command, state, version));
+    try {
+      for (const command of commands) {
+        // The version first: a state that is newer than it is found out when the commit is decided.
+        const version = command.commutes ? 0 : await this.#store.version(command.stream);
+        const state = await this.#store.get(command.projection, command.stream);
+        decided.push(this.#decide(command, state, version));
+      }
+    } catch (error) {
+      const position = await this.#positionOf(options);
+      if (position === undefined) throw error;
+      const refusal = refusalOf(commands, options, position) ?? error;
+      return repeated(commands, decided, await this.#eventsAt(position), refusal);
     }
     const writing = decided.filter(({ events }) => events.length > 0);
-    if (writing.length === 0) return decided.map((each) => this.#unchanged(each));
+    if (writing.length === 0) {
+      const position = await this.#positionOf(options);
+      if (position === undefined) return this.#nothing(decided, options);
+      const error = new IdempotencyKeyReusedError(options.idempotencyKey as string, position);
+      return repeated(commands, decided, await this.#eventsAt(position), error);
+    }
     try {
       const parts = this.#parts(writing, options);
       const committed = await this.#store.commit(parts, this.#options(options));
       return decided.map((each) => this.#written(each, committed));
     } catch (error) {
       if (!(error instanceof IdempotencyKeyReusedError)) throw error;
-      const { position } = error;
-      const events = this.#store.readAll({ from: position, to: position });
-      return repeated(decided, await events.toArray(), error);
+      return repeated(commands, decided, await this.#eventsAt(error.position), error);
     }
+  }
+
+  async #positionOf({ idempotencyKey }: WriteOptions): Promise<number | undefined> {
+    if (idempotencyKey === undefined) return undefined;
+    return await this.#store.positionOf(idempotencyKey);
+  }
+
+  async #eventsAt(position: number): Promise<readonly RecordedEvent[]> {
+    return await this.#store.readAll({ from: position, to: position }).toArray();
   }
 
   runAllSync(commands: readonly Command<unknown>[], options: WriteOptions): readonly Written[] {
     for (let attempt = 1; ; attempt += 1) {
-      const decided: Decided[] = [];
+      try {
+        return this.#attemptSync(commands, options);
+      } catch (error) {
+        if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
+      }
+    }
+  }
+
+  #attemptSync(commands: readonly Command<unknown>[], options: WriteOptions): readonly Written[] {
+    const decided: Decided[] = [];
+    try {
       for (const command of commands) {
         const version = command.commutes ? 0 : this.#store.versionSync(command.stream);
         const state = this.#store.getSync(command.projection, command.stream);
         decided.push(this.#decide(command, state, version));
       }
-      const writing = decided.filter(({ events }) => events.length > 0);
-      if (writing.length === 0) return decided.map((each) => this.#unchanged(each));
-      try {
-        const parts = this.#parts(writing, options);
-        const committed = this.#store.commitSync(parts, this.#options(options));
-        return decided.map((each) => this.#written(each, committed));
-      } catch (error) {
-        if (error instanceof IdempotencyKeyReusedError) {
-          const { position } = error;
-          const events = this.#store.readAllSync({ from: position, to: position });
-          return repeated(decided, events.toArray(), error);
-        }
-        if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
-      }
+    } catch (error) {
+      const position = this.#positionOfSync(options);
+      if (position === undefined) throw error;
+      const refusal = refusalOf(commands, options, position) ?? error;
+      return repeated(commands, decided, this.#eventsAtSync(position), refusal);
     }
+    const writing = decided.filter(({ events }) => events.length > 0);
+    if (writing.length === 0) {
+      const position = this.#positionOfSync(options);
+      if (position === undefined) return this.#nothing(decided, options);
+      const error = new IdempotencyKeyReusedError(options.idempotencyKey as string, position);
+      return repeated(commands, decided, this.#eventsAtSync(position), error);
+    }
+    try {
+      const parts = this.#parts(writing, options);
+      const committed = this.#store.commitSync(parts, this.#options(options));
+      return decided.map((each) => this.#written(each, committed));
+    } catch (error) {
+      if (!(error instanceof IdempotencyKeyReusedError)) throw error;
+      return repeated(commands, decided, this.#eventsAtSync(error.position), error);
+    }
+  }
+
+  #positionOfSync({ idempotencyKey }: WriteOptions): number | undefined {
+    return idempotencyKey === undefined ? undefined : this.#store.positionOfSync(idempotencyKey);
+  }
+
+  #eventsAtSync(position: number): readonly RecordedEvent[] {
+    return this.#store.readAllSync({ from: position, to: position }).toArray();
+  }
+
+  /** @throws VersionConflictError when what the caller demanded does not hold, although nothing would change */
+  #nothing(decided: readonly Decided[], options: WriteOptions): readonly Written[] {
+    checkDemands(
+      decided.map(({ command: { stream, expectedVersion }, version }) => ({
+        stream,
+        version,
+        expectedVersion: expectedVersion ?? options.expectedVersion,
+      })),
+    );
+    return decided.map(({ command, version }) => this.#unchanged(command.stream, version));
   }
 
   runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result> {
@@ -261,8 +319,8 @@ export class StoreAccess implements Access {
     return { ...this.#context, ...withoutUndefined(options) };
   }
 
-  #unchanged({ command, version }: Decided): Written {
-    return unchanged(command.stream, this.#store.head.position, version);
+  #unchanged(stream: string, version: number): Written {
+    return unchanged(stream, this.#store.head.position, version);
   }
 
   #written(
@@ -280,55 +338,38 @@ export class StoreAccess implements Access {
   }
 }
 
+/** What calls are told that can say whether they used the key themselves, and did not. */
+function refusalOf(
+  commands: readonly Command<unknown>[],
+  { idempotencyKey = '' }: WriteOptions,
+  position: number,
+): IdempotencyKeyReusedError | undefined {
+  if (commands.some(({ repeats }) => repeats === undefined)) return undefined;
+  return new IdempotencyKeyReusedError(idempotencyKey, position);
+}
+
 /** The same calls as of the commit that has their idempotency key. @throws the error when that commit did something else */
 function repeated(
+  commands: readonly Command<unknown>[],
   decided: readonly Decided[],
   events: readonly RecordedEvent[],
-  error: IdempotencyKeyReusedError,
+  error: unknown,
 ): readonly Written[] {
-  return decided.map(({ command, events: own, version }) => {
-    if (own.length === 0) return unchanged(command.stream, error.position, version);
-    const event = command.derived ? lastLike(events, command, own) : command.repeats?.(events);
-    if (!event) throw error;
-    const { stream: id, position } = event;
-    return Object.freeze({ id, position, version: event.version, changed: true, repeated: true });
+  const answers = commands.map((command, index) => {
+    const own = decided[index];
+    const event = repeatedEvent({ command, events, own: own?.events });
+    if (event) return asRepeated(event);
+    // The earlier call found nothing to change here either, or it was another call: then something else of it is not there.
+    if (own?.events.length !== 0) throw error;
+    return unchanged(command.stream, events.at(-1)?.position ?? 0, own.version);
   });
+  if (!answers.some((answer) => answer.repeated)) throw error;
+  return answers;
 }
 
 /** @internal */
 export function withoutUndefined(options: WriteOptions): WriteOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-/** The last of the stream's events, when they are of the same types as those that the same call gives now. */
-function lastLike(
-  events: readonly RecordedEvent[],
-  { stream }: Command<unknown>,
-  own: readonly NewEvent[],
-): RecordedEvent | undefined {
-  const stood = events.filter((event) => event.stream === stream);
-  const same =
-    stood.length === own.length && stood.every(({ type }, index) => type === own[index]?.type);
-  return same ? stood.at(-1) : undefined;
-}
-
-/**
- * What must hold for events that were decided on a version: that version, whatever weaker condition the caller set. A condition that does not hold is handed
- * on, so that an idempotency key still answers first, unless others could make it hold meanwhile, for a decision on what was there before.
- * @throws VersionConflictError
- */
-export function conditionOf(
-  stream: string,
-  version: number,
-  expectedVersion: ExpectedVersion | undefined,
-): ExpectedVersion {
-  if (expectedVersion === undefined || expectedVersion === 'any') return version;
-  const least = expectedVersion === 'exists' ? 1 : expectedVersion;
-  if (typeof least === 'number' && version < least) {
-    const expected = expectedVersion as number | 'exists';
-    throw new VersionConflictError([{ stream, expected, actual: version }]);
-  }
-  return expectedVersion === 'exists' ? version : expectedVersion;
 }
 
 /** Whether others wrote meanwhile, and the caller's own condition has nothing against that. */

@@ -22,6 +22,7 @@ import {
 import { type RecordInput, type RecordOptions, storedOf } from './record-input.js';
 import { isOver, type RecordState, type RecordStored, records } from './record-state.js';
 import { factsOf, type MemoryRecord, recordOf } from './record-view.js';
+import { lastOf } from './repeats.js';
 
 /** Which records to list. */
 export interface RecordListing {
@@ -182,12 +183,12 @@ export class Records extends Model {
     return {
       projection: records,
       stream,
-      derived: true,
       decide(state, now) {
         if (!state || isOver(state.expiresAt, now)) throw new MemoryNotFoundError(stream);
         const patches = diff(state.value, changed(state.value, change));
         return patches.length === 0 ? [] : [{ type: 'record.updated', data: { patches } }];
       },
+      repeats: (events) => lastOf(events, stream, 'record.updated'),
     };
   }
 
@@ -202,11 +203,13 @@ export class Records extends Model {
   }
 
   #deleting(key: string): Command<RecordState> {
+    const stream = this.streamOf(key, 'the key');
     return {
       projection: records,
-      stream: this.streamOf(key, 'the key'),
+      stream,
       decide: (state, now) =>
         !state || isOver(state.expiresAt, now) ? [] : [{ type: 'record.deleted', data: {} }],
+      repeats: (events) => lastOf(events, stream, 'record.deleted'),
     };
   }
 
@@ -296,6 +299,10 @@ function storing(stream: string, stored: RecordStored): Command<RecordState> {
       state && !isOver(state.expiresAt, now) && isStored(state, stored)
         ? []
         : [{ type: 'record.stored', data: stored }],
+    repeats: (events) => {
+      const event = lastOf(events, stream, 'record.stored');
+      return event && diff(event.data, stored).length === 0 ? event : undefined;
+    },
   };
 }
 

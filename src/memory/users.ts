@@ -24,6 +24,7 @@ import {
   type ModelDefinition,
   type ModelSettings,
 } from './model.js';
+import { lastOf } from './repeats.js';
 import { patched, type Reverted, revert } from './revert.js';
 import { type UserHit, UserSearch } from './user-search.js';
 
@@ -262,6 +263,7 @@ function changing(stream: string, change: (draft: Draft<UserContext>) => void): 
       const patches = diff(before, after);
       return patches.length === 0 ? [] : [{ type: 'user.changed', data: { patches } }];
     },
+    repeats: (events) => lastOf(events, stream, 'user.changed'),
   };
 }
 
@@ -273,6 +275,10 @@ function remembering(stream: string, text: string): Command<User> {
     decide(user) {
       const known = Object.values(user?.memories ?? {}).some((memory) => memory.text === text);
       return known ? [] : [{ type: 'user.remembered', data: { text } }];
+    },
+    repeats(events) {
+      const event = lastOf(events, stream, 'user.remembered');
+      return (event?.data as { text?: unknown } | undefined)?.text === text ? event : undefined;
     },
   };
 }

@@ -1,0 +1,48 @@
+/** Calls that are made again with the idempotency key of an earlier one: what the earlier one answered. */
+import type { NewEvent, RecordedEvent } from '../store.js';
+import type { Command, Written } from './access.js';
+
+/** Events with the key, and what the call would append now. */
+export interface Repeat {
+  readonly command: Command<unknown>;
+  /** Of the commit that has the key. */
+  readonly events: readonly RecordedEvent[];
+  /** Undefined when the call can no longer be decided, such as a change of what was deleted since. */
+  readonly own: readonly NewEvent[] | undefined;
+}
+
+/** The event by which the commit did what the call wants; undefined when it did not. */
+export function repeatedEvent({ command, events, own }: Repeat): RecordedEvent | undefined {
+  const { stream, derived, repeats } = command;
+  if (repeats) return repeats(events);
+  if (own === undefined) return undefined;
+  // It would change nothing now, so that what it wants is what stands there.
+  if (own.length === 0) return lastOf(events, stream);
+  return derived ? lastLike(events, stream, own) : undefined;
+}
+
+export function asRepeated({ stream: id, position, version }: RecordedEvent): Written {
+  return Object.freeze({ id, position, version, changed: true, repeated: true });
+}
+
+/** The stream's last event of the commit, if it is of that type. */
+export function lastOf(
+  events: readonly RecordedEvent[],
+  stream: string,
+  type?: string,
+): RecordedEvent | undefined {
+  const last = events.findLast((event) => event.stream === stream);
+  return type === undefined || last?.type === type ? last : undefined;
+}
+
+/** The last of the stream's events, when they are of the same types as those that the same call gives now. */
+function lastLike(
+  events: readonly RecordedEvent[],
+  stream: string,
+  own: readonly NewEvent[],
+): RecordedEvent | undefined {
+  const stood = events.filter((event) => event.stream === stream);
+  const same =
+    stood.length === own.length && stood.every(({ type }, index) => type === own[index]?.type);
+  return same ? stood.at(-1) : undefined;
+}
