@@ -15,9 +15,9 @@ import type {
 } from '../store.js';
 import { checkDemands, conditionOf } from './conditions.js';
 import { Lanes } from './lanes.js';
-import { latest } from './model.js';
 import { carryOut, carryOutSync, type Plan } from './plan.js';
 import { asRepeated, repeatedEvent } from './repeats.js';
+import { latest } from './store-time.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
 export interface WriteOptions {

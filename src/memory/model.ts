@@ -3,6 +3,7 @@ import { invalidArgument, quote } from '../errors.js';
 import type { Events, Projection } from '../store.js';
 import type { Access } from './access.js';
 import type { Meter } from './meter.js';
+import { LAST_MS } from './store-time.js';
 
 /** Settings that models share. */
 export interface ModelSettings {
@@ -118,21 +119,9 @@ export function checkLimit(value: unknown, what = 'limit'): asserts value is num
   throw invalidArgument(`${what} must be an integer from 0`);
 }
 
-/** The last millisecond of the year 9999: later times would not sort as text. */
-const LAST_MS = 253_402_300_799_999;
-
 /** ISO 8601 so many milliseconds after a time; the last time that can be written where that lies beyond. */
 export function after(time: string, milliseconds: number): string {
   return new Date(Math.min(LAST_MS, Date.parse(time) + milliseconds)).toISOString();
-}
-
-/**
- * What a clock says, as ISO 8601, or the time of the last commit where that is later: the store's time never goes back, and what was over stays over when
- * the clock does.
- */
-export function latest(milliseconds: number, last: string | undefined): string {
-  const now = new Date(Math.max(0, Math.min(LAST_MS, milliseconds || 0))).toISOString();
-  return last !== undefined && last > now ? last : now;
 }
 
 /** Deeply frozen copies of defaults that are given out when nothing is stored. */

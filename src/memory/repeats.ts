@@ -1,10 +1,16 @@
 /** Calls that are made again with the idempotency key of an earlier one: what the earlier one answered. */
 import type { NewEvent, RecordedEvent } from '../store.js';
-import type { Command, Written } from './access.js';
+
+/** What a command says of being made again. */
+interface Repeatable {
+  readonly stream: string;
+  readonly derived?: boolean | undefined;
+  repeats?(events: readonly RecordedEvent[]): RecordedEvent | undefined;
+}
 
 /** Events with the key, and what the call would append now. */
 export interface Repeat {
-  readonly command: Command<unknown>;
+  readonly command: Repeatable;
   /** Of the commit that has the key. */
   readonly events: readonly RecordedEvent[];
   /** Undefined when the call can no longer be decided, such as a change of what was deleted since. */
@@ -13,15 +19,24 @@ export interface Repeat {
 
 /** The event by which the commit did what the call wants; undefined when it did not. */
 export function repeatedEvent({ command, events, own }: Repeat): RecordedEvent | undefined {
-  const { stream, derived, repeats } = command;
-  if (repeats) return repeats(events);
+  const { stream, derived } = command;
+  if (command.repeats) return command.repeats(events);
   if (own === undefined) return undefined;
   // It would change nothing now, so that what it wants is what stands there.
   if (own.length === 0) return lastOf(events, stream);
   return derived ? lastLike(events, stream, own) : undefined;
 }
 
-export function asRepeated({ stream: id, position, version }: RecordedEvent): Written {
+/** What a call answers that was made before, as a writing call answers. */
+interface Repeated {
+  readonly id: string;
+  readonly position: number;
+  readonly version: number;
+  readonly changed: true;
+  readonly repeated: true;
+}
+
+export function asRepeated({ stream: id, position, version }: RecordedEvent): Repeated {
   return Object.freeze({ id, position, version, changed: true, repeated: true });
 }
 
