@@ -666,6 +666,7 @@ export type {
   ExpectedVersion,
   NewEvent,
   RecordedEvent,
+  StreamCheck,
   SyncSequence,
 } from './log/types.js';
 export {

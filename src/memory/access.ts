@@ -13,10 +13,10 @@ import type {
   RecordedEvent,
   Store,
 } from '../store.js';
-import { checkDemands, conditionOf } from './conditions.js';
+import { checkDemands, checksOf, conditionOf, type Demand } from './conditions.js';
 import { Lanes } from './lanes.js';
 import { carryOut, carryOutSync, type Plan } from './plan.js';
-import { asRepeated, repeatedEvent } from './repeats.js';
+import { asRepeated, changedNothing, repeatedEvent } from './repeats.js';
 import { latest } from './store-time.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
@@ -199,22 +199,23 @@ export class StoreAccess implements Access {
       const position = await this.#positionOf(options);
       if (position === undefined) throw error;
       const refusal = refusalOf(commands, options, position) ?? error;
-      return repeated(commands, decided, await this.#eventsAt(position), refusal);
+      return await this.#repeated(commands, decided, position, refusal);
     }
     const writing = decided.filter(({ events }) => events.length > 0);
     if (writing.length === 0) {
       const position = await this.#positionOf(options);
       if (position === undefined) return this.#nothing(decided, options);
       const error = new IdempotencyKeyReusedError(options.idempotencyKey as string, position);
-      return repeated(commands, decided, await this.#eventsAt(position), error);
+      return await this.#repeated(commands, decided, position, error);
     }
     try {
       const parts = this.#parts(writing, options);
-      const committed = await this.#store.commit(parts, this.#options(options));
+      const context = { ...this.#options(options), checks: checksOf(demandsOf(decided, options)) };
+      const committed = await this.#store.commit(parts, context);
       return decided.map((each) => this.#written(each, committed));
     } catch (error) {
       if (!(error instanceof IdempotencyKeyReusedError)) throw error;
-      return repeated(commands, decided, await this.#eventsAt(error.position), error);
+      return await this.#repeated(commands, decided, error.position, error);
     }
   }
 
@@ -223,8 +224,26 @@ export class StoreAccess implements Access {
     return await this.#store.positionOf(idempotencyKey);
   }
 
-  async #eventsAt(position: number): Promise<readonly RecordedEvent[]> {
-    return await this.#store.readAll({ from: position, to: position }).toArray();
+  /** The calls as of the commit that has their idempotency key. @throws the error when that commit did something else */
+  async #repeated(
+    commands: readonly Command<unknown>[],
+    decided: readonly Decided[],
+    position: number,
+    error: unknown,
+  ): Promise<readonly Written[]> {
+    const events = await this.#store.readAll({ from: position, to: position }).toArray();
+    const before = this.#store.at(position - 1);
+    const answers: Written[] = [];
+    for (const [index, command] of commands.entries()) {
+      const { stream, projection } = command;
+      const event = repeatedEvent({ command, events, own: decided[index]?.events });
+      if (event) answers.push(asRepeated(event));
+      else if (changedNothing(command, await before.get(projection, stream), events)) {
+        answers.push(unchanged(stream, position, await before.version(stream)));
+      } else throw error;
+    }
+    if (!answers.some(({ repeated }) => repeated)) throw error;
+    return answers;
   }
 
   runAllSync(commands: readonly Command<unknown>[], options: WriteOptions): readonly Written[] {
@@ -249,22 +268,23 @@ export class StoreAccess implements Access {
       const position = this.#positionOfSync(options);
       if (position === undefined) throw error;
       const refusal = refusalOf(commands, options, position) ?? error;
-      return repeated(commands, decided, this.#eventsAtSync(position), refusal);
+      return this.#repeatedSync(commands, decided, position, refusal);
     }
     const writing = decided.filter(({ events }) => events.length > 0);
     if (writing.length === 0) {
       const position = this.#positionOfSync(options);
       if (position === undefined) return this.#nothing(decided, options);
       const error = new IdempotencyKeyReusedError(options.idempotencyKey as string, position);
-      return repeated(commands, decided, this.#eventsAtSync(position), error);
+      return this.#repeatedSync(commands, decided, position, error);
     }
     try {
       const parts = this.#parts(writing, options);
-      const committed = this.#store.commitSync(parts, this.#options(options));
+      const context = { ...this.#options(options), checks: checksOf(demandsOf(decided, options)) };
+      const committed = this.#store.commitSync(parts, context);
       return decided.map((each) => this.#written(each, committed));
     } catch (error) {
       if (!(error instanceof IdempotencyKeyReusedError)) throw error;
-      return repeated(commands, decided, this.#eventsAtSync(error.position), error);
+      return this.#repeatedSync(commands, decided, error.position, error);
     }
   }
 
@@ -272,20 +292,30 @@ export class StoreAccess implements Access {
     return idempotencyKey === undefined ? undefined : this.#store.positionOfSync(idempotencyKey);
   }
 
-  #eventsAtSync(position: number): readonly RecordedEvent[] {
-    return this.#store.readAllSync({ from: position, to: position }).toArray();
+  #repeatedSync(
+    commands: readonly Command<unknown>[],
+    decided: readonly Decided[],
+    position: number,
+    error: unknown,
+  ): readonly Written[] {
+    const events = this.#store.readAllSync({ from: position, to: position }).toArray();
+    const before = this.#store.at(position - 1);
+    const answers = commands.map((command, index) => {
+      const { stream, projection } = command;
+      const event = repeatedEvent({ command, events, own: decided[index]?.events });
+      if (event) return asRepeated(event);
+      if (!changedNothing(command, before.getSync(projection, stream), events)) throw error;
+      return unchanged(stream, position, before.versionSync(stream));
+    });
+    if (!answers.some(({ repeated }) => repeated)) throw error;
+    return answers;
   }
 
   /** @throws VersionConflictError when what the caller demanded does not hold, although nothing would change */
   #nothing(decided: readonly Decided[], options: WriteOptions): readonly Written[] {
-    checkDemands(
-      decided.map(({ command: { stream, expectedVersion }, version }) => ({
-        stream,
-        version,
-        expectedVersion: expectedVersion ?? options.expectedVersion,
-      })),
-    );
-    return decided.map(({ command, version }) => this.#unchanged(command.stream, version));
+    checkDemands(demandsOf(decided, options));
+    const { position } = this.#store.head;
+    return decided.map(({ command, version }) => unchanged(command.stream, position, version));
   }
 
   runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result> {
@@ -319,10 +349,6 @@ export class StoreAccess implements Access {
     return { ...this.#context, ...withoutUndefined(options) };
   }
 
-  #unchanged(stream: string, version: number): Written {
-    return unchanged(stream, this.#store.head.position, version);
-  }
-
   #written(
     { command: { stream }, events, version }: Decided,
     { position, versions, repeated }: Committed,
@@ -338,6 +364,16 @@ export class StoreAccess implements Access {
   }
 }
 
+/** What is demanded of the streams to which nothing is written. */
+function demandsOf(decided: readonly Decided[], options: WriteOptions): Demand[] {
+  const silent = decided.filter(({ command, events }) => events.length === 0 && !command.commutes);
+  return silent.map(({ command: { stream, expectedVersion }, version }) => ({
+    stream,
+    version,
+    expectedVersion: expectedVersion ?? options.expectedVersion,
+  }));
+}
+
 /** What calls are told that can say whether they used the key themselves, and did not. */
 function refusalOf(
   commands: readonly Command<unknown>[],
@@ -346,25 +382,6 @@ function refusalOf(
 ): IdempotencyKeyReusedError | undefined {
   if (commands.some(({ repeats }) => repeats === undefined)) return undefined;
   return new IdempotencyKeyReusedError(idempotencyKey, position);
-}
-
-/** The same calls as of the commit that has their idempotency key. @throws the error when that commit did something else */
-function repeated(
-  commands: readonly Command<unknown>[],
-  decided: readonly Decided[],
-  events: readonly RecordedEvent[],
-  error: unknown,
-): readonly Written[] {
-  const answers = commands.map((command, index) => {
-    const own = decided[index];
-    const event = repeatedEvent({ command, events, own: own?.events });
-    if (event) return asRepeated(event);
-    // The earlier call found nothing to change here either, or it was another call: then something else of it is not there.
-    if (own?.events.length !== 0) throw error;
-    return unchanged(command.stream, events.at(-1)?.position ?? 0, own.version);
-  });
-  if (!answers.some((answer) => answer.repeated)) throw error;
-  return answers;
 }
 
 /** @internal */

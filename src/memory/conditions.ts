@@ -1,6 +1,6 @@
 /** What callers demand of the version of a stream, and what a decision on a version needs. */
 import { VersionConflictError, type VersionFailure } from '../errors.js';
-import type { ExpectedVersion } from '../store.js';
+import type { ExpectedVersion, StreamCheck } from '../store.js';
 
 /**
  * What must hold for events that were decided on a version: that version, whatever weaker condition the caller set. A condition that does not hold is handed
@@ -32,6 +32,14 @@ export interface Demand {
   readonly stream: string;
   readonly version: number;
   readonly expectedVersion: ExpectedVersion | undefined;
+}
+
+/** The same for a commit that writes elsewhere: where nothing would change, that must still be so when it is written. */
+export function checksOf(demands: readonly Demand[]): StreamCheck[] {
+  return demands.map(({ stream, version, expectedVersion }) => ({
+    stream,
+    expectedVersion: strictest(version, expectedVersion),
+  }));
 }
 
 /** @throws VersionConflictError */

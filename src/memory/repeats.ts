@@ -4,6 +4,7 @@ import type { NewEvent, RecordedEvent } from '../store.js';
 /** What a command says of being made again. */
 interface Repeatable {
   readonly stream: string;
+  decide(state: unknown, now: string): readonly NewEvent[];
   readonly derived?: boolean | undefined;
   repeats?(events: readonly RecordedEvent[]): RecordedEvent | undefined;
 }
@@ -25,6 +26,21 @@ export function repeatedEvent({ command, events, own }: Repeat): RecordedEvent |
   // It would change nothing now, so that what it wants is what stands there.
   if (own.length === 0) return lastOf(events, stream);
   return derived ? lastLike(events, stream, own) : undefined;
+}
+
+/** Whether the call had nothing to change, of several in one commit, when the commit was written. `before` is the state right before it. */
+export function changedNothing(
+  command: Repeatable,
+  before: unknown,
+  events: readonly RecordedEvent[],
+): boolean {
+  const [first] = events;
+  if (!first) return false;
+  try {
+    return command.decide(before, first.time).length === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** What a call answers that was made before, as a writing call answers. */

@@ -71,6 +71,34 @@ const calls: readonly Call[] = [
     other: (memory, write) => memory.records.storeMany([{ key: 'a', value: 1 }], write),
   },
   {
+    name: 'records.storeMany of which one changed nothing the first time, and was changed since',
+    stream: 'records/b',
+    before: (memory) =>
+      memory.records.storeMany([
+        { key: 'a', value: 1 },
+        { key: 'b', value: 0 },
+      ]),
+    run: (memory, write) =>
+      one(
+        memory.records.storeMany(
+          [
+            { key: 'a', value: 1 },
+            { key: 'b', value: 1 },
+          ],
+          write,
+        ),
+      ),
+    after: (memory) => memory.records.store('a', 2),
+    other: (memory, write) =>
+      memory.records.storeMany(
+        [
+          { key: 'b', value: 1 },
+          { key: 'c', value: 1 },
+        ],
+        write,
+      ),
+  },
+  {
     name: 'records.update',
     stream: 'records/n',
     before: (memory) => memory.records.store('n', 1),
