@@ -16,8 +16,9 @@ import type {
 import { checkDemands, checksOf, conditionOf, type Demand } from './conditions.js';
 import { Lanes } from './lanes.js';
 import { carryOut, carryOutSync, type Plan } from './plan.js';
-import { asRepeated, changedNothing, repeatedEvent } from './repeats.js';
+import { asRepeated, changedNothing, refusalOf, repeatedEvent } from './repeats.js';
 import { latest } from './store-time.js';
+import { checkWriteOptions } from './write-options.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
 export interface WriteOptions {
@@ -171,6 +172,7 @@ export class StoreAccess implements Access {
     commands: readonly Command<unknown>[],
     options: WriteOptions,
   ): Promise<readonly Written[]> {
+    checkWriteOptions(options);
     let lane: string | undefined;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -198,7 +200,7 @@ export class StoreAccess implements Access {
     } catch (error) {
       const position = await this.#positionOf(options);
       if (position === undefined) throw error;
-      const refusal = refusalOf(commands, options, position) ?? error;
+      const refusal = refusalOf(commands, options.idempotencyKey ?? '', position) ?? error;
       return await this.#repeated(commands, decided, position, refusal);
     }
     const writing = decided.filter(({ events }) => events.length > 0);
@@ -247,6 +249,7 @@ export class StoreAccess implements Access {
   }
 
   runAllSync(commands: readonly Command<unknown>[], options: WriteOptions): readonly Written[] {
+    checkWriteOptions(options);
     for (let attempt = 1; ; attempt += 1) {
       try {
         return this.#attemptSync(commands, options);
@@ -267,7 +270,7 @@ export class StoreAccess implements Access {
     } catch (error) {
       const position = this.#positionOfSync(options);
       if (position === undefined) throw error;
-      const refusal = refusalOf(commands, options, position) ?? error;
+      const refusal = refusalOf(commands, options.idempotencyKey ?? '', position) ?? error;
       return this.#repeatedSync(commands, decided, position, refusal);
     }
     const writing = decided.filter(({ events }) => events.length > 0);
@@ -327,6 +330,7 @@ export class StoreAccess implements Access {
   }
 
   #place(options: WriteOptions) {
+    checkWriteOptions(options);
     const { expectedVersion } = options;
     const context = this.#options(options);
     return { store: this.#store, now: () => this.nowSync(), expectedVersion, context };
@@ -372,16 +376,6 @@ function demandsOf(decided: readonly Decided[], options: WriteOptions): Demand[]
     version,
     expectedVersion: expectedVersion ?? options.expectedVersion,
   }));
-}
-
-/** What calls are told that can say whether they used the key themselves, and did not. */
-function refusalOf(
-  commands: readonly Command<unknown>[],
-  { idempotencyKey = '' }: WriteOptions,
-  position: number,
-): IdempotencyKeyReusedError | undefined {
-  if (commands.some(({ repeats }) => repeats === undefined)) return undefined;
-  return new IdempotencyKeyReusedError(idempotencyKey, position);
 }
 
 /** @internal */

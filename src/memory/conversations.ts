@@ -37,6 +37,7 @@ import {
 import { newIds } from './new-id.js';
 import { lastOf } from './repeats.js';
 import { textOf } from './text.js';
+import { checkWriteOptions } from './write-options.js';
 
 const MEMORY_TYPES = ['working', 'short-term', 'long-term'] as const;
 
@@ -128,14 +129,15 @@ export class Conversations extends Model {
     });
   }
 
-  #storing(storing: ConversationStoring, { idempotencyKey }: WriteOptions) {
+  #storing(storing: ConversationStoring, write: WriteOptions) {
+    checkWriteOptions(write);
     checkMembers(storing, 'what to store', [...MEMORY, 'data', 'metadata', 'ttlMs']);
     const { data, memoryType, metadata, ttlMs }: ConversationStoring = storing;
     const stream = this.#stream(storing);
     if (!Array.isArray(data) || data.length === 0) {
       throw invalidArgument('data must be a list of texts or { role, content }, at least one');
     }
-    const ids = newIds(data.length, stream, idempotencyKey);
+    const ids = newIds(data.length, stream, write.idempotencyKey);
     const items = ids.map((id, index) => ({
       id,
       data: checkedData(data[index], `data[${index}]`),

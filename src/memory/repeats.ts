@@ -1,4 +1,5 @@
 /** Calls that are made again with the idempotency key of an earlier one: what the earlier one answered. */
+import { IdempotencyKeyReusedError } from '../errors.js';
 import type { NewEvent, RecordedEvent } from '../store.js';
 
 /** What a command says of being made again. */
@@ -26,6 +27,16 @@ export function repeatedEvent({ command, events, own }: Repeat): RecordedEvent |
   // It would change nothing now, so that what it wants is what stands there.
   if (own.length === 0) return lastOf(events, stream);
   return derived ? lastLike(events, stream, own) : undefined;
+}
+
+/** What calls are told that can say whether they used the key themselves, and did not. */
+export function refusalOf(
+  commands: readonly Repeatable[],
+  idempotencyKey: string,
+  position: number,
+): IdempotencyKeyReusedError | undefined {
+  if (commands.some(({ repeats }) => repeats === undefined)) return undefined;
+  return new IdempotencyKeyReusedError(idempotencyKey, position);
 }
 
 /** Whether the call had nothing to change, of several in one commit, when the commit was written. `before` is the state right before it. */

@@ -11,6 +11,7 @@ import {
 } from './access.js';
 import { checkDemands, strictest } from './conditions.js';
 import type { Plan } from './plan.js';
+import { checkWriteOptions } from './write-options.js';
 
 /** A transaction: what is written is committed at its end. It has no synchronous calls. */
 export class TransactionAccess implements Access {
@@ -119,7 +120,9 @@ export class TransactionAccess implements Access {
 }
 
 /** One commit has one actor, one reason, one idempotency key. */
-function checkWithinTransaction({ expectedVersion: _, ...others }: WriteOptions): void {
+function checkWithinTransaction(options: WriteOptions): void {
+  checkWriteOptions(options);
+  const { expectedVersion: _, ...others } = options;
   const [member] = Object.keys(withoutUndefined(others));
   if (member === undefined) return;
   throw invalidArgument(`${member} belongs to the whole transaction: give it to transaction(…)`);

@@ -1,5 +1,5 @@
 /** Users: what is known of each person that the agent talks to. */
-import { type Draft, Immer } from 'immer';
+import type { Draft } from 'immer';
 import { invalidArgument } from '../errors.js';
 import {
   defineEvents,
@@ -12,6 +12,7 @@ import {
   type RecordedEvent,
 } from '../store.js';
 import type { Access, Command, WriteOptions, Written } from './access.js';
+import { altered } from './change.js';
 import { recordEpisode } from './episodes.js';
 import type { Meter } from './meter.js';
 import {
@@ -107,7 +108,6 @@ const COUNTED = ['conversationsCount', 'firstSeenAt', 'lastSeenAt'] as const;
 const MEMBERS: readonly string[] = [...COUNTED, 'friendshipLevel', 'preferences', 'topics'];
 const ANY_SIZE = Number.MAX_SAFE_INTEGER;
 const LIMIT = 10;
-const immer = new Immer({ autoFreeze: false });
 
 export class Users extends Model {
   constructor(access: Access, settings: ModelSettings, meter: Meter) {
@@ -252,13 +252,7 @@ function changing(stream: string, change: (draft: Draft<UserContext>) => void): 
     stream,
     decide(user) {
       const before = user?.context ?? DEFAULT;
-      const draft = immer.createDraft(before) as Draft<UserContext>;
-      const answer: unknown = change(draft);
-      if (answer instanceof Promise) {
-        answer.catch(() => {});
-        throw invalidArgument('the function of changeContext must change the draft at once');
-      }
-      const after = immer.finishDraft(draft) as UserContext;
+      const after = altered(before, change);
       checkContext(after, before);
       const patches = diff(before, after);
       return patches.length === 0 ? [] : [{ type: 'user.changed', data: { patches } }];
