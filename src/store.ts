@@ -6,6 +6,7 @@ import type { BlameEntry } from './audit/blame.js';
 import type { KeyDifference } from './audit/differences.js';
 import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
+import type { SnapshotReport } from './compaction/snapshot.js';
 import { checkOptionNames, invalidArgument, optionNames, StoreClosedError } from './errors.js';
 import { deepFreeze } from './log/decode.js';
 import type { Environment } from './log/environment.js';
@@ -32,9 +33,11 @@ import type { Events, NewEventOf, RecordedEventOf } from './projections/events.j
 import { NEEDS_IO } from './projections/key-reader.js';
 import type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
 import { Audit, type BlameOptions, type DiffKeys, type HistoryOptions } from './store/audit.js';
+import { findBases } from './store/bases.js';
 import { Incoming } from './store/incoming.js';
 import { type StoreOptions, type StoreSettings, storeSettings } from './store/options.js';
 import { checkEntries, checkKey, Reads } from './store/reads.js';
+import { Snapshots } from './store/snapshots.js';
 import { transactionSource } from './store/transaction-source.js';
 import {
   interpreted,
@@ -71,7 +74,7 @@ export interface ProjectionStats {
   readonly position: number;
   /** From 0 to 1; 1 when it can be read. */
   readonly progress: number;
-  /** Keys that ever had an event; 0 for an index. */
+  /** Keys in the snapshot in use, and keys with an event since: some may be counted twice. 0 for an index. */
   readonly keys: number;
   /** Of an index itself, or of the notes where a projection's events stand. */
   readonly bytes: number;
@@ -104,6 +107,7 @@ export class Store<E extends Events = Events> {
   readonly #audit: Audit;
   readonly #incoming: Incoming;
   readonly #transactions: Transactions;
+  readonly #snapshots: Snapshots;
   #closing: Promise<void> | undefined;
 
   /** @internal Made by `openStore`. */
@@ -111,6 +115,7 @@ export class Store<E extends Events = Events> {
     this.#log = log;
     const { internals } = log;
     this.#reads = reads;
+    this.#snapshots = new Snapshots(reads);
     this.#audit = new Audit(reads);
     this.#incoming = new Incoming(settings, internals.eventBytes);
     const source = transactionSource(this.#reads, this.#incoming, internals.environment);
@@ -479,6 +484,23 @@ export class Store<E extends Events = Events> {
     this.#log.flushSync();
   }
 
+  /**
+   * Makes a snapshot of the log, of every projection and of every index, all as of the same position, so that the next opening takes them and routes only what
+   * stands behind. Ends the segment that is being written. Reads and appends go on meanwhile; this is done in short slices.
+   * @throws StoreReadOnlyError, StoreFullError, StoreAccessError: nothing is changed but what was in place before the failure; LockTimeoutError while another
+   * process makes one; StoreDamagedError, StorePoisonedError, StoreClosedError
+   */
+  async snapshot(): Promise<SnapshotReport> {
+    this.#checkOpen();
+    return await this.#snapshots.make();
+  }
+
+  /** {@link Store.snapshot}, at once. */
+  snapshotSync(): SnapshotReport {
+    this.#checkOpen();
+    return this.#snapshots.makeSync();
+  }
+
   /** Walks the whole log and checks all that can be checked. */
   async verify(options?: VerifyOptions): Promise<VerifyReport> {
     return await this.#log.verify(options);
@@ -563,7 +585,9 @@ function ownCopy<Options>(options: Options): Options {
 /** The store over a log that was opened for it; the log is closed again when that fails. */
 async function storeOver<E extends Events>(log: Log, settings: StoreSettings): Promise<Store<E>> {
   try {
-    return new Store<E>(log, settings, new Reads(log.internals, settings));
+    const { internals } = log;
+    const bases = await internals.run(findBases(internals, settings));
+    return new Store<E>(log, settings, new Reads(internals, settings, bases));
   } catch (error) {
     await log.close();
     throw error;
@@ -574,7 +598,9 @@ async function storeOver<E extends Events>(log: Log, settings: StoreSettings): P
 function storeOverSync<E extends Events>(log: Log, settings: StoreSettings): Store<E> {
   let reads: Reads | undefined;
   try {
-    reads = new Reads(log.internals, settings);
+    const { internals } = log;
+    const bases = internals.runSync(findBases(internals, settings));
+    reads = new Reads(internals, settings, bases);
     reads.buildSync();
     return new Store<E>(log, settings, reads);
   } catch (error) {
@@ -648,6 +674,7 @@ export type { KeyDifference } from './audit/differences.js';
 export type { HistoryEntry } from './audit/history.js';
 export { applyPatch, type JsonPatch } from './audit/json-patch.js';
 export { checkedMoment, type Moment } from './audit/moment.js';
+export type { SnapshotPart, SnapshotReport } from './compaction/snapshot.js';
 export { jsonText } from './log/json.js';
 export type {
   Appended,

@@ -290,6 +290,16 @@ export class ClosedSegments {
     );
   }
 
+  /** What the closing line of the segment that ends with position `last` says. @throws StoreDamagedError */
+  *closing(first: number, last: number): Io<ClosingFacts> {
+    const closing = yield* this.#present(first, () =>
+      closingFactsOf(this.#paths, first, last, this.#files),
+    );
+    if (closing) return closing;
+    const problem = `the segment does not end in the closing line for position ${last}`;
+    throw this.damaged(first, 0, last, problem);
+  }
+
   *size(first: number): Io<number> {
     const path = this.#paths.segment(first);
     return yield* this.#present(first, () => this.#files.use(path, (file) => ask('size', file)));

@@ -7,6 +7,7 @@ export const LOCK_FILE = 'lock';
 export const ANCHOR_FILE = 'anchor';
 export const LOG_DIRECTORY = 'log';
 export const INDEX_DIRECTORY = 'index';
+export const SNAPSHOT_DIRECTORY = 'snapshots';
 
 /** Bytes at the end of each line: `,"c":"` + 8 hex digits + `"}` + LF. */
 export const LINE_TAIL_BYTES = 17;

@@ -1,7 +1,8 @@
 import { StoreDamagedError } from '../errors.js';
-import { closingLine } from './encode.js';
+import { closingLine, headerLine } from './encode.js';
 import { ask, type Io } from './io.js';
 import { LineReader } from './line-reader.js';
+import type { LogSnapshot } from './log-snapshot.js';
 import { readFully } from './open-files.js';
 import { listSegments, type Paths } from './paths.js';
 import { firstSeal, type Place, samePlace } from './place.js';
@@ -12,6 +13,8 @@ import { SegmentProblem, SegmentWalker } from './walk.js';
 
 /** The segments of a log, as opening found them. */
 export interface Layout {
+  /** The log snapshot that was used. */
+  readonly snapshot: LogSnapshot | undefined;
   readonly tail: TailIndex;
   /** Closed segments: first position, and the place behind their last line. */
   readonly closed: readonly Place[];
@@ -26,6 +29,7 @@ const CLOSING_BYTES_MAX = 512;
 /**
  * Reads the current segment up to the proven end and checks that the closed ones fit together.
  * With `tolerate`, damage ends the reading instead of failing it.
+ * @param snapshot - tells of the closed segments before its position; it was there before the end was proven
  * @throws StoreDamagedError
  */
 export function* readLayout(
@@ -33,6 +37,51 @@ export function* readLayout(
   store: StoreFacts,
   to: Place,
   tolerate: boolean,
+  snapshot?: LogSnapshot,
+): Io<Layout> {
+  if (!snapshot) return yield* layoutFrom(paths, store, to, tolerate, undefined);
+  const problem = yield* contradiction(paths, store, to, snapshot);
+  if (!problem) return yield* layoutFrom(paths, store, to, tolerate, snapshot);
+  if (!tolerate) throw problem;
+  const layout = yield* layoutFrom(paths, store, to, tolerate, undefined);
+  return { ...layout, damage: layout.damage ?? problem };
+}
+
+/** What in the log is not as the snapshot says, which was made of what was durable. */
+function* contradiction(
+  paths: Paths,
+  store: StoreFacts,
+  to: Place,
+  snapshot: LogSnapshot,
+): Io<StoreDamagedError | undefined> {
+  const next = snapshot.position + 1;
+  if (to.segment < next) {
+    const problem = `the log ends at position ${to.position}, but ${snapshot.path} was made at position ${snapshot.position}`;
+    const facts = { file: paths.segment(to.segment), offset: to.offset, position: to.position + 1 };
+    return damagedError(paths.directory, { ...facts, problem });
+  }
+  const path = paths.segment(next);
+  // A missing segment is found below, and told as that.
+  if ((yield* ask('facts', path)) === undefined) return undefined;
+  const expected = headerLine(next, store.id, snapshot.seal);
+  const file = yield* ask('open', path, 'read');
+  try {
+    const header = Buffer.alloc(expected.length);
+    const count = yield* readFully(file, header, 0, header.length, 0);
+    if (count === header.length && header.equals(expected)) return undefined;
+  } finally {
+    yield* ask('close', file);
+  }
+  const problem = `the seal before position ${next} is not the one that ${snapshot.path} was made at`;
+  return damagedError(paths.directory, { file: path, offset: 0, position: next, problem });
+}
+
+function* layoutFrom(
+  paths: Paths,
+  store: StoreFacts,
+  to: Place,
+  tolerate: boolean,
+  snapshot: LogSnapshot | undefined,
 ): Io<Layout> {
   const segments = (yield* listSegments(paths)).filter((first) => first <= to.segment);
   const closed: Place[] = [];
@@ -41,9 +90,17 @@ export function* readLayout(
   const damaged = (file: string, offset: number, position: number, problem: string) =>
     damagedError(paths.directory, { file, offset, position, problem });
   try {
-    for (let next = 1; next < to.segment; next = before.position + 1) {
+    const present = new Set(segments);
+    for (const { first, last, bytes, seal } of snapshot?.segments ?? []) {
+      if (!present.has(first)) {
+        throw damaged(paths.segment(first), 0, first, 'the segment is missing');
+      }
+      before = { segment: first, offset: bytes, position: last, seal };
+      closed.push(before);
+    }
+    for (let next = before.position + 1; next < to.segment; next = before.position + 1) {
       const path = paths.segment(next);
-      if (!segments.includes(next)) throw damaged(path, 0, next, 'the segment is missing');
+      if (!present.has(next)) throw damaged(path, 0, next, 'the segment is missing');
       const following = segments.find((other) => other > next) ?? to.segment;
       before = yield* closingOf(paths, next, following);
       closed.push(before);
@@ -71,7 +128,7 @@ export function* readLayout(
   if (!segments.includes(first)) {
     damage ??= damaged(path, 0, first, 'the segment is missing');
     if (!tolerate) throw damage;
-    return { tail, closed, time: '', place: start, damage };
+    return { snapshot, tail, closed, time: '', place: start, damage };
   }
   const limit = damage ? Number.MAX_SAFE_INTEGER : to.offset;
   const problem = yield* walkFile(path, walker, limit);
@@ -86,8 +143,9 @@ export function* readLayout(
     );
   }
   if (damage && !tolerate) throw damage;
-  const time = walker.time || (yield* lastTimeOf(paths, store, closed, tolerate));
-  return { tail, closed, time, place: walker.place, damage };
+  const known = closed.at(-1)?.position === snapshot?.position ? snapshot?.time : undefined;
+  const time = walker.time || (known ?? (yield* lastTimeOf(paths, store, closed, tolerate)));
+  return { snapshot, tail, closed, time, place: walker.place, damage };
 }
 
 /** Time of the last commit in closed segments: times never go back, also when the current segment holds no commit yet. */

@@ -8,6 +8,7 @@ import {
 } from '../errors.js';
 import { Changes } from './changes.js';
 import { commitAt, commitNow, commitsAt } from './commits-at.js';
+import { tryCompactionLock } from './compaction-lock.js';
 import { deepFreeze } from './decode.js';
 import type { Environment } from './environment.js';
 import { asyncSequence, syncSequence } from './event-sequence.js';
@@ -17,6 +18,7 @@ import { Freshness } from './freshness.js';
 import type { LogInternals } from './internals.js';
 import { closeQuietly, type Io, runAsync, runSync } from './io.js';
 import type { LogSettings } from './log-options.js';
+import { writeLogSnapshot } from './log-snapshot-write.js';
 import { verifyFound } from './maintenance.js';
 import { checkName } from './names.js';
 import { checkSignal } from './on-abort.js';
@@ -55,6 +57,7 @@ import type {
 } from './types.js';
 import { VERIFY_OPTIONS, type VerifyOptions, type VerifyReport } from './verify.js';
 import { WaitingAppend, WaitingCommit, type WaitingKind } from './waiting.js';
+import { lockTimeout } from './write-lock.js';
 import { Writer } from './writer.js';
 
 /** Figures of an open log. Counts are of this process since it opened the log, unless they say otherwise. */
@@ -117,6 +120,7 @@ export class Log {
   readonly #freshness: Freshness;
   readonly #recovery: Recovery;
   readonly #directory: string;
+  readonly #snapshotsAtOpening: readonly string[];
   #closed = false;
   #closing: Promise<void> | undefined;
   #indexing: Promise<void> | undefined;
@@ -131,7 +135,9 @@ export class Log {
     found: Found,
     state: LogState,
     recovery: Recovery,
+    snapshotsAtOpening: readonly string[] = [],
   ) {
+    this.#snapshotsAtOpening = snapshotsAtOpening;
     this.#environment = environment;
     this.#settings = settings;
     this.#directory = directory;
@@ -335,6 +341,12 @@ export class Log {
       disk: this.#environment.disk,
       environment: this.#environment,
       eventBytes: this.#settings.eventBytes,
+      paths: pathsOf(this.#directory),
+      storeId: this.#found.store.id,
+      writable: this.#writer !== undefined,
+      snapshotsAtOpening: this.#snapshotsAtOpening,
+      segments: state.segments,
+      lockTimeoutMs: this.#settings.lockTimeoutMs,
       get position() {
         return state.place.position;
       },
@@ -356,6 +368,10 @@ export class Log {
       commit: (parts, options, guard) => this.#commit(parts, options, { guard }),
       commitOwn: (parts, options = {}) => this.#commit(parts, options, { own: true }),
       commitOwnSync: (parts, options = {}) => this.#commitSync(parts, options, { own: true }),
+      endSegment: () => this.#endSegment(),
+      endSegmentSync: () => this.#endSegmentSync(),
+      snapshotLog: () => this.#snapshotLog(),
+      tryCompactionLock: () => tryCompactionLock(this.#environment.disk, this.#directory),
       get isFresh() {
         return freshness.isFresh;
       },
@@ -378,6 +394,48 @@ export class Log {
       },
       onAdvance: (listener) => state.onAdvance(listener),
     };
+  }
+
+  async #endSegment(): Promise<void> {
+    const writer = this.#checkWritable();
+    const deadline = this.#environment.monotonic() + this.#settings.lockTimeoutMs;
+    for (;;) {
+      let ended: Awaited<ReturnType<Writer['endSegment']>>;
+      try {
+        ended = await writer.endSegment(deadline);
+      } catch (error) {
+        throw this.#told(error);
+      }
+      if (typeof ended === 'object') return await this.#run(this.#state.readOn(ended));
+      if (this.#environment.monotonic() >= deadline) throw this.#lockTimeout();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      this.#checkOpen();
+    }
+  }
+
+  #endSegmentSync(): void {
+    const writer = this.#checkWritable();
+    const ended = writer.endSegmentSync(
+      this.#environment.monotonic() + this.#settings.lockTimeoutMs,
+    );
+    if (typeof ended !== 'object') throw this.#lockTimeout();
+    this.#runSync(this.#state.readOn(ended));
+  }
+
+  #lockTimeout(): Error {
+    const { lock } = pathsOf(this.#directory);
+    const { lockTimeoutMs } = this.#settings;
+    return lockTimeout(this.#environment, this.#found.lockFile, lock, lockTimeoutMs);
+  }
+
+  *#snapshotLog(): Io<{ readonly position: number; readonly bytes: number } | undefined> {
+    const { id, idempotencyWindow } = this.#found.store;
+    const { segments } = this.#state;
+    const paths = pathsOf(this.#directory);
+    const { randomBytes } = this.#environment;
+    const source = { paths, storeId: id, segments, idempotencyWindow, randomBytes };
+    const written = yield* writeLogSnapshot(source);
+    return written && { position: written.snapshot.position, bytes: written.bytes };
   }
 
   /**

@@ -6,6 +6,7 @@ import {
   INDEX_DIRECTORY,
   LOCK_FILE,
   LOG_DIRECTORY,
+  SNAPSHOT_DIRECTORY,
   STORE_FILE,
   segmentName,
   segmentOfName,
@@ -19,6 +20,7 @@ export interface Paths {
   readonly anchor: string;
   readonly log: string;
   readonly index: string;
+  readonly snapshots: string;
   segment(first: number): string;
 }
 
@@ -31,6 +33,7 @@ export function pathsOf(directory: string): Paths {
     anchor: join(directory, ANCHOR_FILE),
     log,
     index: join(directory, INDEX_DIRECTORY),
+    snapshots: join(directory, SNAPSHOT_DIRECTORY),
     segment: (first) => join(log, segmentName(first)),
   };
 }
