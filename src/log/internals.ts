@@ -22,6 +22,8 @@ import type {
 export interface LogInternals {
   readonly disk: Disk;
   readonly environment: Environment;
+  /** Where the store lies on that disk. */
+  readonly directory: string;
   /** Largest event that is taken, bytes. */
   readonly eventBytes: number;
   /** Position of the last durable commit this process knows of. */

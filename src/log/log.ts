@@ -257,6 +257,12 @@ export class Log {
     return yield* this.#state.segments.version(stream);
   }
 
+  /** @internal What opening the same directory again takes. */
+  get access(): Pick<LogSettings, 'lockTimeoutMs' | 'allowSharedDirectory' | 'allowFileSystem'> {
+    const { lockTimeoutMs, allowSharedDirectory, allowFileSystem } = this.#settings;
+    return { lockTimeoutMs, allowSharedDirectory, allowFileSystem };
+  }
+
   /** @internal For the floors above. */
   get internals(): LogInternals {
     this.#internals ??= this.#makeInternals();
@@ -270,6 +276,7 @@ export class Log {
     return {
       disk: this.#environment.disk,
       environment: this.#environment,
+      directory: this.#directory,
       eventBytes: this.#settings.eventBytes,
       get position() {
         return state.place.position;
