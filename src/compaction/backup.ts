@@ -13,7 +13,7 @@ import { Beside } from '../log/beside.js';
 import { realDirectory } from '../log/directory.js';
 import type { Environment } from '../log/environment.js';
 import { isoTime } from '../log/group.js';
-import { ask, type Io, runAsync } from '../log/io.js';
+import { ask, closeQuietly, type Io, runAsync } from '../log/io.js';
 import { MemoryDisk } from '../log/memory-disk.js';
 import type { Found } from '../log/open-settings.js';
 import { listSegments, type Paths } from '../log/paths.js';
@@ -123,7 +123,7 @@ class Backup {
     const { paths, lockTimeoutMs } = settings;
     // Says what is wrong with the store before anything is made.
     const first = await this.#find();
-    disk.close(first.lockFile);
+    closeQuietly(disk, first.lockFile);
     const earlier = await this.#run(this.#earlier(first.store.id));
     const release = await holdCompaction(this.#environment, paths, lockTimeoutMs, this.#course);
     try {
@@ -148,7 +148,7 @@ class Backup {
     try {
       await this.#run(copy.takeLog(found.place));
     } finally {
-      this.#environment.disk.close(found.lockFile);
+      closeQuietly(this.#environment.disk, found.lockFile);
     }
     return await this.#run(this.#finish(beside, copy, found, earlier));
   }

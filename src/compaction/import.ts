@@ -14,7 +14,7 @@ import { realDirectory } from '../log/directory.js';
 import { type Environment, realEnvironment } from '../log/environment.js';
 import { LF, LOCK_FILE, lineBytesMax } from '../log/format.js';
 import { isoTime } from '../log/group.js';
-import { ask, type Io, runAsync } from '../log/io.js';
+import { ask, closeQuietly, type Io, runAsync } from '../log/io.js';
 import { type BuildOptions, LogBuilder } from '../log/log-builder.js';
 import { checkOptions } from '../log/log-options.js';
 import { onAbort } from '../log/on-abort.js';
@@ -165,7 +165,7 @@ class Import {
       }
       return await this.#whole(beside, () => this.#io(this.#fromFile(beside, source, file)));
     } finally {
-      this.#environment.disk.close(file);
+      closeQuietly(this.#environment.disk, file);
     }
   }
 
@@ -224,7 +224,7 @@ class Import {
       const commits = this.#commits(builder, resumed && point ? point.lines : 0);
       const cutter = new LineCutter();
       this.#course.begin('read', 'bytes', size);
-      const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+      const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, this.#pointBytes));
       for (let at = this.#bytes; ; ) {
         const count = yield* ask('read', file, buffer, 0, buffer.length, at);
         if (count === 0) break;

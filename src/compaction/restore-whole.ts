@@ -5,7 +5,7 @@ import { Beside } from '../log/beside.js';
 import type { Envelope } from '../log/envelope.js';
 import { examineTail } from '../log/examine.js';
 import { LOCK_FILE } from '../log/format.js';
-import { ask, type Io, runAsync } from '../log/io.js';
+import { ask, closeQuietly, type Io, runAsync } from '../log/io.js';
 import { readFully } from '../log/open-files.js';
 import { type Place, samePlace } from '../log/place.js';
 import { decodeStoreFile, type StoreFacts } from '../log/store-file.js';
@@ -37,7 +37,7 @@ export async function restoreWhole(restoring: RestoringWhole): Promise<RestoreRe
   if (manifest) return await intoPlace(restoring, (copy) => run(copyBackup(copy, manifest)));
   const settings = sourceSettings(source, options);
   const first = await findSource(environment, settings);
-  environment.disk.close(first.lockFile);
+  closeQuietly(environment.disk, first.lockFile);
   const { paths, lockTimeoutMs } = settings;
   const release = await holdCompaction(environment, paths, lockTimeoutMs, course);
   try {
@@ -99,7 +99,7 @@ async function copyStore(
     await runAsync(disk, copy.takeLog(place));
     await runAsync(disk, copy.take(STORE_FILE, false));
   } finally {
-    disk.close(lockFile);
+    closeQuietly(disk, lockFile);
   }
   course.end();
   return { store, place };

@@ -3,7 +3,7 @@ import { StoreDamagedError } from '../errors.js';
 import type { CommitHead } from '../log/decode.js';
 import type { FeedCommit } from '../log/feed.js';
 import { isoTime } from '../log/group.js';
-import { type Io, runAsync } from '../log/io.js';
+import { closeQuietly, type Io, runAsync } from '../log/io.js';
 import type { Log } from '../log/log.js';
 import { LogBuilder } from '../log/log-builder.js';
 import type { VerifyReport } from '../log/verify.js';
@@ -22,7 +22,7 @@ export async function rewriteTo(rewriting: Rewriting): Promise<RestoreReport> {
   const { environment, source, target, course, log, position, options } = rewriting;
   await verifySource(rewriting);
   const found = await findSource(environment, sourceSettings(source, options));
-  environment.disk.close(found.lockFile);
+  closeQuietly(environment.disk, found.lockFile);
   const { durability, idempotencyWindow, id } = found.store;
   const build = function* (): Io<RestoreReport> {
     const builder = yield* LogBuilder.begin(environment, target, { durability, idempotencyWindow });

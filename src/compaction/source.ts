@@ -1,7 +1,9 @@
 /** A store that is copied or read as a whole while others write to it. */
+
 import { StoreDamagedError } from '../errors.js';
 import type { Environment } from '../log/environment.js';
 import { COMPACTION_LOCK } from '../log/format.js';
+import { closeQuietly } from '../log/io.js';
 import { checkOptions } from '../log/log-options.js';
 import { findStore } from '../log/open.js';
 import type { Found, OpenSettings } from '../log/open-settings.js';
@@ -48,7 +50,7 @@ export async function findSource(environment: Environment, settings: OpenSetting
   const found = await findStore(environment, settings);
   const { state, file, offset, position = 0, problem = 'it is damaged' } = found.recovery;
   if (state !== 'damaged') return found;
-  environment.disk.close(found.lockFile);
+  closeQuietly(environment.disk, found.lockFile);
   const { paths } = settings;
   throw new StoreDamagedError({
     directory: paths.directory,
@@ -82,8 +84,8 @@ export async function holdCompaction(
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   } catch (error) {
-    disk.close(file);
+    closeQuietly(disk, file);
     throw error;
   }
-  return () => disk.close(file);
+  return () => closeQuietly(disk, file);
 }

@@ -60,17 +60,20 @@ export class Beside {
     suffix: string,
   ): Io<Beside | undefined> {
     yield* refuseExisting(target);
-    const directory = `${target}.${suffix}`;
-    yield* makeDirectories(directory);
-    const beside = new Beside(directory, target);
-    const path = join(directory, LOCK_FILE);
-    const isThere = (yield* ask('facts', path)) !== undefined;
-    beside.#lock = yield* ask('open', path, isThere ? 'write' : 'create');
-    const { disk } = environment;
+    const beside = new Beside(`${target}.${suffix}`, target);
+    const path = join(beside.directory, LOCK_FILE);
+    let isMade = false;
     try {
-      if (disk.tryLock(beside.#lock, CREATION_LOCK, 'exclusive')) return beside;
+      yield* makeDirectories(beside.directory);
+      isMade = (yield* ask('facts', path)) === undefined;
+      beside.#lock = yield* ask('open', path, isMade ? 'create' : 'write');
+      yield* ask('syncDirectory', beside.directory);
+      if (environment.disk.tryLock(beside.#lock, CREATION_LOCK, 'exclusive')) return beside;
     } catch (error) {
       yield* beside.release();
+      // Whatever else stands in it is another's.
+      if (isMade) yield* removeTree(path);
+      yield* removeEmpty(beside.directory);
       throw error;
     }
     yield* beside.release();
@@ -81,6 +84,8 @@ export class Beside {
     const file = yield* ask('open', join(this.directory, LOCK_FILE), 'create');
     this.#lock = file;
     yield* ask('sync', file);
+    // Before anything else is made: what a power loss leaves has its lock file.
+    yield* ask('syncDirectory', this.directory);
     disk.tryLock(file, CREATION_LOCK, 'exclusive');
   }
 
@@ -147,5 +152,13 @@ function* removeUnlessHeld({ disk }: Environment, directory: string): Io<void> {
     if (disk.tryLock(file, CREATION_LOCK, 'exclusive')) yield* removeTree(directory);
   } finally {
     yield* ask('close', file);
+  }
+}
+
+function* removeEmpty(directory: string): Io<void> {
+  try {
+    yield* ask('remove', directory);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
   }
 }
