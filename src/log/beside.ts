@@ -16,6 +16,9 @@ import { makeDirectories, refuseExisting, removeTree } from './whole-file.js';
 /** An open directory cannot be renamed there while a file in it is open, so that no lock can tell who still makes one. */
 const LOCKS_LAST = process.platform !== 'win32';
 const SUFFIX_BYTES = 6;
+const ATTEMPTS_MAX = 10;
+/** What opening a file says that was made, or taken away, since it was looked for. */
+const FASTER = new Set(['EEXIST', 'ENOENT']);
 
 export class Beside {
   /** Where it is made. */
@@ -59,25 +62,45 @@ export class Beside {
     target: string,
     suffix: string,
   ): Io<Beside | undefined> {
-    yield* refuseExisting(target);
-    const beside = new Beside(`${target}.${suffix}`, target);
-    const path = join(beside.directory, LOCK_FILE);
-    let isMade = false;
-    try {
-      yield* makeDirectories(beside.directory);
-      isMade = (yield* ask('facts', path)) === undefined;
-      beside.#lock = yield* ask('open', path, isMade ? 'create' : 'write');
-      yield* ask('syncDirectory', beside.directory);
-      if (environment.disk.tryLock(beside.#lock, CREATION_LOCK, 'exclusive')) return beside;
-    } catch (error) {
+    const directory = `${target}.${suffix}`;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      yield* refuseExisting(target);
+      const beside = new Beside(directory, target);
+      const answer = yield* beside.#takeLock(environment);
+      if (answer === 'taken') return beside;
       yield* beside.release();
+      if (answer === 'held') return undefined;
+      // Whoever held it put the directory in its place, or gave up, in between.
+    }
+    return undefined;
+  }
+
+  *#takeLock({ disk }: Environment): Io<'taken' | 'held' | 'gone'> {
+    const path = join(this.directory, LOCK_FILE);
+    let isOurs = false;
+    try {
+      yield* makeDirectories(this.directory);
+      const isThere = (yield* ask('facts', path)) !== undefined;
+      try {
+        this.#lock = yield* ask('open', path, isThere ? 'write' : 'create');
+      } catch (error) {
+        // Another one was faster.
+        if (!FASTER.has(systemCode(error) ?? '')) throw error;
+        return 'gone';
+      }
+      isOurs = !isThere;
+      const before = yield* ask('facts', path);
+      yield* ask('syncDirectory', this.directory);
+      if (!disk.tryLock(this.#lock, CREATION_LOCK, 'exclusive')) return 'held';
+      const after = yield* ask('facts', path);
+      return after !== undefined && after.inode === before?.inode ? 'taken' : 'gone';
+    } catch (error) {
+      yield* this.release();
       // Whatever else stands in it is another's.
-      if (isMade) yield* removeTree(path);
-      yield* removeEmpty(beside.directory);
+      if (isOurs) yield* removeTree(path);
+      yield* removeEmpty(this.directory);
       throw error;
     }
-    yield* beside.release();
-    return undefined;
   }
 
   *#makeLock({ disk }: Environment): Io<void> {
