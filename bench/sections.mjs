@@ -5,6 +5,7 @@ import * as processes from './processes.mjs';
 import * as projections from './projections.mjs';
 import * as reads from './reads.mjs';
 import * as replay from './replay.mjs';
+import * as restore from './restore.mjs';
 import * as scan from './scan.mjs';
 import * as synchronous from './synchronous.mjs';
 import * as transactions from './transactions.mjs';
@@ -21,6 +22,7 @@ export const sections = {
   replay,
   transactions,
   projections,
+  restore,
 };
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */
@@ -34,6 +36,7 @@ export const settings = {
     keys: 10_000,
     coldKeys: 10_000,
     replayEvents: 1_000_000,
+    restoreEvents: 300_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -46,6 +49,7 @@ export const settings = {
     keys: 10_000,
     coldKeys: 2_000,
     replayEvents: 200_000,
+    restoreEvents: 100_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -58,6 +62,7 @@ export const settings = {
     keys: 100,
     coldKeys: 50,
     replayEvents: 1_000,
+    restoreEvents: 500,
     inFlight: [1, 16],
     appendCallers: 16,
   },

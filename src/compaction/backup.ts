@@ -7,7 +7,13 @@
  * - it shares no file with the store: what damages the one leaves the other alone. Incremental backups share finished files among themselves.
  */
 import { sep } from 'node:path';
-import { invalidArgument, StoreDamagedError, StoreNotFoundError } from '../errors.js';
+import {
+  checkOptionNames,
+  invalidArgument,
+  optionNames,
+  StoreDamagedError,
+  StoreNotFoundError,
+} from '../errors.js';
 import { firstAnchor } from '../log/anchor.js';
 import { Beside } from '../log/beside.js';
 import { realDirectory } from '../log/directory.js';
@@ -48,6 +54,8 @@ export interface BackupOptions extends CourseOptions {
   readonly since?: string | undefined;
 }
 
+const BACKUP_OPTIONS = optionNames<BackupOptions>({ since: true, onProgress: true, signal: true });
+
 export interface BackupReport {
   /** Where it stands. */
   readonly directory: string;
@@ -70,9 +78,7 @@ export async function backupStoreOn(
   options: BackupOptions = {},
   access: SourceOptions = {},
 ): Promise<BackupReport> {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+  checkOptionNames(options, BACKUP_OPTIONS, 'backup');
   if (environment.disk instanceof MemoryDisk) {
     throw invalidArgument(
       'a store in memory has no files; only one in a directory can be backed up',

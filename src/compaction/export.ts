@@ -2,7 +2,7 @@
 import { Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import ndjson from 'ndjson';
-import { invalidArgument, quote } from '../errors.js';
+import { checkOptionNames, invalidArgument, optionNames, quote } from '../errors.js';
 import { realDirectory } from '../log/directory.js';
 import { type Environment, realEnvironment } from '../log/environment.js';
 import type { FeedCommit, LogFeed } from '../log/feed.js';
@@ -26,6 +26,16 @@ export interface ExportOptions extends CourseOptions, SourceOptions {
   /** Of CloudEvents: a URI reference that names the store. Default `urn:uuid:` and the store's id. */
   readonly source?: string | undefined;
 }
+
+const EXPORT_OPTIONS = optionNames<ExportOptions>({
+  format: true,
+  source: true,
+  lockTimeoutMs: true,
+  allowSharedDirectory: true,
+  allowFileSystem: true,
+  onProgress: true,
+  signal: true,
+});
 
 export interface ExportReport {
   readonly commits: number;
@@ -60,6 +70,7 @@ export async function exportStoreOn(
   sink: ExportSink,
   options: ExportOptions,
 ): Promise<ExportReport> {
+  checkOptionNames(options, EXPORT_OPTIONS, 'exportStore');
   checkFormat(options);
   checkSink(sink);
   const { source } = options;

@@ -8,7 +8,14 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { join, sep } from 'node:path';
-import { ImportFailedError, invalidArgument, StoreAccessError, systemCode } from '../errors.js';
+import {
+  checkOptionNames,
+  ImportFailedError,
+  invalidArgument,
+  optionNames,
+  StoreAccessError,
+  systemCode,
+} from '../errors.js';
 import { Beside } from '../log/beside.js';
 import { realDirectory } from '../log/directory.js';
 import { type Environment, realEnvironment } from '../log/environment.js';
@@ -46,6 +53,15 @@ export interface ImportOptions extends CourseOptions {
   /** Of the new store. Default 100 000. */
   readonly idempotencyWindow?: number | undefined;
 }
+
+const IMPORT_OPTIONS = optionNames<ImportOptions>({
+  format: true,
+  clampTimes: true,
+  durability: true,
+  idempotencyWindow: true,
+  onProgress: true,
+  signal: true,
+});
 
 export interface ImportReport {
   /** Where the new store stands. */
@@ -89,6 +105,7 @@ export async function importStoreOn(
   options: ImportOptions,
   pointBytes: number = POINT_BYTES,
 ): Promise<ImportReport> {
+  checkOptionNames(options, IMPORT_OPTIONS, 'importStore');
   checkFormat(options);
   if (typeof source !== 'string' && !isIterable(source)) {
     throw invalidArgument('the source must be a path, or give bytes or text when it is iterated');

@@ -9,7 +9,7 @@ import { LF, lineBytesMax } from '../log/format.js';
 import { jsonText } from '../log/json.js';
 import { commitBytesMax } from '../log/limits.js';
 import type { BuildHead } from '../log/log-builder.js';
-import { checkName } from '../log/names.js';
+import { checkName, checkNotOwn } from '../log/names.js';
 import { checkReason } from '../log/payload.js';
 import { fromCloudEvent } from './cloud-events.js';
 import {
@@ -240,6 +240,8 @@ export class IncomingCommits {
   #addEvent(open: OpenCommit, event: IncomingEvent, index: number): void {
     const { stream, type, schemaVersion, version, metadata } = event;
     checkName(stream, '$.stream');
+    // What this store wrote itself comes back in; what others wrote must not pass for it.
+    if (event.position === undefined) checkNotOwn(stream, '$.stream');
     checkName(type, '$.type');
     if (
       schemaVersion !== undefined &&

@@ -7,7 +7,13 @@
  */
 import { sep } from 'node:path';
 import { type CheckedMoment, checkedMoment, type Moment } from '../audit/moment.js';
-import { invalidArgument, PositionAheadError, StoreNotFoundError } from '../errors.js';
+import {
+  checkOptionNames,
+  invalidArgument,
+  optionNames,
+  PositionAheadError,
+  StoreNotFoundError,
+} from '../errors.js';
 import { realDirectory } from '../log/directory.js';
 import { type Environment, realEnvironment } from '../log/environment.js';
 import { ask, type Io, runAsync } from '../log/io.js';
@@ -26,6 +32,15 @@ export interface RestoreOptions extends CourseOptions, SourceOptions {
   /** Take over only what had been committed at that moment. Default: everything. */
   readonly to?: Moment | undefined;
 }
+
+const RESTORE_OPTIONS = optionNames<RestoreOptions>({
+  to: true,
+  lockTimeoutMs: true,
+  allowSharedDirectory: true,
+  allowFileSystem: true,
+  onProgress: true,
+  signal: true,
+});
 
 export type { RestoreReport };
 
@@ -54,9 +69,7 @@ export async function restoreStoreOn(
   target: string,
   options: RestoreOptions = {},
 ): Promise<RestoreReport> {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+  checkOptionNames(options, RESTORE_OPTIONS, 'restoreStore');
   if (target === source || target.startsWith(source + sep)) {
     throw invalidArgument('the target must lie outside of the source, which is not changed');
   }

@@ -95,7 +95,7 @@ export class Memory extends Models {
   }
 
   /** Which event each part of it comes from. */
-  async blame(id: string, options?: BlameOptions): Promise<BlameEntry[]> {
+  async blame(id: string, options?: BlameOptions): Promise<readonly BlameEntry[]> {
     return await this.engine.blame(modelOf(id).projection, id, options);
   }
 
