@@ -6,6 +6,7 @@ import * as processes from './processes.mjs';
 import * as projections from './projections.mjs';
 import * as reads from './reads.mjs';
 import * as replay from './replay.mjs';
+import * as restore from './restore.mjs';
 import * as scan from './scan.mjs';
 import * as synchronous from './synchronous.mjs';
 import * as transactions from './transactions.mjs';
@@ -22,6 +23,7 @@ export const sections = {
   replay,
   transactions,
   projections,
+  restore,
   memory,
 };
 
@@ -36,6 +38,7 @@ export const settings = {
     keys: 10_000,
     coldKeys: 10_000,
     replayEvents: 1_000_000,
+    restoreEvents: 300_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -48,6 +51,7 @@ export const settings = {
     keys: 10_000,
     coldKeys: 2_000,
     replayEvents: 200_000,
+    restoreEvents: 100_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -60,6 +64,7 @@ export const settings = {
     keys: 100,
     coldKeys: 50,
     replayEvents: 1_000,
+    restoreEvents: 500,
     inFlight: [1, 16],
     appendCallers: 16,
   },

@@ -6,6 +6,22 @@ export type { KeyDifference } from './audit/differences.js';
 export type { HistoryEntry } from './audit/history.js';
 export { applyPatch } from './audit/json-patch.js';
 export type { Moment } from './audit/moment.js';
+export type { BackupOptions, BackupReport } from './compaction/backup.js';
+export type { Progress } from './compaction/course.js';
+export {
+  type ExportOptions,
+  type ExportReport,
+  type ExportSink,
+  exportStore,
+} from './compaction/export.js';
+export type { ExportFormat } from './compaction/exported-event.js';
+export {
+  type ImportOptions,
+  type ImportReport,
+  type ImportSource,
+  importStore,
+} from './compaction/import.js';
+export { type RestoreOptions, type RestoreReport, restoreStore } from './compaction/restore.js';
 export {
   EntityNotFoundError,
   FormatTooNewError,

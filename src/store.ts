@@ -6,6 +6,7 @@ import type { BlameEntry } from './audit/blame.js';
 import type { KeyDifference } from './audit/differences.js';
 import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
+import { type BackupOptions, type BackupReport, backupStoreOn } from './compaction/backup.js';
 import type { SnapshotReport } from './compaction/snapshot.js';
 import { checkOptionNames, invalidArgument, optionNames, StoreClosedError } from './errors.js';
 import { deepFreeze } from './log/decode.js';
@@ -508,6 +509,19 @@ export class Store<E extends Events = Events> {
 
   verifySync(options?: VerifyOptions): VerifyReport {
     return this.#log.verifySync(options);
+  }
+
+  /**
+   * Makes a backup of the store as it is now at `directory`, where nothing may stand yet, while this and other processes go on writing. It is verified
+   * before it gets its name, opens with `readOnly: true`, and is what `restoreStore` takes.
+   * @throws StoreDamagedError, StoreNotFoundError when `since` is no backup, LockTimeoutError, StoreFullError, StoreAccessError, StoreClosedError, TypeError
+   * (`TARGET_EXISTS`; `OTHER_HISTORY` when `since` is a backup of something else), the signal's reason
+   */
+  async backup(directory: string, options: BackupOptions = {}): Promise<BackupReport> {
+    this.#checkOpen();
+    await this.#log.flush();
+    const { environment, directory: source } = this.#log.internals;
+    return await backupStoreOn(environment, source, directory, options, this.#log.access);
   }
 
   stats(): StoreStats {

@@ -24,6 +24,8 @@ import type {
 export interface LogInternals {
   readonly disk: Disk;
   readonly environment: Environment;
+  /** Where the store lies on that disk. */
+  readonly directory: string;
   /** Largest event that is taken, bytes. */
   readonly eventBytes: number;
   readonly paths: Paths;

@@ -304,6 +304,12 @@ export class Log {
     return yield* this.#state.segments.version(stream);
   }
 
+  /** @internal What opening the same directory again takes. */
+  get access(): Pick<LogSettings, 'lockTimeoutMs' | 'allowSharedDirectory' | 'allowFileSystem'> {
+    const { lockTimeoutMs, allowSharedDirectory, allowFileSystem } = this.#settings;
+    return { lockTimeoutMs, allowSharedDirectory, allowFileSystem };
+  }
+
   /**
    * The position of the last commit with an idempotency key; undefined when none of the last `idempotencyWindow` commits with one has it. What it says
    * is for readers: whether an append repeats another one is decided when it is written.
@@ -340,6 +346,7 @@ export class Log {
     return {
       disk: this.#environment.disk,
       environment: this.#environment,
+      directory: this.#directory,
       eventBytes: this.#settings.eventBytes,
       paths: pathsOf(this.#directory),
       storeId: this.#found.store.id,
