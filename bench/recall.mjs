@@ -6,7 +6,6 @@
  */
 import { parseArgs } from 'node:util';
 import { PARTS } from '../dist/recall/document.js';
-import { installPeers } from './install.mjs';
 import { conversationsOf } from './recall/conversations.mjs';
 import { measureCost } from './recall/cost.mjs';
 import { minisearch, plainBm25, recollect, termsOf } from './recall/engines.mjs';
@@ -69,7 +68,9 @@ function synthetic() {
 function print(results) {
   const categories = [...results[0][1].keys()];
   for (const measure of MEASURES) {
-    console.log(`\n${measure.padEnd(26)}${categories.map((name) => name.slice(0, 11).padStart(12)).join('')}`);
+    console.log(
+      `\n${measure.padEnd(26)}${categories.map((name) => name.slice(0, 11).padStart(12)).join('')}`,
+    );
     for (const [name, table] of results) {
       const cells = categories.map((category) => (100 * table.get(category)[measure]).toFixed(1));
       console.log(`${name.padEnd(26)}${cells.map((cell) => cell.padStart(12)).join('')}`);

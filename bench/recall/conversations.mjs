@@ -227,14 +227,21 @@ function threads(talk, sessions) {
     );
 
     const jobs = talk.chance.shuffled(JOBS).slice(0, 3);
-    const order = talk.chance.shuffled(range(sessions)).slice(0, 3).sort((a, b) => a - b);
+    const order = talk.chance
+      .shuffled(range(sessions))
+      .slice(0, 3)
+      .sort((a, b) => a - b);
     let last = '';
     for (const [at, job] of jobs.entries()) {
       plan(order[at] ?? 0, () => {
-        last = talk.say(who, `My work as a ${job} began this morning.`);
+        talk.say(who, 'Now to something else.');
+        talk.say(1 - who, 'Tell me.');
+        last = talk.say(who, `I earn my money as a ${job}.`);
+        talk.say(1 - who, 'I see.');
+        talk.say(who, 'So much for that.');
       });
     }
-    questions.push(() => talk.ask('latest', `What work does ${talk.nameOf(who)} do?`, [last]));
+    questions.push(() => talk.ask('latest', `How does ${talk.nameOf(who)} earn money?`, [last]));
   }
   return { planned, questions };
 }

@@ -1,1 +1,1 @@
-export async function measureCost(){}
+export async function measureCost() {}

@@ -1,6 +1,12 @@
 /** How well a ranking answers, and averages of that. */
 
-export const MEASURES = /** @type {const} */ (['recall@5', 'recall@10', 'recall@20', 'MRR', 'nDCG@10']);
+export const MEASURES = /** @type {const} */ ([
+  'recall@5',
+  'recall@10',
+  'recall@20',
+  'MRR',
+  'nDCG@10',
+]);
 
 /** @typedef {Record<(typeof MEASURES)[number], number>} Measured */
 
@@ -11,12 +17,14 @@ export const MEASURES = /** @type {const} */ (['recall@5', 'recall@10', 'recall@
  */
 export function measure(found, relevant) {
   const wanted = new Set(relevant);
+  /** @type {number[]} */
   const hits = found.map((id) => (wanted.has(id) ? 1 : 0));
   const recallAt = (/** @type {number} */ depth) =>
     hits.slice(0, depth).reduce((sum, hit) => sum + hit, 0) / wanted.size;
   const gain = hits.slice(0, 10).reduce((sum, hit, place) => sum + hit / Math.log2(place + 2), 0);
   let ideal = 0;
-  for (let place = 0; place < Math.min(10, wanted.size); place += 1) ideal += 1 / Math.log2(place + 2);
+  for (let place = 0; place < Math.min(10, wanted.size); place += 1)
+    ideal += 1 / Math.log2(place + 2);
   const first = hits.indexOf(1);
   return {
     'recall@5': recallAt(5),

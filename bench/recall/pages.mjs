@@ -16,9 +16,7 @@ const DATED = [
 function vocabularyOf(chance) {
   const words = new Set();
   while (words.size < 2000) {
-    words.add(
-      Array.from({ length: 2 + chance.whole(3) }, () => chance.one(SYLLABLES)).join(''),
-    );
+    words.add(Array.from({ length: 2 + chance.whole(3) }, () => chance.one(SYLLABLES)).join(''));
   }
   return /** @type {string[]} */ ([...words]);
 }

@@ -62,7 +62,9 @@ function documentOf({ id, text, session, order, speaker, time, importance }) {
     time: timeOf(time),
     importance: importance === undefined ? undefined : Number(importance),
   };
-  const given = Object.entries(members).filter(([, value]) => value !== undefined && value !== null);
+  const given = Object.entries(members).filter(
+    ([, value]) => value !== undefined && value !== null,
+  );
   return { id: String(id), text, ...Object.fromEntries(given) };
 }
 
@@ -88,7 +90,9 @@ function timeOf(time) {
   const [, clock, date] = /^(\d{1,2}:\d{2} ?[ap]m) on (.+)$/i.exec(text) ?? [];
   const plain = date === undefined ? text : `${date.replace(',', '')} ${clock}`;
   const bare = plain.replace(/\s*\((?:mon|tue|wed|thu|fri|sat|sun)\)\s*/i, ' ');
-  const ms = Date.parse(/(?:Z|[+-]\d{2}:?\d{2})$/.test(bare) || /^\d{4}-\d{2}-\d{2}$/.test(bare) ? bare : `${bare} UTC`);
+  const ms = Date.parse(
+    /(?:Z|[+-]\d{2}:?\d{2})$/.test(bare) || /^\d{4}-\d{2}-\d{2}$/.test(bare) ? bare : `${bare} UTC`,
+  );
   const local = Number.isNaN(ms) ? Date.parse(bare) : ms;
   if (Number.isNaN(local)) throw new Error(`${JSON.stringify(time)} is no time`);
   return new Date(local).toISOString();

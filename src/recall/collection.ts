@@ -153,6 +153,22 @@ export class Collection {
     return this.#spans.get(ordinal) ?? [];
   }
 
+  /**
+   * The terms of all documents: pairs of a term's number and its counts, `weight | asked << 8`. Those of a document stand from {@link Collection.startOf} to
+   * before {@link Collection.endOf}.
+   */
+  get entries(): Uint32Array {
+    return this.#entries;
+  }
+
+  startOf(ordinal: number): number {
+    return this.#start[ordinal] as number;
+  }
+
+  endOf(ordinal: number): number {
+    return this.#start[ordinal + 1] as number;
+  }
+
   /** The terms of a document: `take(term, weight, asked)`. */
   eachTerm(ordinal: number, take: (term: number, weight: number, asked: number) => void): void {
     const end = this.#start[ordinal + 1] as number;

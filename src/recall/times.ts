@@ -212,10 +212,9 @@ export function timesIn(text: string, spoken: number | undefined): readonly Span
   const spans: Span[] = [];
   let rest = text;
   for (const [pattern, resolve] of PATTERNS) {
-    rest = rest.replace(pattern, (found: string, ...parts: readonly (string | undefined)[]) => {
+    rest = rest.replace(pattern, (_, ...parts: readonly (string | undefined)[]) => {
       const span = resolve(parts, day);
-      if (!span) return found;
-      spans.push(span);
+      if (span) spans.push(span);
       return '\n';
     });
   }
