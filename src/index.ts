@@ -17,6 +17,7 @@ export {
   LimitExceededError,
   LockTimeoutError,
   MemoryNotFoundError,
+  ModeUnavailableError,
   type MovedRead,
   OutcomeUnknownError,
   PatchFailedError,
@@ -104,10 +105,17 @@ export {
 export type { Models } from './memory/models.js';
 export type { MemoryOptions } from './memory/options.js';
 export { type Provider, registerProvider } from './memory/places.js';
+export type {
+  Hit,
+  HitReason,
+  RecallOptions,
+  RecallQuery,
+  RecallTextOptions,
+} from './memory/recall.js';
 export type { MemoryStatus, ModelStatus } from './memory/status.js';
 export type { TransactionMemory } from './memory/transaction-memory.js';
 export type { Undone, UndoOptions } from './memory/undo.js';
-export type { UserHit } from './memory/user-search.js';
+export type { UserHit } from './memory/user-recall.js';
 export type { Exchange, UserContext, Users } from './memory/users.js';
 export {
   defineProjection,

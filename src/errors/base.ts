@@ -26,11 +26,16 @@ export function invalidArgument(
   return Object.assign(new TypeError(message), { code });
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped here
-const UNPRINTABLE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\u0000-\u001f]/g;
+const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped here
+  /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u0000-\u001f]|\udb40[\udc00-\udc7f]/g;
 
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+/** Each of its UTF-16 code units. */
+function escaped(characters: string): string {
+  return characters.replace(
+    /[\s\S]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function cut(text: string, charactersMax: number): string {

@@ -8,6 +8,7 @@ import type {
   EntriesOptions,
   Entry,
   ExpectedVersion,
+  IndexDefinition,
   NewEvent,
   Projection,
   RecordedEvent,
@@ -15,6 +16,7 @@ import type {
 } from '../store.js';
 import { Lanes } from './lanes.js';
 import { carryOut, carryOutSync, type Plan } from './plan.js';
+import type { MemoryIndex } from './recall-index.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
 export interface WriteOptions {
@@ -80,6 +82,9 @@ export interface Access {
     projection: Projection<State>,
     options: EntriesOptions,
   ): Iterable<Entry<State>>;
+  /** What can be found of the models named, or of all. */
+  recall(models?: readonly string[]): Promise<MemoryIndex>;
+  recallSync(models?: readonly string[]): MemoryIndex;
   run<State>(command: Command<State>, options: WriteOptions): Promise<Written>;
   runSync<State>(command: Command<State>, options: WriteOptions): Written;
   /** Several commands on different streams as one commit. */
@@ -113,13 +118,20 @@ export class StoreAccess implements Access {
   readonly #store: Store;
   readonly #clock: () => number;
   readonly #context: WriteOptions;
+  readonly #recall: IndexDefinition<MemoryIndex>;
   readonly #lanes: Lanes;
 
   /** `context` is what calls get that say nothing else: the actor of `memory.as(actor)`. */
-  constructor(store: Store, clock: () => number, context: WriteOptions) {
+  constructor(
+    store: Store,
+    clock: () => number,
+    context: WriteOptions,
+    recall: IndexDefinition<MemoryIndex>,
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.#context = context;
+    this.#recall = recall;
     this.#lanes = lanesOf.get(store) ?? new Lanes();
     lanesOf.set(store, this.#lanes);
   }
@@ -152,6 +164,14 @@ export class StoreAccess implements Access {
     options: EntriesOptions,
   ): Iterable<Entry<State>> {
     return this.#store.entriesSync(projection, options);
+  }
+
+  recall(): Promise<MemoryIndex> {
+    return this.#store.index(this.#recall);
+  }
+
+  recallSync(): MemoryIndex {
+    return this.#store.indexSync(this.#recall);
   }
 
   async run<State>(command: Command<State>, options: WriteOptions): Promise<Written> {

@@ -41,7 +41,8 @@ export class Memory extends Models {
   /** @internal Made by `openMemory`. */
   constructor(shared: Shared, context: WriteOptions) {
     const { store, settings, meter } = shared;
-    super(new StoreAccess(store, settings.clock, context), settings, meter);
+    const access = new StoreAccess(store, settings.clock, context, settings.recall);
+    super(access, settings, meter);
     this.#shared = shared;
     this.#context = context;
   }

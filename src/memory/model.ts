@@ -3,6 +3,7 @@ import { invalidArgument, quote } from '../errors.js';
 import type { Events, Projection } from '../store.js';
 import type { Access } from './access.js';
 import type { Meter } from './meter.js';
+import type { RecallModel } from './recall-model.js';
 
 /** Settings that models share. */
 export interface ModelSettings {
@@ -26,6 +27,8 @@ export interface ModelDefinition {
   readonly opposites: Opposites;
   /** JSON pointers of what every event changes, such as `/updatedAt`: two events that change nothing else in common do not stand in each other's way. */
   readonly bookkeeping: readonly string[];
+  /** How its states become texts that can be found; left out, nothing of it is. */
+  readonly recall?: RecallModel;
   /** When each item of a state expires, ISO 8601; undefined for never. Left out, a state is one item that never does. */
   expiries?(state: unknown): readonly (string | undefined)[];
 }

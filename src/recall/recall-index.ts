@@ -77,6 +77,13 @@ export class RecallIndex {
     return new Ranking(this.#collection, question, this.#scratch, counted, options).run();
   }
 
+  /** The terms of a text by which it could be found. */
+  termsOf(text: string): ReadonlySet<string> {
+    const terms = new Set<string>();
+    this.#analyzer.read(text, (term) => terms.add(term));
+    return terms;
+  }
+
   /** Writes all of it in parts; {@link RecallIndex.load} reads them. */
   save(write: WritePart): void {
     writeCollection(this.#collection, this.language, write);
