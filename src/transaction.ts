@@ -18,7 +18,7 @@ import type { CommitContext, ExpectedVersion } from './log/types.js';
 import type { Projection } from './projections/define.js';
 import type { Events, NewEventOf } from './projections/events.js';
 import type { AsyncEntries, EntriesOptions } from './projections/types.js';
-import { Attempt, type AttemptParts, type Level } from './transaction/attempt.js';
+import { Attempt, type AttemptParts, type Level, type Queue } from './transaction/attempt.js';
 import type { Savepoint } from './transaction/buffer.js';
 import { Handle } from './transaction/handle.js';
 import { Lanes } from './transaction/lanes.js';
@@ -58,7 +58,10 @@ export interface TransactionOptions extends CommitContext {
  * Folds see its own events with a position, a time and versions that are the commit's only if nobody commits before.
  */
 export interface Transaction<E extends Events = Events> {
-  /** Reads see the store as of this position, and the transaction's own writes. */
+  /**
+   * Reads see the store as of this position, and the transaction's own writes. It is fixed by the first read, or by asking for it before: a first
+   * `get` of a key for which others queue waits for its turn, and reads as of then.
+   */
   readonly position: number;
   /** How often the function has run, from 1. */
   readonly attempt: number;
@@ -147,7 +150,7 @@ export class Transactions {
     counts.started += 1;
     counts.running += 1;
     const begun = this.#source.monotonic();
-    const limit = new TimeLimit(settings.timeoutMs, settings.signal);
+    const limit = TimeLimit.begin(settings.timeoutMs, settings.signal);
     try {
       const result = await this.#attempts(work as unknown as Work<T>, settings, limit);
       counts.committed += 1;
@@ -220,7 +223,16 @@ export class Transactions {
     number: number,
   ): Promise<Outcome<T>> {
     const position = await limit.race(this.#source.head());
-    const attempt = new Attempt(parts, position, number);
+    const queue: Queue | undefined = number > 1 ? undefined : (...key) => this.#queue(key, limit);
+    const attempt = new Attempt(parts, position, number, queue);
+    try {
+      return await this.#carryOut(work, attempt, limit);
+    } finally {
+      attempt.leave();
+    }
+  }
+
+  async #carryOut<T>(work: Work<T>, attempt: Attempt, limit: TimeLimit): Promise<Outcome<T>> {
     let value: T;
     try {
       value = await limit.race(Promise.resolve(work(new Handle(attempt))));
@@ -229,7 +241,8 @@ export class Transactions {
     }
     await limit.race(attempt.settle());
     if (attempt.isEmpty) return { kind: 'done', value };
-    const lane = number === 1 ? this.#busyLane(attempt) : undefined;
+    const first = attempt.number === 1 && !attempt.isInTurn;
+    const lane = first ? this.#busyLane(attempt) : undefined;
     if (lane !== undefined) return { kind: 'yielded', lane };
     try {
       await attempt.commit(limit.signal);
@@ -239,6 +252,13 @@ export class Transactions {
       if (!moved) throw error;
       return { kind: 'conflict', moved };
     }
+  }
+
+  /** A turn in the lane of what an attempt reads first, if somebody is in it. */
+  #queue([projection, key]: readonly [string, string], limit: TimeLimit): ReturnType<Queue> {
+    if (this.#lanes.isEmpty) return undefined;
+    const lane = laneOf(projection, key);
+    return this.#lanes.isBusy(lane) ? this.#lanes.enter(lane, 0, limit.signal) : undefined;
   }
 
   /**

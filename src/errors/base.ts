@@ -26,9 +26,8 @@ export function invalidArgument(
   return Object.assign(new TypeError(message), { code });
 }
 
-const UNPRINTABLE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped here
-  /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u0000-\u001f]|\udb40[\udc00-\udc7f]/g;
+/** What is not seen, or turns what is seen around: a text could be hidden with it. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Each of its UTF-16 code units. */
 function escaped(characters: string): string {

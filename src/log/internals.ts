@@ -38,6 +38,8 @@ export interface LogInternals {
   feed(after: number, recentBytesMax?: number): LogFeed;
   /** The events of the commit whose line begins at that offset of that segment. @throws StoreDamagedError */
   commitAt(segment: number, offset: number): Io<readonly RecordedEvent[]>;
+  /** The same when it is one of the last, which are in memory; else `undefined`. @throws StoreDamagedError */
+  commitNow(segment: number, offset: number): readonly RecordedEvent[] | undefined;
   /** The same for many: offsets ascend, and the answer has one list for each of them. */
   commitsAt(segment: number, offsets: readonly number[]): Io<readonly (readonly RecordedEvent[])[]>;
   /** The last position up to `bound` whose time (ISO 8601, 24 characters) is that or earlier; 0 when there is none. */
@@ -50,6 +52,8 @@ export interface LogInternals {
   ): Promise<Committed>;
   /** True when `freshen` would not look: asking costs less than running it. */
   readonly isFresh: boolean;
+  /** Whether nobody else has committed anything, as far as `freshnessMs` asks to know. One small read at most; when it says false, ask `freshen`. */
+  looksFresh(): boolean;
   /** Looks for other processes' commits as `freshnessMs` says. */
   freshen(): Io<void>;
   /** Looks for them now. */

@@ -1,7 +1,7 @@
 /** The log as programs use it. Everything below checks nothing twice; every public call here checks its arguments and state. */
 import { invalidArgument, StoreClosedError, StoreReadOnlyError } from '../errors.js';
 import { Changes } from './changes.js';
-import { commitAt, commitsAt } from './commits-at.js';
+import { commitAt, commitNow, commitsAt } from './commits-at.js';
 import type { Environment } from './environment.js';
 import { asyncSequence, syncSequence } from './event-sequence.js';
 import { LogFeed } from './feed.js';
@@ -286,12 +286,14 @@ export class Log {
         return new LogFeed(state, after);
       },
       commitAt: (segment, offset) => commitAt(state, segment, offset),
+      commitNow: (segment, offset) => commitNow(state, segment, offset),
       commitsAt: (segment, offsets) => commitsAt(state, segment, offsets),
       positionAt: (time, bound) => positionAt(state, time, bound),
       commit: (parts, options, guard) => this.#commit(parts, options, guard),
       get isFresh() {
         return freshness.isFresh;
       },
+      looksFresh: () => freshness.looksFresh(),
       freshen: () => freshness.freshen(),
       look: () => freshness.look(),
       version: (stream) => state.segments.version(stream),

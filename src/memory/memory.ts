@@ -123,7 +123,7 @@ export class Memory extends Models {
     });
   }
 
-  /** How the memory is doing. Reads every key when something was appended since it was last asked. */
+  /** How the memory is doing. The first call reads every key, in slices; later ones what was appended since. */
   async status(): Promise<MemoryStatus> {
     return await this.#shared.status.read();
   }

@@ -30,9 +30,12 @@ function sentence({ name, source }: RecallPart, host: string): string {
 export const siteTexts: RecallModel<SiteState> = {
   *parts(state) {
     yield { name: sitePart.site, source: state.title ?? '' };
-    for (const each of state.selectors) yield { name: sitePart.selector(each.name), source: each };
-    for (const each of state.quirks) yield { name: sitePart.quirk(each.description), source: each };
-    for (const each of state.patterns) yield { name: sitePart.pattern(each.name), source: each };
+    for (const each of Object.values(state.selectors))
+      yield { name: sitePart.selector(each.name), source: each };
+    for (const each of Object.values(state.quirks))
+      yield { name: sitePart.quirk(each.description), source: each };
+    for (const each of Object.values(state.patterns))
+      yield { name: sitePart.pattern(each.name), source: each };
   },
   text(part, { title }, stream) {
     const host = stream.slice('sites/'.length);

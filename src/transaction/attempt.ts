@@ -33,6 +33,9 @@ export interface AttemptParts {
   readonly context: CommitContext;
 }
 
+/** Waits while others are in front of it for that key; gives the call that ends the turn, or undefined when nobody is there. */
+export type Queue = (projection: string, key: string) => Promise<() => void> | undefined;
+
 interface OwnEvents {
   readonly revision: number;
   readonly position: number;
@@ -43,7 +46,7 @@ interface OwnEvents {
 export class Attempt {
   /** From 1. */
   readonly number: number;
-  readonly position: number;
+  #position: number;
   readonly #source: TransactionSource;
   readonly #level: Level;
   readonly #context: CommitContext;
@@ -55,14 +58,40 @@ export class Attempt {
   readonly #demanded = new Set<string>();
   #own: OwnEvents | undefined;
   #ended = false;
+  /** For an attempt that may still choose its position: nothing was read, and its function was not told. */
+  #queue: Queue | undefined;
+  #queueing: Promise<void> | undefined;
+  #leave: (() => void) | undefined;
 
-  constructor({ source, level, context }: AttemptParts, position: number, number: number) {
+  constructor(
+    { source, level, context }: AttemptParts,
+    position: number,
+    number: number,
+    queue?: Queue,
+  ) {
     this.#source = source;
     this.#level = level;
     this.#context = context;
-    this.position = position;
+    this.#position = position;
     this.number = number;
+    if (level === 'serializable') this.#queue = queue;
     this.#reads = new ReadSet((event) => source.interpret(event));
+  }
+
+  /** Reads are as of it. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The same for its function: from now on it cannot be another one. */
+  get toldPosition(): number {
+    this.#queue = undefined;
+    return this.#position;
+  }
+
+  /** Whether it waited its turn, which nobody else has until it leaves. */
+  get isInTurn(): boolean {
+    return this.#leave !== undefined;
   }
 
   get isEmpty(): boolean {
@@ -77,6 +106,7 @@ export class Attempt {
   async get(projection: Projection, key: string): Promise<unknown> {
     this.#check();
     this.#source.checkGet(projection, key);
+    this.#awaitTurn(projection, key);
     this.#reads.key(projection, key);
     const position = await this.#readAt();
     return await this.#state(projection, key, position, await this.#ownEvents(position));
@@ -158,6 +188,33 @@ export class Attempt {
     this.#ended = true;
   }
 
+  /** The next one may have its turn. */
+  leave(): void {
+    this.#ended = true;
+    this.#leave?.();
+  }
+
+  /**
+   * Before the first read, where others who lost over the key queue: behind them and as of then the attempt does what it would have to do again
+   * otherwise.
+   */
+  #awaitTurn(projection: Projection, key: string): void {
+    const turn = this.#queue?.(projection.name, key);
+    this.#queue = undefined;
+    if (!turn) return;
+    const take = async () => {
+      const leave = await turn;
+      if (this.#ended) leave();
+      else {
+        this.#leave = leave;
+        this.#position = await this.#source.head();
+      }
+    };
+    this.#queueing = take();
+    // Told to those who wait for it.
+    this.#queueing.catch(() => {});
+  }
+
   /** @throws CommitBlocked, VersionConflictError, and what appending throws */
   async commit(signal: AbortSignal): Promise<void> {
     const parts = await this.#conditionedParts();
@@ -232,6 +289,8 @@ export class Attempt {
   }
 
   async #readAt(): Promise<number> {
+    this.#queue = undefined;
+    if (this.#queueing) await this.#queueing;
     return this.#level === 'read-committed' ? await this.#source.head() : this.position;
   }
 
@@ -241,6 +300,7 @@ export class Attempt {
     }
     const known = this.#versions.get(stream);
     if (known !== undefined) return known;
+    await this.#readAt();
     const version = await this.#source.version(stream, this.position);
     this.#versions.set(stream, version);
     return version;
