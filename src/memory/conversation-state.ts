@@ -68,7 +68,7 @@ export interface ConversationState {
 const PAGE = 64;
 
 /** What a fresh working memory holds: a text for each section, to be updated under these ids. */
-const SECTIONS: ReadonlyMap<string, string> = new Map(
+export const SECTIONS: ReadonlyMap<string, string> = new Map(
   ['user context', 'conversation flow', 'current focus', 'interaction tone'].map((section) => [
     section.replace(' ', '-'),
     section,
@@ -242,7 +242,8 @@ export const conversations: Projection<ConversationState> = defineProjection({
   },
 });
 
-function freshText(section: string): string {
+/** What a section says before anything is put there. */
+export function freshText(section: string): string {
   return `${section.charAt(0).toUpperCase()}${section.slice(1)}: nothing yet.`;
 }
 

@@ -3,6 +3,8 @@ import {
   type ConversationState,
   type ConversationStored,
   endOf,
+  freshText,
+  SECTIONS,
   type StoredItem,
 } from './conversation-state.js';
 import { NO_FACTS, type RecallModel, type RecallPart } from './recall-model.js';
@@ -18,6 +20,12 @@ function itemOf({ source }: RecallPart): StoredItem {
   return source as StoredItem;
 }
 
+/** A section that says nothing yet. */
+function isFresh(name: string, { data }: StoredItem): boolean {
+  const section = SECTIONS.get(name);
+  return section !== undefined && data === freshText(section);
+}
+
 function ends({ expiresAt, soonest }: ConversationState, time: string): boolean {
   return isOver(expiresAt, time) || isOver(soonest, time);
 }
@@ -25,7 +33,9 @@ function ends({ expiresAt, soonest }: ConversationState, time: string): boolean 
 export const conversationTexts: RecallModel<ConversationState> = {
   *parts({ pages }) {
     for (const page of Object.values(pages)) {
-      for (const [name, source] of Object.entries(page)) yield { name, source };
+      for (const [name, source] of Object.entries(page)) {
+        if (!isFresh(name, source)) yield { name, source };
+      }
     }
   },
   touched({ type, data, time }, before) {
@@ -39,11 +49,13 @@ export const conversationTexts: RecallModel<ConversationState> = {
   },
   part({ pages }, name) {
     const page = Object.values(pages).findLast((each) => Object.hasOwn(each, name));
-    return page && { name, source: page[name] };
+    const source = page?.[name];
+    return source && !isFresh(name, source) ? { name, source } : undefined;
   },
   text(part, _, stream) {
     const { data } = itemOf(part);
-    const session = conversationOf(stream);
+    // A section is no turn: nothing was said before or after it.
+    const session = SECTIONS.has(part.name) ? undefined : conversationOf(stream);
     if (typeof data === 'string') return { text: data, session };
     return { text: textOf(data.content), session, speaker: data.role };
   },
