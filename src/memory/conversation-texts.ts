@@ -59,8 +59,9 @@ export const conversationTexts: RecallModel<ConversationState> = {
     if (typeof data === 'string') return { text: data, session };
     return { text: textOf(data.content), session, speaker: data.role };
   },
-  facts(part, state, stream) {
-    const { metadata = {}, actor, updatedAt: time, ...item } = itemOf(part);
+  isOver: (part, state, now) => isOver(endOf(itemOf(part), state), now),
+  facts(part, _, stream) {
+    const { metadata = {}, actor, updatedAt: time } = itemOf(part);
     const { tags, section, persona, importance } = metadata;
     return {
       ...NO_FACTS,
@@ -72,7 +73,6 @@ export const conversationTexts: RecallModel<ConversationState> = {
       importance: typeof importance === 'number' ? importance : undefined,
       time,
       metadata,
-      expiresAt: endOf(item as StoredItem, state),
     };
   },
   value: (part) => itemOf(part).data,

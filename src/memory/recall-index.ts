@@ -130,38 +130,36 @@ export class MemoryIndex {
   /** The texts that answer a question, best first. */
   find(query: string, { limit, now, models, accepts, retired = false }: FindOptions): Found[] {
     const wanted = models && new Set(models);
-    const candidates = new Map<string, Candidate>();
     const byWords = this.#texts.search(query, {
       limit,
       now: Date.parse(now),
       accepts: (id) => {
-        const candidate = this.#candidate(id, now, wanted, retired);
-        if (!candidate || accepts?.(candidate) === false) return false;
-        candidates.set(id, candidate);
-        return true;
+        const entry = this.#entries.get(id);
+        if (!entry || wanted?.has(entry.model) === false) return false;
+        if (!this.#isThere(entry, now, retired)) return false;
+        return accepts === undefined || accepts(this.#candidate(entry));
       },
     });
     // One source now; what finds by meaning would be a second ranking here.
-    return fuse([byWords], ({ id }) => id).map(({ item: { id, score, reasons } }) => ({
-      ...(candidates.get(id) as Candidate),
-      score,
-      reasons,
-    }));
+    return fuse([byWords], ({ id }) => id).map(({ item: { id, score, reasons } }) => {
+      const candidate = this.#candidate(this.#entries.get(id) as Entry);
+      return { ...candidate, score, reasons };
+    });
   }
 
   /** Texts of importance 0.8 and more, in no order. */
   *important(now: string): Iterable<Candidate> {
     for (const id of this.#important) {
-      const candidate = this.#candidate(id, now, undefined, false);
-      if (candidate) yield candidate;
+      const entry = this.#entries.get(id) as Entry;
+      if (this.#isThere(entry, now, false)) yield this.#candidate(entry);
     }
   }
 
   /** The texts of one stream. */
   *of(stream: string, now: string): Iterable<Candidate> {
     for (const part of this.#partsOf.get(stream) ?? []) {
-      const candidate = this.#candidate(idOf(stream, part), now, undefined, true);
-      if (candidate) yield candidate;
+      const entry = this.#entries.get(idOf(stream, part)) as Entry;
+      if (this.#isThere(entry, now, true)) yield this.#candidate(entry);
     }
   }
 
@@ -226,7 +224,8 @@ export class MemoryIndex {
     this.#states.set(stream, kept);
     for (const part of model.recall.parts(kept, stream)) {
       const stamp = stamps.get(part.name) ?? undefined;
-      this.#note(model.definition.name, stream, part, stamp, kept, model.recall);
+      const { importance } = model.recall.facts(part, kept, stream);
+      this.#note({ model: model.definition.name, stream, part, stamp }, importance);
     }
   }
 
@@ -263,7 +262,7 @@ export class MemoryIndex {
         time: Number.isNaN(time) ? undefined : time,
         importance,
       });
-      this.#note(definition.name, stream, part, stamp, after, recall);
+      this.#note({ model: definition.name, stream, part, stamp }, importance);
     };
     const touched = event && recall.touched?.(event, before);
     if (touched && recall.part) {
@@ -282,20 +281,13 @@ export class MemoryIndex {
     for (const name of gone) this.#drop(stream, name);
   }
 
-  #note(
-    model: string,
-    stream: string,
-    part: RecallPart,
-    stamp: Stamp | undefined,
-    state: unknown,
-    recall: RecallModel,
-  ): void {
+  #note(entry: Entry, importance = 0): void {
+    const { stream, part } = entry;
     const id = idOf(stream, part.name);
-    this.#entries.set(id, { model, stream, part, stamp });
+    this.#entries.set(id, entry);
     const parts = this.#partsOf.get(stream);
     if (parts) parts.add(part.name);
     else this.#partsOf.set(stream, new Set([part.name]));
-    const { importance = 0 } = recall.facts(part, state, stream);
     if (importance >= IMPORTANT) this.#important.add(id);
     else this.#important.delete(id);
   }
@@ -310,21 +302,18 @@ export class MemoryIndex {
     if (parts?.size === 0) this.#partsOf.delete(stream);
   }
 
-  /** Undefined for what is over, out of use, or of another model. */
-  #candidate(
-    id: string,
-    now: string,
-    models: ReadonlySet<string> | undefined,
-    retired: boolean,
-  ): Candidate | undefined {
-    const entry = this.#entries.get(id);
-    if (!entry || models?.has(entry.model) === false) return undefined;
-    const { model, stream, part, stamp } = entry;
-    const recall = this.#models.get(model)?.recall as RecallModel;
+  /** Neither over nor, unless that is asked for, out of use. */
+  #isThere({ model, stream, part }: Entry, now: string, retired: boolean): boolean {
+    const { isOver, isRetired } = this.recallOf(model);
+    if (!isOver && (retired || !isRetired)) return true;
     const state = this.#states.get(stream);
-    const told = recall.facts(part, state, stream);
-    if (told.expiresAt !== undefined && told.expiresAt <= now) return undefined;
-    if (told.retired === true && !retired) return undefined;
+    if (isOver?.(part, state, now) === true) return false;
+    return retired || isRetired?.(state) !== true;
+  }
+
+  #candidate({ model, stream, part, stamp }: Entry): Candidate {
+    const state = this.#states.get(stream);
+    const told = this.recallOf(model).facts(part, state, stream);
     const facts: RecallFacts = {
       ...told,
       actor: stamp ? stamp.actor : told.actor,

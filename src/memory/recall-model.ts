@@ -13,10 +13,6 @@ export interface RecallText {
 
 /** What is known of a text beside its words. Times are ISO 8601. */
 export interface RecallFacts extends Facts {
-  /** Not found from then on. */
-  readonly expiresAt?: string | undefined;
-  /** Out of use: found only by whoever asks for such. */
-  readonly retired?: boolean | undefined;
   /** Of its last change; known from the log unless that is not read, as inside a transaction. */
   readonly position?: number | undefined;
 }
@@ -45,6 +41,10 @@ export interface RecallModel<State = unknown> {
   part?(state: State, name: string): RecallPart | undefined;
   text(part: RecallPart, state: State, stream: string): RecallText;
   facts(part: RecallPart, state: State, stream: string): RecallFacts;
+  /** Left out: never. `now` is ISO 8601. */
+  isOver?(part: RecallPart, state: State, now: string): boolean;
+  /** Out of use: found only by whoever asks for such. Left out: never. */
+  isRetired?(state: State): boolean;
   /** What a hit shows as its text. Default: the text that is searched. */
   shown?(part: RecallPart, state: State, stream: string): string;
   /** What a hit shows as its value. */

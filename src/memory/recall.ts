@@ -73,7 +73,7 @@ const MODES: readonly string[] = ['text'];
 export interface Asked {
   readonly query: string;
   readonly limit: number;
-  readonly accepts: (candidate: { readonly facts: Facts }) => boolean;
+  readonly accepts: ((candidate: { readonly facts: Facts }) => boolean) | undefined;
   readonly models: readonly string[] | undefined;
 }
 
@@ -83,8 +83,8 @@ export function askedOf(query: string, options: RecallQuery, models: readonly st
   checkMembers(options, 'the options', ['limit', 'filters']);
   const { limit = LIMIT, filters }: RecallQuery = options;
   checkLimit(limit);
-  const filter = filterOf(filters);
-  return { query, limit, accepts: ({ facts }) => filter(facts), models };
+  const filter = filters === undefined ? undefined : filterOf(filters);
+  return { query, limit, accepts: filter && (({ facts }) => filter(facts)), models };
 }
 
 /** The found memories as they are shown. */

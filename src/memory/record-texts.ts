@@ -1,6 +1,6 @@
 /** Records as texts that can be found. */
 import { oneText, type RecallModel } from './recall-model.js';
-import type { RecordState } from './record-state.js';
+import { isOver, type RecordState } from './record-state.js';
 import { factsOf } from './record-view.js';
 import { textOf } from './text.js';
 
@@ -23,9 +23,9 @@ export const recordTexts: RecallModel<RecordState> = {
   }),
   facts: (_, state) => ({
     ...factsOf(state),
-    expiresAt: state.expiresAt,
     position: state.position,
   }),
+  isOver: (_, state, now) => isOver(state.expiresAt, now),
   shown: (_, state) => contentOf(state),
   value: (_, state) => state.value,
 };

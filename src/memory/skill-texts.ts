@@ -26,6 +26,7 @@ export const skillTexts: RecallModel<SkillState> = {
     const text = [description, ...steps, body].filter((each) => each !== '').join('\n');
     return { title: spoken(state.name), text };
   },
+  isRetired: ({ deprecated }) => deprecated !== null,
   shown(_, state) {
     const { description, steps = [], body = '' } = newestOf(state);
     return [`${state.name}: ${description}`, ...steps, body]
@@ -34,6 +35,6 @@ export const skillTexts: RecallModel<SkillState> = {
   },
   facts(_, state) {
     const { tags, createdAt, actor } = newestOf(state);
-    return { ...NO_FACTS, tags, actor, time: createdAt, retired: state.deprecated !== null };
+    return { ...NO_FACTS, tags, actor, time: createdAt };
   },
 };
