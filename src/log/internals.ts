@@ -50,6 +50,10 @@ export interface LogInternals {
     options: CommitOptions,
     guard: CommitGuard | undefined,
   ): Promise<Committed>;
+  /** `Log.commit` that may also write streams of the store's own, whose names begin with '$'. */
+  commitOwn(parts: readonly CommitPart[], options?: CommitOptions): Promise<Committed>;
+  /** The same, at once. */
+  commitOwnSync(parts: readonly CommitPart[], options?: CommitOptions): Committed;
   /** True when `freshen` would not look: asking costs less than running it. */
   readonly isFresh: boolean;
   /** Whether nobody else has committed anything, as far as `freshnessMs` asks to know. One small read at most; when it says false, ask `freshen`. */

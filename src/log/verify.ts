@@ -4,7 +4,7 @@
  * nothing is changed.
  */
 import { randomInt } from 'node:crypto';
-import { invalidArgument, systemCode } from '../errors.js';
+import { invalidArgument, optionNames, systemCode } from '../errors.js';
 import { type Anchor, readAnchor } from './anchor.js';
 import { checkForm } from './decode.js';
 import { type Envelope, LineProblem } from './envelope.js';
@@ -26,6 +26,12 @@ export interface VerifyOptions {
   /** Called now and then. Must not throw. */
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
 }
+
+export const VERIFY_OPTIONS: ReadonlySet<string> = optionNames<VerifyOptions>({
+  against: true,
+  deep: true,
+  onProgress: true,
+});
 
 export interface VerifyProgress {
   readonly segments: number;

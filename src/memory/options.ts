@@ -1,7 +1,13 @@
 /** Options of an open memory, checked, with their defaults. */
-import { invalidArgument, quote } from '../errors.js';
+import { checkOptionNames, invalidArgument, optionNames, quote } from '../errors.js';
 import { LANGUAGES } from '../recall/language.js';
-import { defineEvents, type Events, type IndexDefinition, type StoreOptions } from '../store.js';
+import {
+  defineEvents,
+  type Events,
+  type IndexDefinition,
+  STORE_OPTIONS,
+  type StoreOptions,
+} from '../store.js';
 import { checkDurationMs, type ModelDefinition, type ModelSettings } from './model.js';
 import { type MemoryIndex, memoryIndexOf } from './recall-index.js';
 
@@ -28,6 +34,15 @@ export interface MemorySettings extends ModelSettings {
   readonly store: StoreOptions;
 }
 
+const MEMORY_OPTIONS: ReadonlySet<string> = new Set([
+  ...STORE_OPTIONS,
+  ...optionNames<Omit<MemoryOptions, keyof StoreOptions>>({
+    language: true,
+    workingTtlMs: true,
+    slowOperationMs: true,
+  }),
+]);
+
 const WORKING_TTL_MS = 12 * 60 * 60 * 1000;
 const SLOW_OPERATION_MS = 100;
 
@@ -36,9 +51,7 @@ export function memorySettings(
   options: MemoryOptions,
   definitions: readonly ModelDefinition[],
 ): MemorySettings {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+  checkOptionNames(options, MEMORY_OPTIONS, 'openMemory');
   const { language, workingTtlMs, slowOperationMs, ...store } = options;
   const known = checkedLanguage(language);
   const recall = memoryIndexOf(definitions, known);
