@@ -56,6 +56,6 @@ export interface SearchOptions {
   readonly accepts?: ((id: string) => boolean) | undefined;
   /** Parts that count beside `text`. Default: all. */
   readonly parts?: readonly Part[] | undefined;
-  /** What `last week` in the question and recency refer to, ms since 1970. Default: the time of the newest document. */
+  /** What `last week` in the question refers to, ms since 1970. Default: the time of the newest document, to which recency refers always. */
   readonly now?: number | undefined;
 }

@@ -37,7 +37,6 @@ export class Ranking {
   readonly #parts: ReadonlySet<Part>;
   readonly #accepts: ((ordinal: number) => boolean) | undefined;
   readonly #limit: number;
-  readonly #now: number;
   readonly #average: number;
   /** Of each term, for each session: how often it is said there. */
   #sessionCounts: Float64Array = new Float64Array(0);
@@ -48,14 +47,13 @@ export class Ranking {
     question: Question,
     scratch: Scratch,
     parts: ReadonlySet<Part>,
-    { limit = 10, accepts, now = collection.newestTime }: SearchOptions,
+    { limit = 10, accepts }: SearchOptions,
   ) {
     this.#collection = collection;
     this.#question = question;
     this.#scratch = scratch;
     this.#parts = parts;
     this.#limit = limit;
-    this.#now = now;
     this.#average = Math.max(1, collection.averageLength);
     this.#accepts = accepts && remembered((ordinal) => accepts(collection.idOf(ordinal)));
   }
@@ -70,7 +68,6 @@ export class Ranking {
       this.#parts,
       this.#scratch.slots,
       this.#sessionCounts,
-      this.#now,
       this.#touchedCount === 0,
     );
     const best = new Top(this.#limit, this.#before);

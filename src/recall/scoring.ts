@@ -16,7 +16,7 @@ export class Scoring {
   readonly #parts: ReadonlySet<Part>;
   readonly #slots: Uint8Array;
   readonly #sessionCounts: Float64Array;
-  readonly #now: number;
+  readonly #newest: number;
   readonly #isUntold: boolean;
   readonly #average: number;
   /** Of each term: what a document has of it, what of that it asks, what its neighbours have. */
@@ -39,7 +39,6 @@ export class Scoring {
     parts: ReadonlySet<Part>,
     slots: Uint8Array,
     sessionCounts: Float64Array,
-    now: number,
     isUntold: boolean,
   ) {
     this.#collection = collection;
@@ -47,7 +46,7 @@ export class Scoring {
     this.#parts = parts;
     this.#slots = slots;
     this.#sessionCounts = sessionCounts;
-    this.#now = now;
+    this.#newest = collection.newestTime;
     this.#isUntold = isUntold;
     this.#average = Math.max(1, collection.averageLength);
     const { terms } = question;
@@ -238,8 +237,8 @@ export class Scoring {
   #recencyShare(ordinal: number): number {
     if (!this.#parts.has('recency')) return 0;
     const time = this.#collection.timeOf(ordinal);
-    if (Number.isNaN(time) || !Number.isFinite(this.#now)) return 0;
-    const age = Math.max(0, this.#now - time);
+    if (Number.isNaN(time)) return 0;
+    const age = this.#newest - time;
     return weights.RECENCY * 0.5 ** (age / weights.RECENCY_HALF_MS);
   }
 

@@ -37,6 +37,6 @@ export const DATE = 1;
 
 /** Of importance 1. */
 export const IMPORTANCE = 0.25;
-/** Of now; half of it 30 days ago. */
+/** Of the newest document; half of it 30 days before that. */
 export const RECENCY = 0.05;
 export const RECENCY_HALF_MS: number = 30 * 24 * 60 * 60 * 1000;
