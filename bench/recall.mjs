@@ -6,6 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 import { PARTS } from '../dist/recall/document.js';
+import { installPackages } from './install.mjs';
 import { conversationsOf } from './recall/conversations.mjs';
 import { measureCost } from './recall/cost.mjs';
 import { minisearch, plainBm25, recollect, termsOf } from './recall/engines.mjs';
@@ -22,6 +23,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
+installPackages(console.error);
 if (values.cost) await measureCost(Number(values.documents), console.log);
 else await compare();
 
