@@ -78,7 +78,8 @@ export class MemoryIndex {
   /** Streams that could not be folded. */
   readonly #stopped = new Set<string>();
   readonly #entries = new Map<string, Entry>();
-  readonly #partsOf = new Map<string, Set<string>>();
+  /** Of each stream the names of its parts, without that of a state that is one text. */
+  readonly #named = new Map<string, Set<string>>();
   readonly #important = new Set<string>();
   #texts: RecallIndex;
 
@@ -157,7 +158,7 @@ export class MemoryIndex {
 
   /** The texts of one stream. */
   *of(stream: string, now: string): Iterable<Candidate> {
-    for (const part of this.#partsOf.get(stream) ?? []) {
+    for (const part of this.#partsOf(stream)) {
       const entry = this.#entries.get(idOf(stream, part)) as Entry;
       if (this.#isThere(entry, now, true)) yield this.#candidate(entry);
     }
@@ -186,7 +187,7 @@ export class MemoryIndex {
       rows = [];
     };
     for (const [stream, state] of this.#states) {
-      const stamps = [...(this.#partsOf.get(stream) ?? [])].map((name) => [
+      const stamps = this.#partsOf(stream).map((name) => [
         name,
         this.#entries.get(idOf(stream, name))?.stamp ?? null,
       ]);
@@ -240,7 +241,7 @@ export class MemoryIndex {
     const { recall, definition } = model;
     if (after === ABSENT) {
       this.#states.delete(stream);
-      for (const part of [...(this.#partsOf.get(stream) ?? [])]) this.#drop(stream, part);
+      for (const part of this.#partsOf(stream)) this.#drop(stream, part);
       return;
     }
     this.#states.set(stream, after);
@@ -273,7 +274,7 @@ export class MemoryIndex {
       }
       return;
     }
-    const gone = new Set(this.#partsOf.get(stream));
+    const gone = new Set(before === undefined && event ? [] : this.#partsOf(stream));
     for (const part of recall.parts(after, stream)) {
       gone.delete(part.name);
       put(part);
@@ -285,9 +286,11 @@ export class MemoryIndex {
     const { stream, part } = entry;
     const id = idOf(stream, part.name);
     this.#entries.set(id, entry);
-    const parts = this.#partsOf.get(stream);
-    if (parts) parts.add(part.name);
-    else this.#partsOf.set(stream, new Set([part.name]));
+    if (part.name !== '') {
+      const names = this.#named.get(stream);
+      if (names) names.add(part.name);
+      else this.#named.set(stream, new Set([part.name]));
+    }
     if (importance >= IMPORTANT) this.#important.add(id);
     else this.#important.delete(id);
   }
@@ -297,9 +300,14 @@ export class MemoryIndex {
     if (!this.#entries.delete(id)) return;
     this.#texts.delete(id);
     this.#important.delete(id);
-    const parts = this.#partsOf.get(stream);
-    parts?.delete(part);
-    if (parts?.size === 0) this.#partsOf.delete(stream);
+    const names = this.#named.get(stream);
+    names?.delete(part);
+    if (names?.size === 0) this.#named.delete(stream);
+  }
+
+  #partsOf(stream: string): readonly string[] {
+    const names = this.#named.get(stream) ?? [];
+    return this.#entries.has(idOf(stream, '')) ? ['', ...names] : [...names];
   }
 
   /** Neither over nor, unless that is asked for, out of use. */
