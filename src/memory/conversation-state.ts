@@ -2,7 +2,8 @@
 import { current, type Draft } from 'immer';
 import { defineEvents, defineProjection, event, type Projection, removed } from '../store.js';
 import { defined } from './defined.js';
-import { after, type ModelDefinition } from './model.js';
+import { after } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { isOver } from './record-state.js';
 import { type Reverted, reverted } from './revert.js';
 

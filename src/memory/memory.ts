@@ -17,7 +17,8 @@ import type {
 import { StoreAccess, type WriteOptions, withoutUndefined } from './access.js';
 import { MemoryView } from './memory-view.js';
 import { Meter } from './meter.js';
-import { checkText, type ModelDefinition } from './model.js';
+import { checkText } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { Models, modelDefinitions } from './models.js';
 import { type MemoryOptions, type MemorySettings, memorySettings } from './options.js';
 import { openPlace, openPlaceSync } from './places.js';

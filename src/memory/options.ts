@@ -8,7 +8,8 @@ import {
   STORE_OPTIONS,
   type StoreOptions,
 } from '../store.js';
-import { checkDurationMs, type ModelDefinition, type ModelSettings } from './model.js';
+import { checkDurationMs, type ModelSettings } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { type MemoryIndex, memoryIndexOf } from './recall-index.js';
 
 /**

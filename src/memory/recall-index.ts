@@ -19,7 +19,7 @@ import {
   type IndexSource,
   type RecordedEvent,
 } from '../store.js';
-import type { ModelDefinition } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import type { RecallFacts, RecallModel, RecallPart } from './recall-model.js';
 
 /** The event that changed a text last. */

@@ -1,5 +1,5 @@
 /** How a model's states become texts that can be found: what a model declares to be part of recall. */
-import type { Facts } from './filters.js';
+import type { Facts } from './facts.js';
 
 /** One text of a state. */
 export interface RecallText {

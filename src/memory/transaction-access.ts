@@ -10,7 +10,7 @@ import {
   withoutUndefined,
 } from './access.js';
 import { checkDemands, strictest } from './conditions.js';
-import type { ModelDefinition } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import type { Plan } from './plan.js';
 import { MemoryIndex } from './recall-index.js';
 import { checkWriteOptions } from './write-options.js';

@@ -22,9 +22,9 @@ import {
   checkTexts,
   frozen,
   Model,
-  type ModelDefinition,
   type ModelSettings,
 } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { lastOf } from './repeats.js';
 import { patched, type Reverted, revert } from './revert.js';
 import { type UserHit, userHits } from './user-recall.js';
