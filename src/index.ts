@@ -33,6 +33,7 @@ export {
   LimitExceededError,
   LockTimeoutError,
   MemoryNotFoundError,
+  ModeUnavailableError,
   type MovedRead,
   OutcomeUnknownError,
   PatchFailedError,
@@ -142,10 +143,15 @@ export type { Models } from './memory/models.js';
 export type { MemoryOptions } from './memory/options.js';
 export { type Provider, registerProvider } from './memory/places.js';
 export type {
+  Hit,
+  HitReason,
+  RecallOptions,
+  RecallQuery,
+  RecallTextOptions,
+} from './memory/recall.js';
+export type {
   ContextOptions,
   RecordContext,
-  RecordHit,
-  RecordQuery,
 } from './memory/record-context.js';
 export type { RecordInput, RecordOptions, Section } from './memory/record-input.js';
 export type { MemoryRecord } from './memory/record-view.js';
@@ -157,6 +163,7 @@ export type {
   SiteSelector,
   SiteVisits,
 } from './memory/site-profile.js';
+export type { SiteContextOptions } from './memory/site-prompt.js';
 export type { Steps } from './memory/site-state.js';
 export type {
   CachePatternDetails,
@@ -173,12 +180,13 @@ export type {
   SkillListOptions,
   SkillOutcome,
   SkillPage,
+  SkillSearchOptions,
   Skills,
 } from './memory/skills.js';
 export type { MemoryStatus, ModelStatus } from './memory/status.js';
 export type { TransactionMemory } from './memory/transaction-memory.js';
 export type { Undone, UndoOptions } from './memory/undo.js';
-export type { UserHit } from './memory/user-search.js';
+export type { UserHit } from './memory/user-recall.js';
 export type { Exchange, UserContext, Users } from './memory/users.js';
 export {
   defineProjection,

@@ -707,9 +707,14 @@ export {
   removed,
   type StateOf,
 } from './projections/define.js';
-export { defineIndex, type IndexDefinition } from './projections/define-index.js';
+export {
+  defineIndex,
+  type IndexDefinition,
+  type IndexSink,
+  type IndexSource,
+} from './projections/define-index.js';
 export { defineEvents, type Events, event, type NewEventOf } from './projections/events.js';
-export { ABSENT } from './projections/fold.js';
+export { ABSENT, fold } from './projections/fold.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export { jsonValue } from './store/json-value.js';

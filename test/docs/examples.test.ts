@@ -100,6 +100,7 @@ const pages = [
   'docs/COMING-FROM.md',
   'docs/MEMORY.md',
   'docs/BACKUP.md',
+  'docs/RECALL.md',
 ].filter((path) => existsSync(join(root, path)));
 
 describe.each(pages)('%s', (path) => {
