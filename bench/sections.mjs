@@ -1,11 +1,13 @@
 import * as append from './append.mjs';
 import * as cost from './cost.mjs';
 import * as latency from './latency.mjs';
+import * as memory from './memory.mjs';
 import * as opening from './opening.mjs';
 import * as processes from './processes.mjs';
 import * as projections from './projections.mjs';
 import * as reads from './reads.mjs';
 import * as replay from './replay.mjs';
+import * as restore from './restore.mjs';
 import * as scan from './scan.mjs';
 import * as synchronous from './synchronous.mjs';
 import * as transactions from './transactions.mjs';
@@ -23,6 +25,8 @@ export const sections = {
   transactions,
   projections,
   opening,
+  restore,
+  memory,
 };
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */
@@ -39,6 +43,7 @@ export const settings = {
     historyEvents: [100_000, 1_000_000],
     tailCommits: 10_000,
     useTurns: 100_000,
+    restoreEvents: 300_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -54,6 +59,7 @@ export const settings = {
     historyEvents: [20_000, 200_000],
     tailCommits: 10_000,
     useTurns: 20_000,
+    restoreEvents: 100_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -69,6 +75,7 @@ export const settings = {
     historyEvents: [200, 1_000],
     tailCommits: 50,
     useTurns: 200,
+    restoreEvents: 500,
     inFlight: [1, 16],
     appendCallers: 16,
   },

@@ -17,10 +17,12 @@ export {
   EntityNotFoundError,
   ImportFailedError,
   MemoryNotFoundError,
+  ModeUnavailableError,
   SkillExistsError,
   SkillNotFoundError,
 } from './errors/memory.js';
 export { nearest } from './errors/nearest.js';
+export { checkOptionNames, optionNames } from './errors/options.js';
 export { type JsonPatch, PatchFailedError } from './errors/patches.js';
 export {
   HistoryPrunedError,
@@ -59,7 +61,7 @@ export class VersionConflictError extends RecollectError {
       'VERSION_CONFLICT',
       `Nothing was written: ${what}${more}. Read the stream again and decide anew.`,
     );
-    this.failures = failures;
+    this.failures = Object.freeze(failures.map((failure) => Object.freeze({ ...failure })));
   }
 }
 
@@ -99,10 +101,9 @@ export class LimitExceededError extends RecollectError {
   readonly actual: number;
 
   constructor(limit: string, max: number, actual: number, where: string, code = 'LIMIT_EXCEEDED') {
-    super(
-      code,
-      `${where}: ${actual} is beyond ${limit} = ${max}. Make it smaller or raise the option ${limit}.`,
-    );
+    // Limits with `Max` in their names are the format's and cannot be raised; the others are options.
+    const advice = limit.endsWith('Max') ? '' : ` or raise the option ${limit}`;
+    super(code, `${where}: ${actual} is beyond ${limit} = ${max}. Make it smaller${advice}.`);
     this.limit = limit;
     this.max = max;
     this.actual = actual;

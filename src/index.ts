@@ -6,6 +6,22 @@ export type { KeyDifference } from './audit/differences.js';
 export type { HistoryEntry } from './audit/history.js';
 export { applyPatch } from './audit/json-patch.js';
 export type { Moment } from './audit/moment.js';
+export type { BackupOptions, BackupReport } from './compaction/backup.js';
+export type { Progress } from './compaction/course.js';
+export {
+  type ExportOptions,
+  type ExportReport,
+  type ExportSink,
+  exportStore,
+} from './compaction/export.js';
+export type { ExportFormat } from './compaction/exported-event.js';
+export {
+  type ImportOptions,
+  type ImportReport,
+  type ImportSource,
+  importStore,
+} from './compaction/import.js';
+export { type RestoreOptions, type RestoreReport, restoreStore } from './compaction/restore.js';
 export {
   EntityNotFoundError,
   FormatTooNewError,
@@ -17,6 +33,7 @@ export {
   LimitExceededError,
   LockTimeoutError,
   MemoryNotFoundError,
+  ModeUnavailableError,
   type MovedRead,
   OutcomeUnknownError,
   PatchFailedError,
@@ -85,6 +102,18 @@ export type {
 } from './log/types.js';
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './log/verify.js';
 export type { WriteOptions, Written } from './memory/access.js';
+export type { ItemData, Message } from './memory/conversation-state.js';
+export type {
+  ConversationDeleting,
+  ConversationItem,
+  ConversationMemory,
+  ConversationRetrieving,
+  ConversationStoring,
+  Conversations,
+  ConversationUpdating,
+  ItemsWritten,
+  MemoryType,
+} from './memory/conversations.js';
 export type {
   Episode,
   EpisodeFilters,
@@ -93,6 +122,15 @@ export type {
   Episodes,
   NewEpisode,
 } from './memory/episodes.js';
+export type { Filters } from './memory/filters.js';
+export type {
+  Graph,
+  KnowledgeGraph,
+  ObservationAddition,
+  ObservationDeletion,
+} from './memory/graph.js';
+export type { Entity, Relation } from './memory/graph-model.js';
+export type { AddedObservations } from './memory/graph-plans.js';
 export { type Memory, openMemory, openMemorySync } from './memory/memory.js';
 export type { MemoryView } from './memory/memory-view.js';
 export {
@@ -104,10 +142,51 @@ export {
 export type { Models } from './memory/models.js';
 export type { MemoryOptions } from './memory/options.js';
 export { type Provider, registerProvider } from './memory/places.js';
+export type {
+  Hit,
+  HitReason,
+  RecallOptions,
+  RecallQuery,
+  RecallTextOptions,
+} from './memory/recall.js';
+export type {
+  ContextOptions,
+  RecordContext,
+} from './memory/record-context.js';
+export type { RecordInput, RecordOptions, Section } from './memory/record-input.js';
+export type { MemoryRecord } from './memory/record-view.js';
+export type { RecordChange, RecordListing, RecordPage, Records } from './memory/records.js';
+export type {
+  SiteActionPattern,
+  SiteProfile,
+  SiteQuirk,
+  SiteSelector,
+  SiteVisits,
+} from './memory/site-profile.js';
+export type { SiteContextOptions } from './memory/site-prompt.js';
+export type { Steps } from './memory/site-state.js';
+export type {
+  CachePatternDetails,
+  CacheSelectorDetails,
+  SiteImport,
+  Sites,
+  Visit,
+} from './memory/sites.js';
+export type { Skill, SkillContent, SkillOutcomes } from './memory/skill-model.js';
+export type {
+  NewSkill,
+  SkillChanges,
+  SkillHit,
+  SkillListOptions,
+  SkillOutcome,
+  SkillPage,
+  SkillSearchOptions,
+  Skills,
+} from './memory/skills.js';
 export type { MemoryStatus, ModelStatus } from './memory/status.js';
 export type { TransactionMemory } from './memory/transaction-memory.js';
 export type { Undone, UndoOptions } from './memory/undo.js';
-export type { UserHit } from './memory/user-search.js';
+export type { UserHit } from './memory/user-recall.js';
 export type { Exchange, UserContext, Users } from './memory/users.js';
 export {
   defineProjection,
@@ -163,7 +242,7 @@ export {
   type ReplayStep,
   replayStore,
 } from './store/replay.js';
-export type { StoreReadAllOptions, StoreView } from './store/view.js';
+export type { StoreReadAllOptions, StoreReadStreamOptions, StoreView } from './store/view.js';
 export {
   type CommandOptions,
   type CommandResult,
@@ -173,7 +252,6 @@ export {
   type ProjectionStats,
   Store,
   type StoreCommitPart,
-  type StoreReadStreamOptions,
   type StoreStats,
 } from './store.js';
 export type {

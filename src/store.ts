@@ -6,18 +6,14 @@ import type { BlameEntry } from './audit/blame.js';
 import type { KeyDifference } from './audit/differences.js';
 import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
+import { type BackupOptions, type BackupReport, backupStoreOn } from './compaction/backup.js';
 import type { SnapshotReport } from './compaction/snapshot.js';
-import { invalidArgument, StoreClosedError } from './errors.js';
+import { checkOptionNames, invalidArgument, optionNames, StoreClosedError } from './errors.js';
+import { deepFreeze } from './log/decode.js';
 import type { Environment } from './log/environment.js';
 import { type EventWork, mapped } from './log/event-sequence.js';
 import type { Log, LogStats } from './log/log.js';
-import {
-  type MemoryLogOptions,
-  openLog,
-  openLogOn,
-  openLogOnSync,
-  openLogSync,
-} from './log/open-log.js';
+import { openLogAt, openLogAtSync, openLogOn, openLogOnSync } from './log/open-log.js';
 import type {
   Appended,
   AppendOptions,
@@ -27,7 +23,6 @@ import type {
   Committed,
   Head,
   NewEvent,
-  ReadStreamOptions,
   RecordedEvent,
   Recovery,
   SyncSequence,
@@ -47,12 +42,15 @@ import { Snapshots } from './store/snapshots.js';
 import { transactionSource } from './store/transaction-source.js';
 import {
   interpreted,
-  rawOf,
+  rawAllOf,
+  rawStreamOf,
   type StoreReadAllOptions,
+  type StoreReadStreamOptions,
   StoreView,
   whenReady,
 } from './store/view.js';
 import {
+  TRANSACTION_MEMBERS,
   type Transaction,
   type TransactionOptions,
   type TransactionStats,
@@ -67,11 +65,6 @@ export type MemoryStoreOptions<E extends Events = Events> = StoreOptions<E> & {
 /** Events for one stream inside a commit of a store with declared events. */
 export interface StoreCommitPart<E extends Events> extends CommitPart {
   readonly events: NewEventOf<E> | readonly NewEventOf<E>[];
-}
-
-export interface StoreReadStreamOptions extends ReadStreamOptions {
-  /** Events as they are stored. Default false. */
-  readonly raw?: boolean | undefined;
 }
 
 /** One projection or index of an open store. */
@@ -98,6 +91,8 @@ export interface CommandOptions extends TransactionOptions {
   /** Where the events go. Default: the stream named as the key. */
   readonly stream?: string | undefined;
 }
+
+const COMMAND_OPTIONS = optionNames<CommandOptions>({ ...TRANSACTION_MEMBERS, stream: true });
 
 export interface CommandResult<State> {
   /** False when the decision gave no event: nothing was written. */
@@ -221,13 +216,13 @@ export class Store<E extends Events = Events> {
 
   #readingAll(options: StoreReadAllOptions): () => EventWork {
     this.#checkOpen();
-    const [raw, range] = rawOf(options);
+    const [raw, range] = rawAllOf(options);
     return this.#interpreting(this.#reads.log.readingAll(range), raw);
   }
 
   #readingStream(stream: string, options: StoreReadStreamOptions): () => EventWork {
     this.#checkOpen();
-    const [raw, range] = rawOf(options);
+    const [raw, range] = rawStreamOf(options);
     return this.#interpreting(this.#reads.log.readingStream(stream, range), raw);
   }
 
@@ -303,6 +298,16 @@ export class Store<E extends Events = Events> {
     return this.#log.versionSync(stream);
   }
 
+  /** The position of the last commit with an idempotency key, as long as it is remembered (`idempotencyWindow`); undefined otherwise. */
+  positionOf(idempotencyKey: string): Promise<number | undefined> {
+    return this.#log.positionOf(idempotencyKey);
+  }
+
+  /** {@link Store.positionOf}, at once. */
+  positionOfSync(idempotencyKey: string): number | undefined {
+    return this.#log.positionOfSync(idempotencyKey);
+  }
+
   /** The index, brought up to where the log is. It is the live one: read it, do not change it. @throws ProjectionNotRegisteredError, ProjectionFailedError */
   async index<Index>(definition: IndexDefinition<Index>): Promise<Index> {
     const runtime = this.#reads.index(definition as IndexDefinition);
@@ -334,7 +339,7 @@ export class Store<E extends Events = Events> {
   history<State>(
     projection: Projection<State>,
     key: string,
-    options?: HistoryOptions,
+    options: HistoryOptions = {},
   ): AsyncSequence<HistoryEntry<RecordedEventOf<E>>> {
     this.#checkOpen();
     const history = this.#audit.history(projection as Projection, key, options);
@@ -347,7 +352,7 @@ export class Store<E extends Events = Events> {
   historySync<State>(
     projection: Projection<State>,
     key: string,
-    options?: HistoryOptions,
+    options: HistoryOptions = {},
   ): SyncSequence<HistoryEntry<RecordedEventOf<E>>> {
     this.#checkOpen();
     const history = this.#audit.historySync(projection as Projection, key, options);
@@ -361,22 +366,22 @@ export class Store<E extends Events = Events> {
   async blame<State>(
     projection: Projection<State>,
     key: string,
-    options?: BlameOptions,
-  ): Promise<BlameEntry<RecordedEventOf<E>>[]> {
+    options: BlameOptions = {},
+  ): Promise<readonly BlameEntry<RecordedEventOf<E>>[]> {
     this.#checkOpen();
     const entries = await this.#audit.blame(projection as Projection, key, options);
-    return entries as BlameEntry[] as BlameEntry<RecordedEventOf<E>>[];
+    return entries as readonly BlameEntry[] as readonly BlameEntry<RecordedEventOf<E>>[];
   }
 
   /** {@link Store.blame}, at once. @throws ProjectionNotReadyError */
   blameSync<State>(
     projection: Projection<State>,
     key: string,
-    options?: BlameOptions,
-  ): BlameEntry<RecordedEventOf<E>>[] {
+    options: BlameOptions = {},
+  ): readonly BlameEntry<RecordedEventOf<E>>[] {
     this.#checkOpen();
     const entries = this.#audit.blameSync(projection as Projection, key, options);
-    return entries as BlameEntry[] as BlameEntry<RecordedEventOf<E>>[];
+    return entries as readonly BlameEntry[] as readonly BlameEntry<RecordedEventOf<E>>[];
   }
 
   /**
@@ -438,9 +443,7 @@ export class Store<E extends Events = Events> {
   ): Promise<CommandResult<State>> {
     this.#checkOpen();
     if (typeof decide !== 'function') throw invalidArgument('a command takes a function');
-    if (typeof options !== 'object' || options === null) {
-      throw invalidArgument('the options must be an object');
-    }
+    checkOptionNames(options, COMMAND_OPTIONS, 'a command');
     const { stream = key, ...rest } = options;
     return await this.#transactions.run(async (transaction: Transaction<E>) => {
       const before = await transaction.get(projection, key);
@@ -508,6 +511,19 @@ export class Store<E extends Events = Events> {
     return this.#log.verifySync(options);
   }
 
+  /**
+   * Makes a backup of the store as it is now at `directory`, where nothing may stand yet, while this and other processes go on writing. It is verified
+   * before it gets its name, opens with `readOnly: true`, and is what `restoreStore` takes.
+   * @throws StoreDamagedError, StoreNotFoundError when `since` is no backup, LockTimeoutError, StoreFullError, StoreAccessError, StoreClosedError, TypeError
+   * (`TARGET_EXISTS`; `OTHER_HISTORY` when `since` is a backup of something else), the signal's reason
+   */
+  async backup(directory: string, options: BackupOptions = {}): Promise<BackupReport> {
+    this.#checkOpen();
+    await this.#log.flush();
+    const { environment, directory: source } = this.#log.internals;
+    return await backupStoreOn(environment, source, directory, options, this.#log.access);
+  }
+
   stats(): StoreStats {
     const { engine } = this.#reads;
     const projections: ProjectionStats[] = [];
@@ -532,12 +548,12 @@ export class Store<E extends Events = Events> {
         bytes,
       });
     }
-    return {
+    return deepFreeze({
       ...this.#log.stats(),
       projections,
       cache: this.#reads.stats,
       transactions: this.#transactions.stats,
-    };
+    });
   }
 
   /** Writes what waits, then closes all files. Calling it again does nothing. */
@@ -645,9 +661,8 @@ export async function openStore<E extends Events>(
   place: string | MemoryStoreOptions<E>,
   options: StoreOptions<E> = {},
 ): Promise<Store<E>> {
-  const memory = typeof place === 'object';
-  const settings = storeSettings(memory ? place : options);
-  const log = await (memory ? openLog(place as MemoryLogOptions) : openLog(place, options));
+  const settings = storeSettings(typeof place === 'object' ? place : options);
+  const log = await openLogAt(place, options);
   return await storeOver<E>(log, settings);
 }
 
@@ -661,9 +676,8 @@ export function openStoreSync<E extends Events>(
   place: string | MemoryStoreOptions<E>,
   options: StoreOptions<E> = {},
 ): Store<E> {
-  const memory = typeof place === 'object';
-  const settings = storeSettings(memory ? place : options);
-  const log = memory ? openLogSync(place as MemoryLogOptions) : openLogSync(place, options);
+  const settings = storeSettings(typeof place === 'object' ? place : options);
+  const log = openLogAtSync(place, options);
   return storeOverSync<E>(log, settings);
 }
 
@@ -683,6 +697,7 @@ export type {
   ExpectedVersion,
   NewEvent,
   RecordedEvent,
+  StreamCheck,
   SyncSequence,
 } from './log/types.js';
 export {
@@ -692,12 +707,17 @@ export {
   removed,
   type StateOf,
 } from './projections/define.js';
-export { defineIndex, type IndexDefinition } from './projections/define-index.js';
+export {
+  defineIndex,
+  type IndexDefinition,
+  type IndexSink,
+  type IndexSource,
+} from './projections/define-index.js';
 export { defineEvents, type Events, event, type NewEventOf } from './projections/events.js';
-export { ABSENT } from './projections/fold.js';
+export { ABSENT, fold } from './projections/fold.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export { jsonValue } from './store/json-value.js';
-export type { StoreOptions } from './store/options.js';
+export { STORE_OPTIONS, type StoreOptions } from './store/options.js';
 export type { StoreView } from './store/view.js';
 export type { Transaction, TransactionOptions } from './transaction.js';

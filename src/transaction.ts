@@ -8,8 +8,10 @@
  * - the outcome of the commit is what the caller is told, also when it comes after the time ran out.
  */
 import {
+  checkOptionNames,
   invalidArgument,
   type MovedRead,
+  optionNames,
   TransactionConflictError,
   TransactionTimeoutError,
 } from './errors.js';
@@ -36,7 +38,7 @@ export type Isolation =
   | 'snapshot'
   /** Another name for `snapshot`. */
   | 'repeatable-read'
-  /** Anything; each read sees what is committed at that moment. */
+  /** Anything but what `append` demands with an `expectedVersion`; each read sees what is committed at that moment. */
   | 'read-committed'
   /** The same: nothing uncommitted can be read. */
   | 'read-uncommitted';
@@ -51,6 +53,20 @@ export interface TransactionOptions extends CommitContext {
   /** Aborted before the commit: nothing is written and the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The members of {@link TransactionOptions}, for all that takes them and more. */
+export const TRANSACTION_MEMBERS: Readonly<Record<keyof TransactionOptions, true>> = {
+  isolation: true,
+  timeoutMs: true,
+  retries: true,
+  signal: true,
+  actor: true,
+  reason: true,
+  correlationId: true,
+  causationId: true,
+  idempotencyKey: true,
+};
+const OPTIONS = optionNames<TransactionOptions>(TRANSACTION_MEMBERS);
 
 /**
  * What a transaction's function works with. Of no use once the function has ended.
@@ -152,7 +168,8 @@ export class Transactions {
     const begun = this.#source.monotonic();
     const limit = TimeLimit.begin(settings.timeoutMs, settings.signal);
     try {
-      const result = await this.#attempts(work as unknown as Work<T>, settings, limit);
+      const timed = this.#inTime(work as unknown as Work<T>, settings.timeoutMs, begun);
+      const result = await this.#attempts(timed, settings, limit);
       counts.committed += 1;
       counts.took(this.#source.monotonic() - begun);
       return result;
@@ -167,10 +184,17 @@ export class Transactions {
     }
   }
 
+  /** A function that keeps its thread busy ends before any timer can say that its time is over. */
+  #inTime<T>(work: Work<T>, timeoutMs: number, begun: number): Work<T> {
+    return async (handle) => {
+      const value = await work(handle);
+      if (this.#source.monotonic() - begun <= timeoutMs) return value;
+      throw new TransactionTimeoutError(timeoutMs);
+    };
+  }
+
   #settings(options: TransactionOptions): Settings {
-    if (typeof options !== 'object' || options === null) {
-      throw invalidArgument('the options must be an object');
-    }
+    checkOptionNames(options, OPTIONS, 'a transaction');
     const { isolation = 'serializable', timeoutMs, retries, signal, ...context } = options;
     if (!Object.hasOwn(LEVELS, isolation)) {
       throw invalidArgument(`isolation must be one of ${Object.keys(LEVELS).join(', ')}`);

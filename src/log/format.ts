@@ -5,6 +5,8 @@ export const FORMAT = 1;
 export const STORE_FILE = 'store.json';
 export const LOCK_FILE = 'lock';
 export const ANCHOR_FILE = 'anchor';
+/** Stands in a backup alone. */
+export const MANIFEST_FILE = 'manifest.json';
 export const LOG_DIRECTORY = 'log';
 export const INDEX_DIRECTORY = 'index';
 export const SNAPSHOT_DIRECTORY = 'snapshots';

@@ -24,6 +24,8 @@ import type {
 export interface LogInternals {
   readonly disk: Disk;
   readonly environment: Environment;
+  /** Where the store lies on that disk. */
+  readonly directory: string;
   /** Largest event that is taken, bytes. */
   readonly eventBytes: number;
   readonly paths: Paths;
@@ -60,6 +62,10 @@ export interface LogInternals {
     options: CommitOptions,
     guard: CommitGuard | undefined,
   ): Promise<Committed>;
+  /** `Log.commit` that may also write streams of the store's own, whose names begin with '$'. */
+  commitOwn(parts: readonly CommitPart[], options?: CommitOptions): Promise<Committed>;
+  /** The same, at once. */
+  commitOwnSync(parts: readonly CommitPart[], options?: CommitOptions): Committed;
   /**
    * Ends the segment that is being written, unless it holds no commit. Everything known of the log when this resolves, and everything that was handed over
    * before, stands in closed segments or behind them.

@@ -2,12 +2,19 @@
  * What a caller hands in, checked and encoded in the caller's turn: nothing enters the queue that JSON would mangle, that is too large, or
  * that could change behind the caller's back while it waits.
  */
-import { InvalidEventError, invalidArgument, LimitExceededError, quote } from '../errors.js';
+import {
+  checkOptionNames,
+  InvalidEventError,
+  invalidArgument,
+  LimitExceededError,
+  optionNames,
+  quote,
+} from '../errors.js';
 import type { CommitText } from './encode.js';
 import type { CommitGuard } from './guard.js';
 import { jsonText, kindOf, member } from './json.js';
 import { commitStreamsMax, reasonBytesMax } from './limits.js';
-import { checkName, knownName } from './names.js';
+import { checkName, checkNotOwn, knownName } from './names.js';
 import type { CommitContext, CommitPart, ExpectedVersion, NewEvent, StreamCheck } from './types.js';
 
 export interface EventLimits {
@@ -28,6 +35,7 @@ export interface EncodedCommit {
   readonly streamTexts: readonly string[];
   /** Events per stream. */
   readonly counts: readonly number[];
+  /** Those of its own streams in their order, then those of others. */
   readonly conditions: readonly Condition[];
   readonly idempotencyKey: string | undefined;
   readonly text: CommitText;
@@ -39,7 +47,9 @@ export interface EncodedCommit {
 /** More than any envelope takes besides texts: keys, position, tag, times, checksum, and per event a version and punctuation. */
 const ENVELOPE_BYTES = 200;
 const EVENT_ENVELOPE_BYTES = 32;
-function checkReason(reason: unknown): asserts reason is string {
+
+/** @throws TypeError, LimitExceededError */
+export function checkReason(reason: unknown): asserts reason is string {
   if (typeof reason !== 'string')
     throw invalidArgument(`reason must be a string, not ${kindOf(reason)}`);
   if (!reason.isWellFormed())
@@ -50,6 +60,8 @@ function checkReason(reason: unknown): asserts reason is string {
   }
 }
 
+const PART_MEMBERS = optionNames<CommitPart>({ stream: true, events: true, expectedVersion: true });
+const CHECK_MEMBERS = optionNames<StreamCheck>({ stream: true, expectedVersion: true });
 const MEMBERS_OF_EVENT = new Set(['type', 'data', 'metadata', 'schemaVersion']);
 
 function eventListOf(events: unknown): readonly NewEvent[] {
@@ -149,6 +161,14 @@ export function checkExpected(expected: unknown, what: string): ExpectedVersion 
   );
 }
 
+/** What only the floors above may ask for. */
+export interface CommitExtras {
+  readonly guard?: CommitGuard | undefined;
+  /** Streams of the store's own may be written. */
+  readonly own?: boolean;
+}
+
+const NO_EXTRAS: CommitExtras = {};
 const FIRST_PART = [0] as const;
 const ONE_EVENT = [1] as const;
 const NO_CONDITIONS: readonly Condition[] = [];
@@ -165,6 +185,7 @@ export function encodeSingle(
   limits: EventLimits,
 ): EncodedCommit {
   const name = knownName(stream, 'stream');
+  checkNotOwn(stream, 'stream');
   checkShape(event, 'events[0]');
   const type = typeTextsOf(event, 'events[0]');
   const data = jsonText(event.data, 'events[0].data', limits.eventBytes);
@@ -199,7 +220,7 @@ export function encodeCommit(
   checks: readonly StreamCheck[] | undefined,
   context: CommitContext,
   limits: EventLimits,
-  guard?: CommitGuard,
+  { guard, own = false }: CommitExtras = NO_EXTRAS,
 ): EncodedCommit {
   if (!Array.isArray(parts) || parts.length === 0) {
     throw invalidArgument('a commit needs at least one { stream, events }');
@@ -209,6 +230,8 @@ export function encodeCommit(
     throw new LimitExceededError('commitStreamsMax', commitStreamsMax, named, 'the commit');
   }
   const streams: string[] = [];
+  /** The same: asking the list for each part makes thousands of parts cost their square. */
+  const written = new Set<string>();
   const streamTexts: string[] = [];
   const counts: number[] = [];
   const conditions: Condition[] = [];
@@ -221,8 +244,10 @@ export function encodeCommit(
     if (typeof part !== 'object' || part === null) {
       throw invalidArgument('a part of a commit must be { stream, events }');
     }
+    checkOptionNames(part, PART_MEMBERS, 'a part of a commit');
     const name = knownName(part.stream, 'stream');
-    if (streams.includes(part.stream)) {
+    if (!own) checkNotOwn(part.stream, 'stream');
+    if (written.has(part.stream)) {
       throw invalidArgument(
         `the stream ${quote(part.stream)} stands twice in the commit; put its events into one list`,
       );
@@ -244,6 +269,7 @@ export function encodeCommit(
       if (metadataText !== undefined) anyMetadata = true;
     }
     streams.push(part.stream);
+    written.add(part.stream);
     streamTexts.push(name.text);
     counts.push(list.length);
     if (expected !== 'any') conditions.push({ stream: part.stream, expected });
@@ -255,9 +281,10 @@ export function encodeCommit(
     if (typeof check !== 'object' || check === null) {
       throw invalidArgument('a check must be { stream, expectedVersion }');
     }
+    checkOptionNames(check, CHECK_MEMBERS, 'a check');
     knownName(check.stream, 'checks: stream');
     const expected = checkExpected(check.expectedVersion, 'checks: expectedVersion');
-    if (streams.includes(check.stream)) {
+    if (written.has(check.stream)) {
       throw invalidArgument(
         `the stream ${quote(check.stream)} is written and checked; give it an expectedVersion instead`,
       );

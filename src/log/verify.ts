@@ -4,7 +4,7 @@
  * nothing is changed.
  */
 import { randomInt } from 'node:crypto';
-import { invalidArgument, systemCode } from '../errors.js';
+import { invalidArgument, optionNames, systemCode } from '../errors.js';
 import { type Anchor, readAnchor } from './anchor.js';
 import { checkForm } from './decode.js';
 import { type Envelope, LineProblem } from './envelope.js';
@@ -26,6 +26,12 @@ export interface VerifyOptions {
   /** Called now and then. Must not throw. */
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
 }
+
+export const VERIFY_OPTIONS: ReadonlySet<string> = optionNames<VerifyOptions>({
+  against: true,
+  deep: true,
+  onProgress: true,
+});
 
 export interface VerifyProgress {
   readonly segments: number;
@@ -63,6 +69,8 @@ export interface WalkedSegment {
 export interface VerifyHooks {
   /** Called for each closed segment; what it gives is damage of that segment. */
   readonly segment?: (walked: WalkedSegment) => Io<DamageFacts | undefined>;
+  /** Called for each commit that was found right, its group not yet; what it stands in is valid during the call. */
+  readonly commit?: (envelope: Envelope, buffer: Buffer) => void;
 }
 
 const SEAL = /^[0-9a-f]{64}$/i;
@@ -306,6 +314,7 @@ class Verification {
           envelope.checkPayload(buffer, end);
           if (deep) checkForm(buffer, start, end);
           checkVersions(versions, envelope, buffer);
+          this.#hooks.commit?.(envelope, buffer);
           events += envelope.eventCount;
           lastTime = envelope.time;
           if (firstTime === '') firstTime = lastTime;

@@ -17,11 +17,13 @@ import type {
 import { StoreAccess, type WriteOptions, withoutUndefined } from './access.js';
 import { MemoryView } from './memory-view.js';
 import { Meter } from './meter.js';
-import { checkText, type ModelDefinition } from './model.js';
+import { checkText } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { Models, modelDefinitions } from './models.js';
 import { type MemoryOptions, type MemorySettings, memorySettings } from './options.js';
 import { openPlace, openPlaceSync } from './places.js';
 import { type MemoryStatus, StatusReader } from './status.js';
+import { latest } from './store-time.js';
 import { TransactionMemory } from './transaction-memory.js';
 import { Undoing, type Undone, type UndoOptions } from './undo.js';
 
@@ -29,6 +31,8 @@ import { Undoing, type Undone, type UndoOptions } from './undo.js';
 interface Shared {
   readonly store: Store;
   readonly settings: MemorySettings;
+  /** By which expiry is judged. */
+  readonly clock: () => number;
   readonly meter: Meter;
   readonly status: StatusReader;
 }
@@ -41,7 +45,8 @@ export class Memory extends Models {
   /** @internal Made by `openMemory`. */
   constructor(shared: Shared, context: WriteOptions) {
     const { store, settings, meter } = shared;
-    super(new StoreAccess(store, settings.clock, context), settings, meter);
+    const access = new StoreAccess(store, settings.clock, context, settings.recall);
+    super(access, settings, meter);
     this.#shared = shared;
     this.#context = context;
   }
@@ -79,11 +84,11 @@ export class Memory extends Models {
     work: (memory: TransactionMemory) => Promise<T> | T,
     options: TransactionOptions = {},
   ): Promise<T> {
-    const { store, settings, meter } = this.#shared;
+    const { store, settings, meter, clock } = this.#shared;
     return await meter.run('memory.transaction', async () => {
       if (typeof work !== 'function') throw invalidArgument('a transaction takes a function');
       return await store.transaction(
-        (transaction) => work(new TransactionMemory(transaction, settings.clock, settings, meter)),
+        (transaction) => work(new TransactionMemory(transaction, clock, settings, meter)),
         { ...this.#contextOf(), ...withoutUndefined(options as WriteOptions) },
       );
     });
@@ -95,7 +100,7 @@ export class Memory extends Models {
   }
 
   /** Which event each part of it comes from. */
-  async blame(id: string, options?: BlameOptions): Promise<BlameEntry[]> {
+  async blame(id: string, options?: BlameOptions): Promise<readonly BlameEntry[]> {
     return await this.engine.blame(modelOf(id).projection, id, options);
   }
 
@@ -122,7 +127,7 @@ export class Memory extends Models {
     });
   }
 
-  /** How the memory is doing. Reads every key when something was appended since it was last asked. */
+  /** How the memory is doing. The first call reads every key, in slices; later ones what was appended since. */
   async status(): Promise<MemoryStatus> {
     return await this.#shared.status.read();
   }
@@ -197,8 +202,8 @@ export function openMemorySync(location: string | URL, options: MemoryOptions = 
 }
 
 function memoryOn(store: Store, settings: MemorySettings): Memory {
-  const { clock, slowOperationMs } = settings;
-  const meter = new Meter(slowOperationMs, clock);
+  const meter = new Meter(settings.slowOperationMs, settings.clock);
+  const clock = () => Date.parse(latest(settings.clock(), store.head.time));
   const status = new StatusReader(store, modelDefinitions, clock, meter);
-  return new Memory({ store, settings, meter, status }, {});
+  return new Memory({ store, settings, clock, meter, status }, {});
 }

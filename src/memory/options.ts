@@ -1,7 +1,16 @@
 /** Options of an open memory, checked, with their defaults. */
-import { invalidArgument, quote } from '../errors.js';
-import { defineEvents, type Events, type StoreOptions } from '../store.js';
-import { checkDurationMs, type ModelDefinition, type ModelSettings } from './model.js';
+import { checkOptionNames, invalidArgument, optionNames, quote } from '../errors.js';
+import { LANGUAGES } from '../recall/language.js';
+import {
+  defineEvents,
+  type Events,
+  type IndexDefinition,
+  STORE_OPTIONS,
+  type StoreOptions,
+} from '../store.js';
+import { checkDurationMs, type ModelSettings } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
+import { type MemoryIndex, memoryIndexOf } from './recall-index.js';
 
 /**
  * What a store is opened with, and what the memory adds. Event types, projections and indexes given here are your own: they are added to those of the
@@ -19,9 +28,21 @@ export interface MemoryOptions extends StoreOptions {
 export interface MemorySettings extends ModelSettings {
   readonly slowOperationMs: number;
   readonly clock: () => number;
+  readonly definitions: readonly ModelDefinition[];
+  /** What can be found. */
+  readonly recall: IndexDefinition<MemoryIndex>;
   /** What the store is opened with. */
   readonly store: StoreOptions;
 }
+
+const MEMORY_OPTIONS: ReadonlySet<string> = new Set([
+  ...STORE_OPTIONS,
+  ...optionNames<Omit<MemoryOptions, keyof StoreOptions>>({
+    language: true,
+    workingTtlMs: true,
+    slowOperationMs: true,
+  }),
+]);
 
 const WORKING_TTL_MS = 12 * 60 * 60 * 1000;
 const SLOW_OPERATION_MS = 100;
@@ -31,12 +52,14 @@ export function memorySettings(
   options: MemoryOptions,
   definitions: readonly ModelDefinition[],
 ): MemorySettings {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+  checkOptionNames(options, MEMORY_OPTIONS, 'openMemory');
   const { language, workingTtlMs, slowOperationMs, ...store } = options;
+  const known = checkedLanguage(language);
+  const recall = memoryIndexOf(definitions, known);
   return {
-    language: checkedLanguage(language),
+    language: known,
+    definitions,
+    recall,
     workingTtlMs: checkedTtlMs(workingTtlMs),
     slowOperationMs: checkedSlowMs(slowOperationMs),
     clock: store.clock ?? Date.now,
@@ -44,13 +67,15 @@ export function memorySettings(
       ...store,
       events: allEvents(definitions, store.events),
       projections: withModels(definitions, store.projections),
+      indexes: withRecall(recall, store.indexes),
     },
   };
 }
 
 function checkedLanguage(language: unknown = 'english'): string {
-  if (typeof language === 'string' && /^[a-z]+$/.test(language)) return language;
-  throw invalidArgument("language must be the name of one in lower case, such as 'english'");
+  if (typeof language === 'string' && LANGUAGES.includes(language)) return language;
+  const given = typeof language === 'string' ? `, not ${quote(language)}` : '';
+  throw invalidArgument(`language must be one of ${LANGUAGES.join(', ')}${given}`);
 }
 
 function checkedTtlMs(workingTtlMs: unknown = WORKING_TTL_MS): number {
@@ -85,4 +110,12 @@ function withModels(
 ): StoreOptions['projections'] {
   if (own !== undefined && !Array.isArray(own)) throw invalidArgument('projections must be a list');
   return [...definitions.map(({ projection }) => projection), ...(own ?? [])];
+}
+
+function withRecall(
+  recall: IndexDefinition<MemoryIndex>,
+  own: MemoryOptions['indexes'],
+): StoreOptions['indexes'] {
+  if (own !== undefined && !Array.isArray(own)) throw invalidArgument('indexes must be a list');
+  return [recall as IndexDefinition, ...(own ?? [])];
 }

@@ -3,25 +3,21 @@
  *
  * One stream and one state for each key, `records/<key>`. A change stores what changed, as RFC 6902 patches of the value.
  */
-import { Immer } from 'immer';
 import { invalidArgument, MemoryNotFoundError } from '../errors.js';
 import { diff, type Entry, jsonValue } from '../store.js';
 import type { Access, Command, WriteOptions, Written } from './access.js';
+import { replaced } from './change.js';
 import { type Filter, type Filters, filterOf } from './filters.js';
 import type { Meter } from './meter.js';
 import { checkLimit, checkMembers, checkText, frozen, Model, type ModelSettings } from './model.js';
 import { newIds } from './new-id.js';
-import {
-  type ContextOptions,
-  Gathering,
-  Recalling,
-  type RecordContext,
-  type RecordHit,
-  type RecordQuery,
-} from './record-context.js';
+import { askedOf, type Hit, hitsOf, type RecallQuery } from './recall.js';
+import { type ContextOptions, ContextQuestion, type RecordContext } from './record-context.js';
 import { type RecordInput, type RecordOptions, storedOf } from './record-input.js';
 import { isOver, type RecordState, type RecordStored, records } from './record-state.js';
 import { factsOf, type MemoryRecord, recordOf } from './record-view.js';
+import { lastOf } from './repeats.js';
+import { checkWriteOptions } from './write-options.js';
 
 /** Which records to list. */
 export interface RecordListing {
@@ -46,9 +42,8 @@ export type RecordChange<Value> = (
 ) => Value | void;
 
 const LIST_LIMIT = 100;
-
-/** Without freezing: what a caller puts into a draft stays the caller's. */
-const immer = new Immer({ autoFreeze: false });
+/** Events of these types in other streams, which only a program's own code can append, are no records. */
+const ALL = { prefix: 'records/' } as const;
 
 /** Keyed memories. An expired one is not there, for any call, and what is stored under its key begins anew. */
 export class Records extends Model {
@@ -182,12 +177,12 @@ export class Records extends Model {
     return {
       projection: records,
       stream,
-      derived: true,
       decide(state, now) {
         if (!state || isOver(state.expiresAt, now)) throw new MemoryNotFoundError(stream);
-        const patches = diff(state.value, changed(state.value, change));
+        const patches = diff(state.value, jsonValue(replaced(state.value, change), 'value'));
         return patches.length === 0 ? [] : [{ type: 'record.updated', data: { patches } }];
       },
+      repeats: (events) => lastOf(events, stream, 'record.updated'),
     };
   }
 
@@ -202,11 +197,13 @@ export class Records extends Model {
   }
 
   #deleting(key: string): Command<RecordState> {
+    const stream = this.streamOf(key, 'the key');
     return {
       projection: records,
-      stream: this.streamOf(key, 'the key'),
+      stream,
       decide: (state, now) =>
         !state || isOver(state.expiresAt, now) ? [] : [{ type: 'record.deleted', data: {} }],
+      repeats: (events) => lastOf(events, stream, 'record.deleted'),
     };
   }
 
@@ -236,7 +233,7 @@ export class Records extends Model {
     checkMembers(listing, 'a listing', ['filters', 'after', 'limit']);
     const { filters, after, limit = LIST_LIMIT }: RecordListing = listing;
     checkLimit(limit);
-    const range = after === undefined ? {} : { after: this.streamOf(after, 'after') };
+    const range = after === undefined ? ALL : { ...ALL, after: this.streamOf(after, 'after') };
     return { collecting: new Collecting(filterOf(filters), limit, now), range };
   }
 
@@ -255,6 +252,7 @@ export class Records extends Model {
     return this.measured('storeResult', async () => {
       checkText(persona, 'persona');
       checkText(task, 'task');
+      checkWriteOptions(write);
       const [id] = newIds(1, 'records', write.idempotencyKey);
       const stream = this.streamOf(`performance:${id}`, 'the key');
       const value = jsonValue(result, 'result');
@@ -264,26 +262,42 @@ export class Records extends Model {
   }
 
   /**
-   * The records that share words with the query, best first: those that share more of them, then those changed last.
+   * The records that answer a question, best first, each with why it was found.
    * @param query - in words
+   * @throws TypeError
    */
-  recall(query: string, options: RecordQuery = {}): Promise<readonly RecordHit[]> {
+  recall(query: string, options: RecallQuery = {}): Promise<readonly Hit[]> {
     return this.measured('recall', async () => {
-      const recalling = new Recalling(query, options, await this.access.now());
-      for await (const entry of this.access.entries(records, {})) recalling.take(entry);
-      return recalling.hits();
+      const asked = askedOf(query, options, ['records']);
+      return hitsOf(await this.access.recall(asked.models), asked, await this.access.now());
+    });
+  }
+
+  /** {@link Records.recall}, at once. */
+  recallSync(query: string, options: RecallQuery = {}): readonly Hit[] {
+    return this.measuredSync('recall', () => {
+      const asked = askedOf(query, options, ['records']);
+      return hitsOf(this.access.recallSync(asked.models), asked, this.access.nowSync());
     });
   }
 
   /**
-   * What a persona should know for a task: its own records and unowned ones that share words with the task, its last results of tasks like it, and what
-   * is of importance 0.8 and more. Never another persona's.
+   * What a persona should know for a task: its own records and unowned ones that answer it, its last results of tasks like it, and what is of importance 0.8
+   * and more. Never another persona's.
+   * @throws TypeError
    */
   getContext(persona: string, task: string, options: ContextOptions = {}): Promise<RecordContext> {
     return this.measured('getContext', async () => {
-      const gathering = new Gathering(persona, task, options, await this.access.now());
-      for await (const entry of this.access.entries(records, {})) gathering.take(entry);
-      return gathering.context();
+      const question = new ContextQuestion(persona, task, options);
+      return question.answer(await this.access.recall(['records']), await this.access.now());
+    });
+  }
+
+  /** {@link Records.getContext}, at once. */
+  getContextSync(persona: string, task: string, options: ContextOptions = {}): RecordContext {
+    return this.measuredSync('getContext', () => {
+      const question = new ContextQuestion(persona, task, options);
+      return question.answer(this.access.recallSync(['records']), this.access.nowSync());
     });
   }
 }
@@ -296,6 +310,10 @@ function storing(stream: string, stored: RecordStored): Command<RecordState> {
       state && !isOver(state.expiresAt, now) && isStored(state, stored)
         ? []
         : [{ type: 'record.stored', data: stored }],
+    repeats: (events) => {
+      const event = lastOf(events, stream, 'record.stored');
+      return event && diff(event.data, stored).length === 0 ? event : undefined;
+    },
   };
 }
 
@@ -304,16 +322,6 @@ function isStored(state: RecordState, stored: RecordStored): boolean {
   if (stored.ttlMs !== undefined) return false;
   const { createdAt: _, updatedAt: __, position: ___, actor: ____, ...content } = state;
   return diff(content, stored).length === 0;
-}
-
-/** The value after a change, checked. */
-function changed(value: unknown, change: RecordChange<unknown>): unknown {
-  const result: unknown = immer.produce(value, change as (draft: unknown) => unknown);
-  if (result instanceof Promise) {
-    result.catch(() => {});
-    throw invalidArgument('a change must not be asynchronous: await what it needs before');
-  }
-  return jsonValue(result, 'value');
 }
 
 function shown<Value>(

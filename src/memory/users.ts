@@ -1,5 +1,5 @@
 /** Users: what is known of each person that the agent talks to. */
-import { type Draft, Immer } from 'immer';
+import type { Draft } from 'immer';
 import { invalidArgument } from '../errors.js';
 import {
   defineEvents,
@@ -12,6 +12,7 @@ import {
   type RecordedEvent,
 } from '../store.js';
 import type { Access, Command, WriteOptions, Written } from './access.js';
+import { altered } from './change.js';
 import { recordEpisode } from './episodes.js';
 import type { Meter } from './meter.js';
 import {
@@ -21,11 +22,12 @@ import {
   checkTexts,
   frozen,
   Model,
-  type ModelDefinition,
   type ModelSettings,
 } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
+import { lastOf } from './repeats.js';
 import { patched, type Reverted, revert } from './revert.js';
-import { type UserHit, UserSearch } from './user-search.js';
+import { type UserHit, userHits } from './user-recall.js';
 
 /** Deeply frozen. */
 export interface UserContext {
@@ -99,6 +101,7 @@ export const usersModel: ModelDefinition = {
     'user.reverted': 'user.reverted',
   },
   bookkeeping: [],
+  additive: true,
 };
 
 /** Only conversations change them. */
@@ -106,7 +109,6 @@ const COUNTED = ['conversationsCount', 'firstSeenAt', 'lastSeenAt'] as const;
 const MEMBERS: readonly string[] = [...COUNTED, 'friendshipLevel', 'preferences', 'topics'];
 const ANY_SIZE = Number.MAX_SAFE_INTEGER;
 const LIMIT = 10;
-const immer = new Immer({ autoFreeze: false });
 
 export class Users extends Model {
   constructor(access: Access, settings: ModelSettings, meter: Meter) {
@@ -196,25 +198,32 @@ export class Users extends Model {
     );
   }
 
-  /** What was remembered of the user and the episodes with them that share words with the query, best first. Reads all episodes. */
+  /**
+   * What was remembered of the user, and the episodes with them, that answer a question, best first.
+   * @param options - limit: at most so many. Default 10.
+   * @throws TypeError
+   */
   recall(
     userId: string,
     query: string,
     options: { readonly limit?: number | undefined } = {},
   ): Promise<readonly UserHit[]> {
     return this.measured('recall', async () => {
-      const stream = this.#stream(userId);
-      checkText(query, 'the query');
-      checkMembers(options, 'the options', ['limit']);
-      const { limit = LIMIT } = options;
-      checkLimit(limit);
-      const search = new UserSearch(query);
-      const user = await this.access.get(projection, stream);
-      for (const [id, { text, at }] of Object.entries(user?.memories ?? {})) {
-        search.take({ id, kind: 'memory', text, at });
-      }
-      await search.takeEpisodes(this.access, userId);
-      return search.best(limit);
+      const asked = { stream: this.#stream(userId), userId, query, limit: limitOf(query, options) };
+      const index = await this.access.recall(['users', 'episodes']);
+      return userHits(index, asked, await this.access.now());
+    });
+  }
+
+  /** {@link Users.recall}, at once. */
+  recallSync(
+    userId: string,
+    query: string,
+    options: { readonly limit?: number | undefined } = {},
+  ): readonly UserHit[] {
+    return this.measuredSync('recall', () => {
+      const asked = { stream: this.#stream(userId), userId, query, limit: limitOf(query, options) };
+      return userHits(this.access.recallSync(['users', 'episodes']), asked, this.access.nowSync());
     });
   }
 
@@ -251,17 +260,12 @@ function changing(stream: string, change: (draft: Draft<UserContext>) => void): 
     stream,
     decide(user) {
       const before = user?.context ?? DEFAULT;
-      const draft = immer.createDraft(before) as Draft<UserContext>;
-      const answer: unknown = change(draft);
-      if (answer instanceof Promise) {
-        answer.catch(() => {});
-        throw invalidArgument('the function of changeContext must change the draft at once');
-      }
-      const after = immer.finishDraft(draft) as UserContext;
+      const after = altered(before, change);
       checkContext(after, before);
       const patches = diff(before, after);
       return patches.length === 0 ? [] : [{ type: 'user.changed', data: { patches } }];
     },
+    repeats: (events) => lastOf(events, stream, 'user.changed'),
   };
 }
 
@@ -274,7 +278,20 @@ function remembering(stream: string, text: string): Command<User> {
       const known = Object.values(user?.memories ?? {}).some((memory) => memory.text === text);
       return known ? [] : [{ type: 'user.remembered', data: { text } }];
     },
+    repeats(events) {
+      const event = lastOf(events, stream, 'user.remembered');
+      return (event?.data as { text?: unknown } | undefined)?.text === text ? event : undefined;
+    },
   };
+}
+
+/** @throws TypeError */
+function limitOf(query: string, options: { readonly limit?: number | undefined }): number {
+  checkText(query, 'the query');
+  checkMembers(options, 'the options', ['limit']);
+  const { limit = LIMIT } = options;
+  checkLimit(limit);
+  return limit;
 }
 
 /** @throws TypeError */

@@ -1,6 +1,6 @@
 /** Options of an open store, checked. */
-import { invalidArgument, quote } from '../errors.js';
-import type { LogOptions } from '../log/log-options.js';
+import { checkOptionNames, invalidArgument, optionNames, quote } from '../errors.js';
+import { LOG_MEMBERS, type LogOptions } from '../log/log-options.js';
 import { isProjection, type Projection } from '../projections/define.js';
 import { type IndexDefinition, isIndexDefinition } from '../projections/define-index.js';
 import { checkEvents, type Events } from '../projections/events.js';
@@ -23,6 +23,18 @@ export interface StoreOptions<E extends Events = Events> extends LogOptions {
   readonly snapshotsKept?: number | undefined;
 }
 
+/** Names of all options of a store. @internal */
+export const STORE_OPTIONS: ReadonlySet<string> = optionNames<StoreOptions & { memory: true }>({
+  ...LOG_MEMBERS,
+  events: true,
+  projections: true,
+  indexes: true,
+  upcasters: true,
+  cacheBytes: true,
+  snapshotsKept: true,
+  memory: true,
+});
+
 export interface StoreSettings {
   /** Who writes when a call names nobody. */
   readonly actor: string | undefined;
@@ -40,9 +52,7 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 
 /** @throws TypeError */
 export function storeSettings(options: StoreOptions): StoreSettings {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+  checkOptionNames(options, STORE_OPTIONS, 'openStore');
   const { events, upcasters, cacheBytes = CACHE_BYTES, snapshotsKept = 2 } = options;
   checkEvents(events, 'events');
   if (typeof cacheBytes !== 'number' || !(cacheBytes >= 0)) {

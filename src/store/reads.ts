@@ -1,6 +1,7 @@
 /** Reading from the projections and indexes of one open store: what `Store`, its views of the past, and transactions share. */
 import type { SnapshotSource } from '../compaction/snapshot.js';
 import {
+  checkOptionNames,
   invalidArgument,
   ProjectionFailedError,
   ProjectionNotReadyError,
@@ -24,7 +25,7 @@ import type { Shelf } from '../projections/shelf.js';
 import { bytesOf } from '../projections/size.js';
 import { StateCache } from '../projections/states.js';
 import { StoredEvents } from '../projections/stored-events.js';
-import type { EntriesOptions, Entry } from '../projections/types.js';
+import { ENTRIES_OPTIONS, type EntriesOptions, type Entry } from '../projections/types.js';
 import type { Bases, IndexBase, ProjectionBase } from './bases.js';
 import type { StoreSettings } from './options.js';
 import { SharedLook } from './shared-look.js';
@@ -309,9 +310,7 @@ export function checkKey(key: unknown): asserts key is string {
 
 /** @throws TypeError */
 export function checkEntries(options: EntriesOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+  checkOptionNames(options, ENTRIES_OPTIONS, 'entries');
   const { prefix, after, limit } = options;
   if (prefix !== undefined && typeof prefix !== 'string') {
     throw invalidArgument('prefix must be a string');

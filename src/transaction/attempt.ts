@@ -1,14 +1,16 @@
 /** One run of a transaction's function: what it reads, what it is going to append, and the commit of it. */
 import {
+  checkOptionNames,
   invalidArgument,
   type MovedRead,
+  optionNames,
   RecollectError,
   TransactionRolledBackError,
   VersionConflictError,
   type VersionFailure,
 } from '../errors.js';
 import { CommitBlocked } from '../log/guard.js';
-import { checkName } from '../log/names.js';
+import { checkName, checkNotOwn } from '../log/names.js';
 import { checkExpected } from '../log/payload.js';
 import type {
   CommitContext,
@@ -43,6 +45,8 @@ interface OwnEvents {
   readonly events: readonly RecordedEvent[];
 }
 
+const APPEND_OPTIONS = optionNames<Pick<CommitPart, 'expectedVersion'>>({ expectedVersion: true });
+
 export class Attempt {
   /** From 1. */
   readonly number: number;
@@ -54,6 +58,8 @@ export class Attempt {
   readonly #reads: ReadSet;
   /** Versions that were read, without the transaction's own writes. */
   readonly #versions = new Map<string, number>();
+  /** Of isolation `read-committed`, where each look may see another one: what the function was told of each stream. */
+  readonly #told = new Map<string, Set<number>>();
   /** Streams whose condition is what the caller demanded, and nothing that was read. */
   readonly #demanded = new Set<string>();
   #own: OwnEvents | undefined;
@@ -62,6 +68,8 @@ export class Attempt {
   #queue: Queue | undefined;
   #queueing: Promise<void> | undefined;
   #leave: (() => void) | undefined;
+  #isTold = false;
+  #rolledBack: TransactionRolledBackError | undefined;
 
   constructor(
     { source, level, context }: AttemptParts,
@@ -86,6 +94,7 @@ export class Attempt {
   /** The same for its function: from now on it cannot be another one. */
   get toldPosition(): number {
     this.#queue = undefined;
+    this.#isTold = true;
     return this.#position;
   }
 
@@ -123,7 +132,7 @@ export class Attempt {
       toArray: async () => {
         const list: Entry[] = [];
         for await (const entry of sequence()) list.push(entry);
-        return list;
+        return Object.freeze(list);
       },
     };
   }
@@ -132,7 +141,15 @@ export class Attempt {
     this.#check();
     checkName(stream, 'stream');
     const below = await this.#versionBelow(stream);
-    return below + this.#buffer.count(stream);
+    const version = below + this.#buffer.count(stream);
+    if (this.#level === 'read-committed') this.#tell(stream, version);
+    return version;
+  }
+
+  #tell(stream: string, version: number): void {
+    const told = this.#told.get(stream);
+    if (told) told.add(version);
+    else this.#told.set(stream, new Set([version]));
   }
 
   append(
@@ -142,9 +159,8 @@ export class Attempt {
   ): void {
     this.#check();
     checkName(stream, 'stream');
-    if (typeof options !== 'object' || options === null) {
-      throw invalidArgument('the options must be an object');
-    }
+    checkNotOwn(stream, 'stream');
+    checkOptionNames(options, APPEND_OPTIONS, 'append in a transaction');
     const expectedVersion = checkExpected(options.expectedVersion, 'expectedVersion');
     const list = Array.isArray(events) ? (events as readonly NewEvent[]) : [events as NewEvent];
     if (list.length === 0) {
@@ -175,11 +191,13 @@ export class Attempt {
 
   rollback(reason: string): never {
     this.#check();
-    throw new TransactionRolledBackError(String(reason));
+    this.#rolledBack = new TransactionRolledBackError(String(reason));
+    throw this.#rolledBack;
   }
 
-  /** Waits until everything appended is checked. */
+  /** Waits until everything appended is checked. @throws TransactionRolledBackError also when the function caught it */
   async settle(): Promise<void> {
+    if (this.#rolledBack) throw this.#rolledBack;
     await this.#buffer.settle();
   }
 
@@ -207,7 +225,9 @@ export class Attempt {
       if (this.#ended) leave();
       else {
         this.#leave = leave;
-        this.#position = await this.#source.head();
+        // Asked for while it waits, it has been told already.
+        const head = await this.#source.head();
+        if (!this.#isTold) this.#position = head;
       }
     };
     this.#queueing = take();
@@ -248,6 +268,9 @@ export class Attempt {
 
   /** Not met as of the position that was read either: no run could meet it, and it is the caller's own demand. */
   async #wasMet({ stream, expected }: VersionFailure): Promise<boolean> {
+    // A demand of what the function was told rests on a look, and the next run looks again.
+    const version = expected === 'absent' ? 0 : expected;
+    if (version !== 'exists' && this.#told.get(stream)?.has(version)) return true;
     if (!this.#demanded.has(stream)) return this.#versions.has(stream);
     const before = await this.#source.version(stream, this.position);
     if (expected === 'absent') return before === 0;
@@ -281,6 +304,7 @@ export class Attempt {
   }
 
   #check(): void {
+    if (this.#rolledBack) throw this.#rolledBack;
     if (!this.#ended) return;
     throw new RecollectError(
       'TRANSACTION_ENDED',
