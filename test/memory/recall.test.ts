@@ -44,6 +44,26 @@ async function rememberAll(memory: Memory): Promise<void> {
 }
 
 describe('recall', () => {
+  test('goes on from a snapshot without a look at what stands before it', async () => {
+    const directory = temporaryDirectory();
+    const { memory } = await opened(directory);
+    await rememberAll(memory);
+    const { position } = await memory.engine.snapshot();
+    await memory.records.store('quay', 'a second boat lies at the quay');
+    const hits = await memory.recall('boat', { limit: 50 });
+    await memory.close();
+
+    const again = await opened(directory);
+    const { projections } = again.memory.engine.stats();
+    const names = projections.map(({ name }) => name);
+    expect(names).toContain('recall-english');
+    for (const each of projections)
+      expect([each.name, each.position]).toEqual([each.name, position]);
+    expect(await again.memory.recall('boat', { limit: 50 })).toEqual(hits);
+    expect(idsOf(hits)).toContain('records/quay');
+    await again.memory.close();
+  });
+
   test('finds what every model remembers, with who, when, and why', async () => {
     const { memory } = await opened();
     await rememberAll(memory);
