@@ -2,6 +2,7 @@ import * as append from './append.mjs';
 import * as cost from './cost.mjs';
 import * as latency from './latency.mjs';
 import * as memory from './memory.mjs';
+import * as opening from './opening.mjs';
 import * as processes from './processes.mjs';
 import * as projections from './projections.mjs';
 import * as reads from './reads.mjs';
@@ -23,6 +24,7 @@ export const sections = {
   replay,
   transactions,
   projections,
+  opening,
   restore,
   memory,
 };
@@ -38,6 +40,9 @@ export const settings = {
     keys: 10_000,
     coldKeys: 10_000,
     replayEvents: 1_000_000,
+    historyEvents: [100_000, 1_000_000],
+    tailCommits: 10_000,
+    useTurns: 100_000,
     restoreEvents: 300_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
@@ -51,6 +56,9 @@ export const settings = {
     keys: 10_000,
     coldKeys: 2_000,
     replayEvents: 200_000,
+    historyEvents: [20_000, 200_000],
+    tailCommits: 10_000,
+    useTurns: 20_000,
     restoreEvents: 100_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
@@ -64,6 +72,9 @@ export const settings = {
     keys: 100,
     coldKeys: 50,
     replayEvents: 1_000,
+    historyEvents: [200, 1_000],
+    tailCommits: 50,
+    useTurns: 200,
     restoreEvents: 500,
     inFlight: [1, 16],
     appendCallers: 16,

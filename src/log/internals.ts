@@ -98,8 +98,11 @@ export interface LogInternals {
   /** What callers are given to read as a sequence. */
   asyncSequence<T>(begin: () => SequenceWork<T>): AsyncSequence<T>;
   syncSequence<T>(begin: () => SequenceWork<T>): SyncSequence<T>;
-  /** Does the work off this thread where the disk allows it. Errors are those that callers know. @throws StoreClosedError */
-  run<T>(work: Io<T>): Promise<T>;
+  /**
+   * Does the work off this thread where the disk allows it, and lets others have their turn after so long, ms, where the work rests.
+   * Errors are those that callers know. @throws StoreClosedError
+   */
+  run<T>(work: Io<T>, workMsMax?: number): Promise<T>;
   /** Does the work here and now. */
   runSync<T>(work: Io<T>): T;
   /**

@@ -17,17 +17,19 @@ export interface DiskRequest {
 
 const REST: DiskRequest = Object.freeze({ method: 'rest', args: Object.freeze([]) });
 
+/** So long asynchronous work may go on without a return to the event loop, ms. */
+const WORK_MS_MAX = 10;
+
 /** When asynchronous work began to go on without a return to the event loop. One for all pieces that follow each other. */
 export interface Pace {
   began: number;
+  /** So long it may go on, ms. */
+  readonly workMsMax: number;
 }
 
-export function newPace(): Pace {
-  return { began: performance.now() };
+export function newPace(workMsMax: number = WORK_MS_MAX): Pace {
+  return { began: performance.now(), workMsMax };
 }
-
-/** So long asynchronous work may go on without a return to the event loop, ms. */
-const WORK_MS_MAX = 10;
 
 /**
  * Asks for nothing, between two portions of work that may need no disk call: asynchronous callers let others have their turn when there was none
@@ -76,7 +78,7 @@ export async function runAsync<T>(disk: Disk, work: Io<T>, pace: Pace = newPace(
     let answer: unknown;
     try {
       if (method !== 'rest') answer = await calls[method]?.apply(calls, [...args]);
-      else if (performance.now() - pace.began > WORK_MS_MAX) {
+      else if (performance.now() - pace.began > pace.workMsMax) {
         await turn();
         pace.began = performance.now();
       }

@@ -16,7 +16,7 @@ import { LogFeed } from './feed.js';
 import { checkedFrom, type FollowSource, followFrom } from './follow.js';
 import { Freshness } from './freshness.js';
 import type { LogInternals } from './internals.js';
-import { closeQuietly, type Io, runAsync, runSync } from './io.js';
+import { closeQuietly, type Io, newPace, runAsync, runSync } from './io.js';
 import type { LogSettings } from './log-options.js';
 import { writeLogSnapshot } from './log-snapshot-write.js';
 import { verifyFound } from './maintenance.js';
@@ -391,9 +391,9 @@ export class Log {
       readingStream: (stream, options) => readingStream(source, stream, options),
       asyncSequence: (begin) => asyncSequence(source, begin),
       syncSequence: (begin) => syncSequence(source, begin),
-      run: async (work) => {
+      run: async (work, workMsMax) => {
         this.#checkOpen();
-        return await this.#run(work);
+        return await this.#run(work, workMsMax);
       },
       runSync: (work) => {
         this.#checkOpen();
@@ -413,7 +413,12 @@ export class Log {
       } catch (error) {
         throw this.#told(error);
       }
-      if (typeof ended === 'object') return await this.#run(this.#state.readOn(ended));
+      if (typeof ended === 'object') {
+        await this.#run(this.#state.readOn(ended));
+        // Else the names of that segment would have to be sorted once more, all at once.
+        await this.#indexing;
+        return;
+      }
       if (this.#environment.monotonic() >= deadline) throw this.#lockTimeout();
       await new Promise((resolve) => setTimeout(resolve, 1));
       this.#checkOpen();
@@ -709,9 +714,9 @@ export class Log {
     };
   }
 
-  async #run<T>(work: Io<T>): Promise<T> {
+  async #run<T>(work: Io<T>, workMsMax?: number): Promise<T> {
     try {
-      return await runAsync(this.#environment.disk, work);
+      return await runAsync(this.#environment.disk, work, newPace(workMsMax));
     } catch (error) {
       throw this.#told(error);
     }

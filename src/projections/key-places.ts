@@ -6,8 +6,8 @@
 import { join } from 'node:path';
 import { systemCode } from '../errors.js';
 import { ByteLru } from '../log/byte-lru.js';
-import type { Io } from '../log/io.js';
-import type { SortedSource } from '../log/merge.js';
+import { type Io, rest } from '../log/io.js';
+import { type SortedSource, sortedInSlices } from '../log/merge.js';
 import type { Segments } from '../log/segments.js';
 import { type Identity, placesName } from '../log/snapshot-files.js';
 import { SortedProblem } from '../log/sorted-format.js';
@@ -81,6 +81,8 @@ export interface FiledPlacesParts {
 
 const NOTED_BYTES = 16 * 1024 * 1024;
 const NOTED_KEY_BYTES = 150;
+/** Walked through at once. */
+const PORTION_COMMITS = 256;
 
 /** Keys of any kind, in files that are made for it. */
 export class FiledPlaces implements KeyPlaces {
@@ -190,16 +192,25 @@ export class FiledPlaces implements KeyPlaces {
     const last = yield* segments.lastOf(first);
     const offsets = new Map<string, number[]>();
     let whole = true;
-    yield* this.#parts.feed(first - 1).advance((commit) => {
-      const keys = this.#parts.keysOf(commit);
-      if (!keys) whole = false;
-      for (const key of keys ?? []) {
-        const known = offsets.get(key);
-        if (known) known.push(commit.offset);
-        else offsets.set(key, [commit.offset]);
-      }
-    }, last);
-    const noted = new Map([...offsets].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const feed = this.#parts.feed(first - 1);
+    while (feed.position < last) {
+      const to = Math.min(last, feed.position + PORTION_COMMITS);
+      yield* feed.advance((commit) => {
+        const keys = this.#parts.keysOf(commit);
+        if (!keys) whole = false;
+        for (const key of keys ?? []) {
+          const known = offsets.get(key);
+          if (known) known.push(commit.offset);
+          else offsets.set(key, [commit.offset]);
+        }
+      }, to);
+      yield* rest();
+    }
+    const noted = new Map<string, readonly number[]>();
+    const sorted = yield* sortedInSlices(offsets.keys());
+    for (let batch = yield* sorted.next(); batch; batch = yield* sorted.next()) {
+      for (const { key } of batch) noted.set(key, offsets.get(key) ?? []);
+    }
     if (whole && writable) {
       try {
         yield* this.#write(first, last, noted);

@@ -37,6 +37,8 @@ const WALK_COMMITS_MIN = 1000;
 /** Keys that a listing reads at once: few at first, then more. */
 const FIRST_KEYS = 16;
 const KEYS_MAX = 512;
+/** Commits whose places are noted again at once. */
+const NOTED_COMMITS = 500;
 
 /** What a projection is made of. */
 export interface ProjectionParts {
@@ -235,7 +237,9 @@ export class ProjectionRuntime implements Runtime {
       const ground = new Ground(base);
       const feed = history.feed(ground.position);
       while (feed.position < this.position) {
-        yield* feed.advance((commit) => this.#note(ground, commit), this.position);
+        const to = Math.min(this.position, feed.position + NOTED_COMMITS);
+        yield* feed.advance((commit) => this.#note(ground, commit), to);
+        yield* rest();
       }
       if (this.#ground !== before || this.position < 0) return;
       if (feed.position > this.position) continue;

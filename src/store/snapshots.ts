@@ -4,6 +4,8 @@ import { LockTimeoutError, StoreReadOnlyError } from '../errors.js';
 import type { Reads } from './reads.js';
 
 const RETRY_MS = 5;
+/** Work between two returns to the event loop, ms: with what a portion takes beyond it, less than ten. */
+const SLICE_MS = 3;
 
 export class Snapshots {
   readonly #reads: Reads;
@@ -34,7 +36,7 @@ export class Snapshots {
       const { snapshotSource: source } = this.#reads;
       const indexes = source.indexes.map(({ runtime }) => runtime);
       for (const runtime of [...source.projections, ...indexes]) await engine.whenReady(runtime);
-      const report = await log.run(makeSnapshots(source));
+      const report = await log.run(makeSnapshots(source), SLICE_MS);
       return Object.freeze({ ...report, elapsedMs: monotonic() - began });
     } finally {
       this.#running = false;

@@ -73,9 +73,12 @@ const positions = [0, 1, 37, 59, 60, 61, 85, 99, 100, 101, 109];
 
 function expectAll(on: Stage, more?: StoreOptions): void {
   const store = on.open(more);
-  expectFold(store, on.told, positions);
+  const reached = positions.filter((position) => position <= on.told.length);
+  expectFold(store, on.told, reached);
   expectLog(store, on.told);
-  for (const from of [1, 50, 60, 61, 105]) expectHistories(store, on.told, from);
+  for (const from of [1, 50, 60, 61, 105]) {
+    if (from <= on.told.length) expectHistories(store, on.told, from);
+  }
   store.closeSync();
 }
 
@@ -161,10 +164,11 @@ describe('a snapshot', () => {
     });
     let turns = 0;
     while (making) {
+      // Now and then: what is held against a fold takes a hundred times as long as what the snapshot does in a turn.
       on.append(store, 1);
-      expectFold(store, on.told);
+      if (turns % 8 === 0) expectFold(store, on.told, [40, 80]);
       turns += 1;
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
     expect(turns).toBeGreaterThan(2);
     await store.snapshot();

@@ -1,0 +1,126 @@
+import { Child } from './children.mjs';
+import { inFreshDirectory } from './load.mjs';
+import { loadRecollect } from './peers/recollect.mjs';
+import { atMost, atMostExactly, count, microseconds, milliseconds } from './report.mjs';
+import { Results } from './rounds.mjs';
+
+export const title = 'Opening with a snapshot, cold reads, memory';
+
+const module = './restarting.mjs';
+const peers = ['lmdb', 'classic-level', 'better-sqlite3'];
+const cacheBytes = 64 * 1024 * 1024;
+/** Events that one task makes: more take longer than a task may. */
+const fillEvents = 500_000;
+
+export async function measure({ rounds, historyEvents, tailCommits, coldKeys, useTurns }) {
+  const results = new Results();
+  try {
+    await loadRecollect();
+  } catch (error) {
+    return {
+      tables: [],
+      checks: [],
+      raw: results,
+      note: `recollect: not built (${error.message})`,
+    };
+  }
+  const missing = new Set();
+  for (const events of historyEvents) {
+    await inFreshDirectory(async (directory) => {
+      const run = (task, input) => inChild(task, { directory, events, cacheBytes, ...input });
+      await fillAll(run, events, tailCommits, missing, results);
+      for (let round = 0; round < rounds; round += 1) {
+        results.add(events, 'recollect', await run('open'));
+        for (const peer of peers) {
+          if (!missing.has(peer)) results.add(events, peer, await run('openPeer', { peer }));
+        }
+        results.add(events, 'cold', await run('cold', { reads: coldKeys }));
+      }
+      // Last: it appends to the log.
+      results.add(events, 'use', await run('use', { turns: useTurns }));
+    });
+  }
+  return {
+    tables: [openingTable(results, historyEvents, missing), usingTable(results, historyEvents)],
+    checks: checksOf(results, historyEvents),
+    raw: results,
+    ...(missing.size > 0 ? { note: `not installed: ${[...missing].join(', ')}` } : {}),
+  };
+}
+
+/** A process of its own for each task: what it holds in memory is that of the task alone. */
+async function inChild(task, input) {
+  const child = new Child();
+  try {
+    return await child.call(module, task, input);
+  } finally {
+    child.stop();
+  }
+}
+
+async function fillAll(run, events, tailCommits, missing, results) {
+  for (let from = 0; from < events; from += fillEvents) {
+    await run('fill', { from, to: Math.min(events, from + fillEvents) });
+  }
+  results.add(events, 'snapshot', await run('snapshot'));
+  await run('tail', { tail: tailCommits });
+  for (const peer of peers) {
+    try {
+      for (let from = 0; from < events && !missing.has(peer); from += fillEvents) {
+        await run('fillPeer', { peer, from, to: Math.min(events, from + fillEvents) });
+      }
+    } catch (error) {
+      if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+      missing.add(peer);
+    }
+  }
+}
+
+function openingTable(results, historyEvents, missing) {
+  const head = [
+    'opening, first in the process and after that',
+    ...historyEvents.map((each) => `${count(each)} keys`),
+  ];
+  const names = ['recollect', ...peers.filter((peer) => !missing.has(peer))];
+  const cell = (name, events) => {
+    const [first, again] = ['firstMs', 'againMs'].map((figure) =>
+      results.median(events, name, figure),
+    );
+    return `${milliseconds(first)} / ${milliseconds(again)}`;
+  };
+  return {
+    head,
+    rows: names.map((name) => [name, ...historyEvents.map((each) => cell(name, each))]),
+  };
+}
+
+function usingTable(results, historyEvents) {
+  const row = (label, name, figure, format) => [
+    label,
+    ...historyEvents.map((events) => format(results.median(events, name, figure))),
+  ];
+  const mebibytes = (value) => `${Math.round(value)} MiB`;
+  return {
+    head: ['with a snapshot', ...historyEvents.map((each) => `${count(each)} keys`)],
+    rows: [
+      row('cold get, p50', 'cold', 'p50Us', microseconds),
+      row('cold get, p99', 'cold', 'p99Us', microseconds),
+      row('memory once opened', 'use', 'openedMiB', mebibytes),
+      row('memory at most, random reads and writes', 'use', 'maxRssMiB', mebibytes),
+      row('making the first snapshot', 'snapshot', 'elapsedMs', milliseconds),
+      row('longest wait of a timer meanwhile', 'snapshot', 'longestMs', milliseconds),
+      row('memory at most meanwhile', 'snapshot', 'maxRssMiB', mebibytes),
+    ],
+  };
+}
+
+function checksOf(results, historyEvents) {
+  const [few, many] = [historyEvents[0], historyEvents.at(-1)];
+  const open = (events) => results.median(events, 'recollect', 'againMs');
+  return [
+    atMostExactly(`open, ${count(many)} keys and the tail, ms`, open(many), 60),
+    atMost(`open ${count(many)} / open ${count(few)}`, open(many) / open(few), 1.3),
+    atMostExactly('cold get p50, µs', results.median(many, 'cold', 'p50Us'), 100),
+    atMostExactly('memory in use, MiB', results.median(many, 'use', 'maxRssMiB'), 300),
+  ];
+}
