@@ -47,6 +47,7 @@ function* learn(
     storeId: found.store.id,
     tail: layout.tail,
     closed: layout.closed.map(({ segment }) => segment),
+    dropped: layout.dropped,
     writable: !settings.readOnly,
     idempotencyWindow: found.store.idempotencyWindow,
   });

@@ -153,8 +153,10 @@ export class Segments {
     if (!closed) return true;
     let hash: NameHash | undefined;
     for (let index = closed.length - 1; index >= 0 && newer < this.#window; index -= 1) {
-      const { pending, index: opened } = closed[index] as ClosedSegment;
-      if (pending) {
+      const { pending, index: opened, dropped } = closed[index] as ClosedSegment;
+      if (dropped) {
+        // What it was about is gone, and the key with it.
+      } else if (pending) {
         if (pending.mayHaveKey(key)) return true;
       } else {
         hash ??= hashName(key);
@@ -194,7 +196,8 @@ export class Segments {
         return { keyed: facts.keyed, place: yield* facts.key(key) };
       });
       before -= keyed;
-      if (place) return { ...place, ordinal: before + place.ordinal, segment: segment.first };
+      if (place && !segment.dropped)
+        return { ...place, ordinal: before + place.ordinal, segment: segment.first };
     }
     return undefined;
   }
@@ -314,6 +317,11 @@ export class Segments {
       closedBytes += yield* this.#closed.size(segment.first);
     }
     return { segments: closed.length + 1, commits, events, keyed, closedBytes };
+  }
+
+  /** Lets go of what is open of a segment that was moved to the archive or dropped, so that the disk gets its room back. */
+  *forget(first: number): Io<void> {
+    yield* this.#closed.forget(first);
   }
 
   damaged(
