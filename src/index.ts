@@ -6,6 +6,15 @@ export type { KeyDifference } from './audit/differences.js';
 export type { HistoryEntry } from './audit/history.js';
 export { applyPatch } from './audit/json-patch.js';
 export type { Moment } from './audit/moment.js';
+export type {
+  CompactionReport,
+  CompactOptions,
+  DroppedSegment,
+  MovedSegment,
+  RefusedSegment,
+} from './compaction/compaction.js';
+export type { CompactionOptions, RetentionOptions, RetentionRule } from './compaction/options.js';
+export type { Covered } from './compaction/retention.js';
 export {
   EntityNotFoundError,
   FormatTooNewError,
@@ -155,6 +164,7 @@ export type {
 export type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
 export type { Upcaster, Upcasters } from './projections/upcast.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
+export type { CompactionStats } from './store/compacting.js';
 export type { StoreOptions } from './store/options.js';
 export {
   type ReplayedProjection,

@@ -6,6 +6,7 @@ import type { BlameEntry } from './audit/blame.js';
 import type { KeyDifference } from './audit/differences.js';
 import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
+import type { CompactionReport, CompactOptions } from './compaction/compaction.js';
 import { invalidArgument, StoreClosedError } from './errors.js';
 import type { Environment } from './log/environment.js';
 import { type EventWork, mapped } from './log/event-sequence.js';
@@ -38,6 +39,7 @@ import type { Events, NewEventOf, RecordedEventOf } from './projections/events.j
 import { NEEDS_IO } from './projections/key-reader.js';
 import type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
 import { Audit, type BlameOptions, type DiffKeys, type HistoryOptions } from './store/audit.js';
+import { Compacting, type CompactionStats } from './store/compacting.js';
 import { Incoming } from './store/incoming.js';
 import { type StoreOptions, type StoreSettings, storeSettings } from './store/options.js';
 import { checkEntries, checkKey, Reads } from './store/reads.js';
@@ -89,6 +91,7 @@ export interface StoreStats extends LogStats {
   readonly projections: readonly ProjectionStats[];
   readonly cache: { readonly states: number; readonly bytes: number };
   readonly transactions: TransactionStats;
+  readonly compaction: CompactionStats;
 }
 
 export interface CommandOptions extends TransactionOptions {
@@ -110,6 +113,7 @@ export class Store<E extends Events = Events> {
   readonly #audit: Audit;
   readonly #incoming: Incoming;
   readonly #transactions: Transactions;
+  readonly #compacting: Compacting;
   #closing: Promise<void> | undefined;
 
   /** @internal Made by `openStore`. */
@@ -121,6 +125,12 @@ export class Store<E extends Events = Events> {
     this.#incoming = new Incoming(settings, internals.eventBytes);
     const source = transactionSource(this.#reads, this.#incoming, internals.environment);
     this.#transactions = new Transactions(source);
+    this.#compacting = new Compacting({
+      log: internals,
+      settings: settings.compaction,
+      projections: [...settings.projections, ...settings.indexes],
+      append: (stream, event) => log.append(stream, event),
+    });
   }
 
   /** The store's id, a UUID. */
@@ -477,6 +487,17 @@ export class Store<E extends Events = Events> {
     this.#log.flushSync();
   }
 
+  /**
+   * Moves closed segments that snapshots cover to the archive, compressed, where everything still reads them, and drops what the `retention` option lets go.
+   * Others go on reading and writing; one process compacts at a time.
+   * @throws LockTimeoutError while another process compacts, StoreReadOnlyError, StoreDamagedError, StoreFullError, StoreAccessError,
+   * StoreClosedError when the store is closed meanwhile: what was moved stays moved, and the next one goes on.
+   */
+  async compact(options: CompactOptions = {}): Promise<CompactionReport> {
+    this.#checkOpen();
+    return await this.#compacting.compact(options);
+  }
+
   /** Walks the whole log and checks all that can be checked. */
   async verify(options?: VerifyOptions): Promise<VerifyReport> {
     return await this.#log.verify(options);
@@ -515,6 +536,7 @@ export class Store<E extends Events = Events> {
       projections,
       cache: this.#reads.stats,
       transactions: this.#transactions.stats,
+      compaction: this.#compacting.stats,
     };
   }
 
@@ -526,6 +548,7 @@ export class Store<E extends Events = Events> {
 
   async #close(): Promise<void> {
     try {
+      await this.#compacting.close();
       await this.#log.close();
     } finally {
       this.#reads.close();
@@ -534,6 +557,7 @@ export class Store<E extends Events = Events> {
 
   closeSync(): void {
     try {
+      this.#compacting.closeSync();
       this.#log.closeSync();
     } finally {
       this.#reads.close();
@@ -648,6 +672,15 @@ export type { KeyDifference } from './audit/differences.js';
 export type { HistoryEntry } from './audit/history.js';
 export { applyPatch, type JsonPatch } from './audit/json-patch.js';
 export { checkedMoment, type Moment } from './audit/moment.js';
+export type {
+  CompactionReport,
+  CompactOptions,
+  DroppedSegment,
+  MovedSegment,
+  RefusedSegment,
+} from './compaction/compaction.js';
+export type { CompactionOptions, RetentionOptions, RetentionRule } from './compaction/options.js';
+export type { Covered } from './compaction/retention.js';
 export { jsonText } from './log/json.js';
 export type {
   Appended,
@@ -670,6 +703,7 @@ export { defineEvents, type Events, event, type NewEventOf } from './projections
 export { ABSENT } from './projections/fold.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
+export type { CompactionStats } from './store/compacting.js';
 export { jsonValue } from './store/json-value.js';
 export type { StoreOptions } from './store/options.js';
 export type { StoreView } from './store/view.js';

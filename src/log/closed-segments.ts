@@ -360,9 +360,10 @@ export class ClosedSegments {
     return this.#all.find((segment) => !segment.dropped)?.first ?? this.#end;
   }
 
-  /** Lets go of what is open of a segment that was moved to the archive or dropped. */
+  /** Lets go of what is open of a segment that was moved to the archive or dropped, and looks what became of it. */
   *forget(first: number): Io<void> {
     yield* this.#segments.forget(first);
+    yield* this.#listAgain();
   }
 
   /** Does work on a segment's file; when it is not there, the directory is listed again before that is called damage. */

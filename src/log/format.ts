@@ -8,6 +8,7 @@ export const ANCHOR_FILE = 'anchor';
 export const LOG_DIRECTORY = 'log';
 export const INDEX_DIRECTORY = 'index';
 export const ARCHIVE_DIRECTORY = 'archive';
+export const REGISTRY_DIRECTORY = 'registry';
 
 /** Bytes at the end of each line: `,"c":"` + 8 hex digits + `"}` + LF. */
 export const LINE_TAIL_BYTES = 17;

@@ -181,6 +181,10 @@ export class IndexFile implements SegmentIndex, ClosingFacts {
     return versions;
   }
 
+  *streamNames(): Io<Iterable<string>> {
+    return (yield* this.lastVersions()).keys();
+  }
+
   *key(key: string): Io<KeyPlace | undefined> {
     const directory = yield* this.load('keys');
     if (!directory.mayHave(hashName(key))) return undefined;

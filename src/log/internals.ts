@@ -4,6 +4,8 @@ import type { EventWork, SequenceWork } from './event-sequence.js';
 import type { LogFeed } from './feed.js';
 import type { CommitGuard } from './guard.js';
 import type { Io } from './io.js';
+import type { Paths } from './paths.js';
+import type { Segments } from './segments.js';
 import type {
   AsyncSequence,
   CommitOptions,
@@ -24,6 +26,14 @@ export interface LogInternals {
   readonly environment: Environment;
   /** Largest event that is taken, bytes. */
   readonly eventBytes: number;
+  readonly paths: Paths;
+  readonly storeId: string;
+  /** False for a log that was opened for reading only. */
+  readonly writable: boolean;
+  /** What can be asked of the log's segments. */
+  readonly segments: Segments;
+  /** Waits for others that long, ms. */
+  readonly lockTimeoutMs: number;
   /** Position of the last durable commit this process knows of. */
   readonly position: number;
   /** First position of the segment that is being written. */
@@ -48,6 +58,10 @@ export interface LogInternals {
     options: CommitOptions,
     guard: CommitGuard | undefined,
   ): Promise<Committed>;
+  /** The right to compact, one holder over all processes. Gives the call that gives it back; `undefined` when another has it. */
+  tryCompactionLock(): (() => void) | undefined;
+  /** The error for a right to compact that did not come in time. */
+  compactionTimeout(): Error;
   /** True when `freshen` would not look: asking costs less than running it. */
   readonly isFresh: boolean;
   /** Looks for other processes' commits as `freshnessMs` says. */

@@ -2,6 +2,7 @@
 import { invalidArgument, StoreClosedError, StoreReadOnlyError } from '../errors.js';
 import { Changes } from './changes.js';
 import { commitAt, commitsAt } from './commits-at.js';
+import { tryCompactionLock } from './compaction-lock.js';
 import type { Environment } from './environment.js';
 import { asyncSequence, syncSequence } from './event-sequence.js';
 import { LogFeed } from './feed.js';
@@ -48,6 +49,7 @@ import type {
 } from './types.js';
 import type { VerifyOptions, VerifyReport } from './verify.js';
 import { WaitingAppend, WaitingCommit, type WaitingKind } from './waiting.js';
+import { lockTimeout } from './write-lock.js';
 import { Writer } from './writer.js';
 
 /** Figures of an open log. Counts are of this process since it opened the log, unless they say otherwise. */
@@ -271,6 +273,11 @@ export class Log {
       disk: this.#environment.disk,
       environment: this.#environment,
       eventBytes: this.#settings.eventBytes,
+      paths: pathsOf(this.#directory),
+      storeId: this.id,
+      writable: this.#writer !== undefined,
+      segments: state.segments,
+      lockTimeoutMs: this.#settings.lockTimeoutMs,
       get position() {
         return state.place.position;
       },
@@ -289,6 +296,12 @@ export class Log {
       commitsAt: (segment, offsets) => commitsAt(state, segment, offsets),
       positionAt: (time, bound) => positionAt(state, time, bound),
       commit: (parts, options, guard) => this.#commit(parts, options, guard),
+      tryCompactionLock: () => tryCompactionLock(this.#environment.disk, this.#directory),
+      compactionTimeout: () => {
+        const { lock } = pathsOf(this.#directory);
+        const { lockTimeoutMs } = this.#settings;
+        return lockTimeout(this.#environment, this.#found.lockFile, lock, lockTimeoutMs);
+      },
       get isFresh() {
         return freshness.isFresh;
       },

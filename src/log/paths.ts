@@ -9,6 +9,7 @@ import {
   INDEX_DIRECTORY,
   LOCK_FILE,
   LOG_DIRECTORY,
+  REGISTRY_DIRECTORY,
   remainsName,
   remainsOfName,
   STORE_FILE,
@@ -25,6 +26,7 @@ export interface Paths {
   readonly log: string;
   readonly index: string;
   readonly archive: string;
+  readonly registry: string;
   segment(first: number): string;
   /** The same segment, once it was moved to the archive. */
   archived(first: number): string;
@@ -43,6 +45,7 @@ export function pathsOf(directory: string): Paths {
     log,
     index: join(directory, INDEX_DIRECTORY),
     archive,
+    registry: join(directory, REGISTRY_DIRECTORY),
     segment: (first) => join(log, segmentName(first)),
     archived: (first) => join(archive, archiveName(first)),
     remains: (first) => join(archive, remainsName(first)),

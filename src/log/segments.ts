@@ -238,7 +238,7 @@ export class Segments {
     const beginning = { position: first, offset: 0 };
     if (position <= first) return beginning;
     try {
-      return yield* this.#ask(first, (index) => index.commitBefore(position));
+      return yield* this.ask(first, (index) => index.commitBefore(position));
     } catch (error) {
       // What stands before the damage can be read all the same.
       if (error instanceof StoreDamagedError) return beginning;
@@ -248,7 +248,7 @@ export class Segments {
 
   /** Offsets of the commits in that segment that hold versions `from` to `to` of the stream, ascending. */
   *commitsIn(first: number, stream: string, from: number, to: number): Io<number[]> {
-    return yield* this.#ask(first, (index) =>
+    return yield* this.ask(first, (index) =>
       index.mayHaveStream(stream) ? index.commitsOf(stream, from, to) : none(),
     );
   }
@@ -291,7 +291,8 @@ export class Segments {
       : undefined;
   }
 
-  *#ask<T>(first: number, question: (index: SegmentIndex) => Io<T>): Io<T> {
+  /** Asks the index of the segment of that name. */
+  *ask<T>(first: number, question: (index: SegmentIndex) => Io<T>): Io<T> {
     if (first === this.#tail.first) return yield* question(this.#tail);
     const closed = yield* this.#closed.list();
     const segment = closed[indexOf(closed, first)];
@@ -302,6 +303,11 @@ export class Segments {
   /** Reads bytes of a segment; fewer than asked for only at its end. */
   *read(first: number, buffer: Buffer, start: number, length: number, at: number): Io<number> {
     return yield* this.#closed.read(first, buffer, start, length, at);
+  }
+
+  /** Bytes of a segment's lines; 0 when they were dropped. */
+  *size(first: number): Io<number> {
+    return yield* this.#closed.size(first);
   }
 
   /** Sums over all segments. */
@@ -317,6 +323,11 @@ export class Segments {
       closedBytes += yield* this.#closed.size(segment.first);
     }
     return { segments: closed.length + 1, commits, events, keyed, closedBytes };
+  }
+
+  /** The first position whose lines are still there, as far as the directory was looked at. */
+  get firstKept(): number {
+    return this.#closed.firstKept;
   }
 
   /** Lets go of what is open of a segment that was moved to the archive or dropped, so that the disk gets its room back. */

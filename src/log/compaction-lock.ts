@@ -1,0 +1,23 @@
+/** The right to compact: one holder over all processes, given back by the kernel when it dies. */
+import type { Disk } from './disk.js';
+import { COMPACTION_LOCK } from './format.js';
+import { closeQuietly } from './io.js';
+import { pathsOf } from './paths.js';
+
+/**
+ * Gives the call that gives the right back, or `undefined` when another has it. Where a lock covers a whole file (macOS), the one on the lock file is
+ * the writers', so that store.json, which nobody else locks, stands for this one.
+ */
+export function tryCompactionLock(disk: Disk, directory: string): (() => void) | undefined {
+  const paths = pathsOf(directory);
+  const file = disk.open(disk.rangeLocks ? paths.lock : paths.store, 'write');
+  try {
+    // A descriptor of its own: what one descriptor holds is never in its own way.
+    if (disk.tryLock(file, COMPACTION_LOCK, 'exclusive')) return () => closeQuietly(disk, file);
+  } catch (error) {
+    closeQuietly(disk, file);
+    throw error;
+  }
+  closeQuietly(disk, file);
+  return undefined;
+}
