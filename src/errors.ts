@@ -21,6 +21,7 @@ export {
   SkillNotFoundError,
 } from './errors/memory.js';
 export { nearest } from './errors/nearest.js';
+export { checkOptionNames, optionNames } from './errors/options.js';
 export { type JsonPatch, PatchFailedError } from './errors/patches.js';
 export {
   HistoryPrunedError,
@@ -59,7 +60,7 @@ export class VersionConflictError extends RecollectError {
       'VERSION_CONFLICT',
       `Nothing was written: ${what}${more}. Read the stream again and decide anew.`,
     );
-    this.failures = failures;
+    this.failures = Object.freeze(failures.map((failure) => Object.freeze({ ...failure })));
   }
 }
 

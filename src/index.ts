@@ -173,7 +173,7 @@ export {
   type ReplayStep,
   replayStore,
 } from './store/replay.js';
-export type { StoreReadAllOptions, StoreView } from './store/view.js';
+export type { StoreReadAllOptions, StoreReadStreamOptions, StoreView } from './store/view.js';
 export {
   type CommandOptions,
   type CommandResult,
@@ -183,7 +183,6 @@ export {
   type ProjectionStats,
   Store,
   type StoreCommitPart,
-  type StoreReadStreamOptions,
   type StoreStats,
 } from './store.js';
 export type {

@@ -7,17 +7,12 @@ import type { KeyDifference } from './audit/differences.js';
 import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
 import type { CompactionReport, CompactOptions } from './compaction/compaction.js';
-import { invalidArgument, StoreClosedError } from './errors.js';
+import { checkOptionNames, invalidArgument, optionNames, StoreClosedError } from './errors.js';
+import { deepFreeze } from './log/decode.js';
 import type { Environment } from './log/environment.js';
 import { type EventWork, mapped } from './log/event-sequence.js';
 import type { Log, LogStats } from './log/log.js';
-import {
-  type MemoryLogOptions,
-  openLog,
-  openLogOn,
-  openLogOnSync,
-  openLogSync,
-} from './log/open-log.js';
+import { openLogAt, openLogAtSync, openLogOn, openLogOnSync } from './log/open-log.js';
 import type {
   Appended,
   AppendOptions,
@@ -27,7 +22,6 @@ import type {
   Committed,
   Head,
   NewEvent,
-  ReadStreamOptions,
   RecordedEvent,
   Recovery,
   SyncSequence,
@@ -46,12 +40,15 @@ import { checkEntries, checkKey, Reads } from './store/reads.js';
 import { transactionSource } from './store/transaction-source.js';
 import {
   interpreted,
-  rawOf,
+  rawAllOf,
+  rawStreamOf,
   type StoreReadAllOptions,
+  type StoreReadStreamOptions,
   StoreView,
   whenReady,
 } from './store/view.js';
 import {
+  TRANSACTION_MEMBERS,
   type Transaction,
   type TransactionOptions,
   type TransactionStats,
@@ -66,11 +63,6 @@ export type MemoryStoreOptions<E extends Events = Events> = StoreOptions<E> & {
 /** Events for one stream inside a commit of a store with declared events. */
 export interface StoreCommitPart<E extends Events> extends CommitPart {
   readonly events: NewEventOf<E> | readonly NewEventOf<E>[];
-}
-
-export interface StoreReadStreamOptions extends ReadStreamOptions {
-  /** Events as they are stored. Default false. */
-  readonly raw?: boolean | undefined;
 }
 
 /** One projection or index of an open store. */
@@ -98,6 +90,8 @@ export interface CommandOptions extends TransactionOptions {
   /** Where the events go. Default: the stream named as the key. */
   readonly stream?: string | undefined;
 }
+
+const COMMAND_OPTIONS = optionNames<CommandOptions>({ ...TRANSACTION_MEMBERS, stream: true });
 
 export interface CommandResult<State> {
   /** False when the decision gave no event: nothing was written. */
@@ -129,7 +123,7 @@ export class Store<E extends Events = Events> {
       log: internals,
       settings: settings.compaction,
       projections: [...settings.projections, ...settings.indexes],
-      append: (stream, event) => log.append(stream, event),
+      append: (stream, event) => internals.commitOwn([{ stream, events: event }]),
     });
   }
 
@@ -226,13 +220,13 @@ export class Store<E extends Events = Events> {
 
   #readingAll(options: StoreReadAllOptions): () => EventWork {
     this.#checkOpen();
-    const [raw, range] = rawOf(options);
+    const [raw, range] = rawAllOf(options);
     return this.#interpreting(this.#reads.log.readingAll(range), raw);
   }
 
   #readingStream(stream: string, options: StoreReadStreamOptions): () => EventWork {
     this.#checkOpen();
-    const [raw, range] = rawOf(options);
+    const [raw, range] = rawStreamOf(options);
     return this.#interpreting(this.#reads.log.readingStream(stream, range), raw);
   }
 
@@ -339,7 +333,7 @@ export class Store<E extends Events = Events> {
   history<State>(
     projection: Projection<State>,
     key: string,
-    options?: HistoryOptions,
+    options: HistoryOptions = {},
   ): AsyncSequence<HistoryEntry<RecordedEventOf<E>>> {
     this.#checkOpen();
     const history = this.#audit.history(projection as Projection, key, options);
@@ -352,7 +346,7 @@ export class Store<E extends Events = Events> {
   historySync<State>(
     projection: Projection<State>,
     key: string,
-    options?: HistoryOptions,
+    options: HistoryOptions = {},
   ): SyncSequence<HistoryEntry<RecordedEventOf<E>>> {
     this.#checkOpen();
     const history = this.#audit.historySync(projection as Projection, key, options);
@@ -366,22 +360,22 @@ export class Store<E extends Events = Events> {
   async blame<State>(
     projection: Projection<State>,
     key: string,
-    options?: BlameOptions,
-  ): Promise<BlameEntry<RecordedEventOf<E>>[]> {
+    options: BlameOptions = {},
+  ): Promise<readonly BlameEntry<RecordedEventOf<E>>[]> {
     this.#checkOpen();
     const entries = await this.#audit.blame(projection as Projection, key, options);
-    return entries as BlameEntry[] as BlameEntry<RecordedEventOf<E>>[];
+    return entries as readonly BlameEntry[] as readonly BlameEntry<RecordedEventOf<E>>[];
   }
 
   /** {@link Store.blame}, at once. @throws ProjectionNotReadyError */
   blameSync<State>(
     projection: Projection<State>,
     key: string,
-    options?: BlameOptions,
-  ): BlameEntry<RecordedEventOf<E>>[] {
+    options: BlameOptions = {},
+  ): readonly BlameEntry<RecordedEventOf<E>>[] {
     this.#checkOpen();
     const entries = this.#audit.blameSync(projection as Projection, key, options);
-    return entries as BlameEntry[] as BlameEntry<RecordedEventOf<E>>[];
+    return entries as readonly BlameEntry[] as readonly BlameEntry<RecordedEventOf<E>>[];
   }
 
   /**
@@ -443,9 +437,7 @@ export class Store<E extends Events = Events> {
   ): Promise<CommandResult<State>> {
     this.#checkOpen();
     if (typeof decide !== 'function') throw invalidArgument('a command takes a function');
-    if (typeof options !== 'object' || options === null) {
-      throw invalidArgument('the options must be an object');
-    }
+    checkOptionNames(options, COMMAND_OPTIONS, 'a command');
     const { stream = key, ...rest } = options;
     return await this.#transactions.run(async (transaction: Transaction<E>) => {
       const before = await transaction.get(projection, key);
@@ -531,13 +523,13 @@ export class Store<E extends Events = Events> {
         bytes,
       });
     }
-    return {
+    return deepFreeze({
       ...this.#log.stats(),
       projections,
       cache: this.#reads.stats,
       transactions: this.#transactions.stats,
       compaction: this.#compacting.stats,
-    };
+    });
   }
 
   /** Writes what waits, then closes all files. Calling it again does nothing. */
@@ -643,9 +635,8 @@ export async function openStore<E extends Events>(
   place: string | MemoryStoreOptions<E>,
   options: StoreOptions<E> = {},
 ): Promise<Store<E>> {
-  const memory = typeof place === 'object';
-  const settings = storeSettings(memory ? place : options);
-  const log = await (memory ? openLog(place as MemoryLogOptions) : openLog(place, options));
+  const settings = storeSettings(typeof place === 'object' ? place : options);
+  const log = await openLogAt(place, options);
   return await storeOver<E>(log, settings);
 }
 
@@ -659,9 +650,8 @@ export function openStoreSync<E extends Events>(
   place: string | MemoryStoreOptions<E>,
   options: StoreOptions<E> = {},
 ): Store<E> {
-  const memory = typeof place === 'object';
-  const settings = storeSettings(memory ? place : options);
-  const log = memory ? openLogSync(place as MemoryLogOptions) : openLogSync(place, options);
+  const settings = storeSettings(typeof place === 'object' ? place : options);
+  const log = openLogAtSync(place, options);
   return storeOverSync<E>(log, settings);
 }
 

@@ -8,8 +8,10 @@
  * - the outcome of the commit is what the caller is told, also when it comes after the time ran out.
  */
 import {
+  checkOptionNames,
   invalidArgument,
   type MovedRead,
+  optionNames,
   TransactionConflictError,
   TransactionTimeoutError,
 } from './errors.js';
@@ -18,7 +20,7 @@ import type { CommitContext, ExpectedVersion } from './log/types.js';
 import type { Projection } from './projections/define.js';
 import type { Events, NewEventOf } from './projections/events.js';
 import type { AsyncEntries, EntriesOptions } from './projections/types.js';
-import { Attempt, type AttemptParts, type Level } from './transaction/attempt.js';
+import { Attempt, type AttemptParts, type Level, type Queue } from './transaction/attempt.js';
 import type { Savepoint } from './transaction/buffer.js';
 import { Handle } from './transaction/handle.js';
 import { Lanes } from './transaction/lanes.js';
@@ -52,13 +54,30 @@ export interface TransactionOptions extends CommitContext {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The members of {@link TransactionOptions}, for all that takes them and more. */
+export const TRANSACTION_MEMBERS: Readonly<Record<keyof TransactionOptions, true>> = {
+  isolation: true,
+  timeoutMs: true,
+  retries: true,
+  signal: true,
+  actor: true,
+  reason: true,
+  correlationId: true,
+  causationId: true,
+  idempotencyKey: true,
+};
+const OPTIONS = optionNames<TransactionOptions>(TRANSACTION_MEMBERS);
+
 /**
  * What a transaction's function works with. Of no use once the function has ended.
  *
  * Folds see its own events with a position, a time and versions that are the commit's only if nobody commits before.
  */
 export interface Transaction<E extends Events = Events> {
-  /** Reads see the store as of this position, and the transaction's own writes. */
+  /**
+   * Reads see the store as of this position, and the transaction's own writes. It is fixed by the first read, or by asking for it before: a first
+   * `get` of a key for which others queue waits for its turn, and reads as of then.
+   */
   readonly position: number;
   /** How often the function has run, from 1. */
   readonly attempt: number;
@@ -147,9 +166,10 @@ export class Transactions {
     counts.started += 1;
     counts.running += 1;
     const begun = this.#source.monotonic();
-    const limit = new TimeLimit(settings.timeoutMs, settings.signal);
+    const limit = TimeLimit.begin(settings.timeoutMs, settings.signal);
     try {
-      const result = await this.#attempts(work as unknown as Work<T>, settings, limit);
+      const timed = this.#inTime(work as unknown as Work<T>, settings.timeoutMs, begun);
+      const result = await this.#attempts(timed, settings, limit);
       counts.committed += 1;
       counts.took(this.#source.monotonic() - begun);
       return result;
@@ -164,10 +184,17 @@ export class Transactions {
     }
   }
 
+  /** A function that keeps its thread busy ends before any timer can say that its time is over. */
+  #inTime<T>(work: Work<T>, timeoutMs: number, begun: number): Work<T> {
+    return async (handle) => {
+      const value = await work(handle);
+      if (this.#source.monotonic() - begun <= timeoutMs) return value;
+      throw new TransactionTimeoutError(timeoutMs);
+    };
+  }
+
   #settings(options: TransactionOptions): Settings {
-    if (typeof options !== 'object' || options === null) {
-      throw invalidArgument('the options must be an object');
-    }
+    checkOptionNames(options, OPTIONS, 'a transaction');
     const { isolation = 'serializable', timeoutMs, retries, signal, ...context } = options;
     if (!Object.hasOwn(LEVELS, isolation)) {
       throw invalidArgument(`isolation must be one of ${Object.keys(LEVELS).join(', ')}`);
@@ -220,7 +247,16 @@ export class Transactions {
     number: number,
   ): Promise<Outcome<T>> {
     const position = await limit.race(this.#source.head());
-    const attempt = new Attempt(parts, position, number);
+    const queue: Queue | undefined = number > 1 ? undefined : (...key) => this.#queue(key, limit);
+    const attempt = new Attempt(parts, position, number, queue);
+    try {
+      return await this.#carryOut(work, attempt, limit);
+    } finally {
+      attempt.leave();
+    }
+  }
+
+  async #carryOut<T>(work: Work<T>, attempt: Attempt, limit: TimeLimit): Promise<Outcome<T>> {
     let value: T;
     try {
       value = await limit.race(Promise.resolve(work(new Handle(attempt))));
@@ -229,7 +265,8 @@ export class Transactions {
     }
     await limit.race(attempt.settle());
     if (attempt.isEmpty) return { kind: 'done', value };
-    const lane = number === 1 ? this.#busyLane(attempt) : undefined;
+    const first = attempt.number === 1 && !attempt.isInTurn;
+    const lane = first ? this.#busyLane(attempt) : undefined;
     if (lane !== undefined) return { kind: 'yielded', lane };
     try {
       await attempt.commit(limit.signal);
@@ -239,6 +276,13 @@ export class Transactions {
       if (!moved) throw error;
       return { kind: 'conflict', moved };
     }
+  }
+
+  /** A turn in the lane of what an attempt reads first, if somebody is in it. */
+  #queue([projection, key]: readonly [string, string], limit: TimeLimit): ReturnType<Queue> {
+    if (this.#lanes.isEmpty) return undefined;
+    const lane = laneOf(projection, key);
+    return this.#lanes.isBusy(lane) ? this.#lanes.enter(lane, 0, limit.signal) : undefined;
   }
 
   /**

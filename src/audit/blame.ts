@@ -44,15 +44,15 @@ export class Blaming {
    * The leaves of the state that the steps led to, sorted by path: members by UTF-16 code units, elements by index. Empty when the state is
    * absent.
    */
-  entries(): BlameEntry[] {
+  entries(): readonly BlameEntry[] {
     const entries: BlameEntry[] = [];
     if (this.#root !== undefined) collect(this.#root, '', entries);
-    return entries;
+    return Object.freeze(entries);
   }
 }
 
 /** The leaves of the state that the steps lead to. @throws TypeError as {@link Blaming.take} */
-export function blame(steps: Iterable<BlameStep>): BlameEntry[] {
+export function blame(steps: Iterable<BlameStep>): readonly BlameEntry[] {
   const blaming = new Blaming();
   for (const step of steps) blaming.take(step);
   return blaming.entries();

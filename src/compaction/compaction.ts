@@ -120,6 +120,8 @@ export class Compaction {
     const { log } = this.#source;
     const { monotonic } = log.environment;
     const began = monotonic();
+    // What others wrote counts as well.
+    await log.run(log.look());
     const cover = await this.#source.snapshotAll(dryRun);
     const release = dryRun ? () => {} : await this.#lock(began, patient);
     if (!release) return undefined;

@@ -35,7 +35,7 @@ export class TransactionConflictError extends RecollectError {
       `Nothing was written: what the transaction read was changed by others in each of ${attempts} attempts${what}. Run it again, read less in it, or raise retries.`,
     );
     this.attempts = attempts;
-    this.positions = positions;
+    this.positions = Object.freeze(positions.map((moved) => Object.freeze({ ...moved })));
   }
 }
 

@@ -28,6 +28,16 @@ export function* commitAt(
   return events ?? [];
 }
 
+/** The same when they are in memory, else `undefined`. @throws StoreDamagedError */
+export function commitNow(
+  { segments, recent }: CommitsSource,
+  segment: number,
+  offset: number,
+): readonly RecordedEvent[] | undefined {
+  const block = recent?.at(segment, offset);
+  return block && kept(segments, block, offset);
+}
+
 /** The events of the commits that stand at these ascending offsets, one list for each. @throws StoreDamagedError */
 export function* commitsAt(
   source: CommitsSource,

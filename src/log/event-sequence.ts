@@ -139,7 +139,7 @@ export function asyncSequence<T>(
       for (let batch = await batchOf(work, pace); batch; batch = await batchOf(work, pace)) {
         for (const item of batch) items.push(item);
       }
-      return items;
+      return Object.freeze(items);
     },
   };
 }
@@ -171,7 +171,7 @@ export function syncSequence<T>(
       for (let batch = batchOf(work); batch; batch = batchOf(work)) {
         for (const item of batch) items.push(item);
       }
-      return items;
+      return Object.freeze(items);
     },
   };
 }

@@ -1,7 +1,7 @@
 /** How a reader learns what other processes appended: the mark tells how far the log is durable, in one small read. */
 import { StoreClosedError, StoreDamagedError, StoreMovedError } from '../errors.js';
 import type { Environment } from './environment.js';
-import { ask, type Io } from './io.js';
+import { ask, type Io, runSync } from './io.js';
 import { type Mark, markHolds, type ReadMark, rereadMark } from './mark.js';
 import type { Paths } from './paths.js';
 import type { LogState } from './state.js';
@@ -42,6 +42,25 @@ export class Freshness {
     if (this.#isPassive) return true;
     const { freshnessMs } = this.#options;
     return freshnessMs > 0 && this.#environment.monotonic() - this.#lookedAt < freshnessMs;
+  }
+
+  /**
+   * The look of callers that must not wait, as far as it takes one small read of a page that is in memory: true when nobody else has committed
+   * anything. Whatever else it may be, `freshen` finds out and tells.
+   */
+  looksFresh(): boolean {
+    if (this.isFresh) return true;
+    const begun = this.#environment.monotonic();
+    if (begun - this.#movedCheckedAt >= MOVED_CHECK_MS || this.#options.isClosed()) return false;
+    const { position, segment } = this.#state.place;
+    try {
+      const mark = runSync(this.#environment.disk, this.#mark());
+      if (mark?.position !== position || mark.segment > segment) return false;
+    } catch {
+      return false;
+    }
+    this.#lookedAt = Math.max(this.#lookedAt, begun);
+    return true;
   }
 
   /** Looks for other processes' commits, if the last look is longer ago than `freshnessMs`. */

@@ -11,7 +11,7 @@ import {
   writeCommitLine,
 } from './encode.js';
 import { SALT_DIGITS } from './format.js';
-import type { GuardProgress } from './guard.js';
+import type { CommitGuard, GuardProgress } from './guard.js';
 import { groupBytesMax } from './limits.js';
 import type { Condition, EncodedCommit } from './payload.js';
 import { lineGrowth, type RebaseFacts, SKEW_MS_MAX } from './rebase.js';
@@ -220,7 +220,7 @@ export class Group implements GroupBase {
   blocking(waiting: Waiting): readonly RecordedEvent[] {
     const { guard } = waiting.commit;
     const below = this.#base.blocking(waiting);
-    if (!guard || below.length > 0) return below;
+    if (!guard || below.length > 0 || !this.#moves(guard)) return below;
     const found: RecordedEvent[] = [];
     for (const member of this.members) {
       if (member.decision.kind !== 'accepted' || member.position <= guard.after) continue;
@@ -228,6 +228,13 @@ export class Group implements GroupBase {
       found.push(...events.filter((event) => guard.blocks(event)));
     }
     return found;
+  }
+
+  /** Whether the group has events that the guard may be about. */
+  #moves({ streams }: CommitGuard): boolean {
+    if (!streams) return true;
+    for (const stream of streams) if (this.#versions.has(stream)) return true;
+    return false;
   }
 
   /** A member's events as they will stand in the log; guards are asked about them before they do. */
@@ -275,7 +282,7 @@ export class Group implements GroupBase {
       this.#movable = false;
       return;
     }
-    if (commit.guard || restsOnMore(commit)) this.#movable = false;
+    if (restsOnMore(commit)) this.#movable = false;
     const position = this.#lastPosition + 1;
     const { firstVersions } = decision;
     const { text, streamTexts } = commit;
@@ -305,8 +312,10 @@ export class Group implements GroupBase {
   }
 }
 
-/** Whether a condition names a stream that the commit does not write. */
-function restsOnMore({ conditions, streams }: EncodedCommit): boolean {
+/** Whether a condition or the guard is about anything but the streams that the commit writes. */
+function restsOnMore({ conditions, streams, guard }: EncodedCommit): boolean {
+  if (guard && !guard.streams) return true;
+  for (const stream of guard?.streams ?? []) if (!streams.includes(stream)) return true;
   for (let index = 0; index < conditions.length; index += 1) {
     const { stream } = conditions[index] as Condition;
     if (stream !== streams[0] && !streams.includes(stream)) return true;

@@ -9,6 +9,11 @@ import type { RecordedEvent } from './types.js';
 export interface CommitGuard {
   /** Commits behind this position are asked about, up to the place that the commit itself takes. */
   readonly after: number;
+  /**
+   * The only streams whose events may stand in the way, if that can be said: as long as none of them moved, nothing is looked at, however much
+   * others committed.
+   */
+  readonly streams?: ReadonlySet<string> | undefined;
   /** Event types that may stand in the way; the data of others is not looked at. */
   readonly types: ReadonlySet<string>;
   /** Whether the event stands in the way. Pure, and asked while the lock is held: it must not wait, and should not take long. */
@@ -22,20 +27,40 @@ const FOUND_MAX = 16;
 export class GuardProgress {
   readonly found: RecordedEvent[] = [];
   readonly #guard: CommitGuard;
-  readonly #feed: LogFeed;
+  readonly #source: FeedSource;
+  #feed: LogFeed | undefined;
 
   constructor(guard: CommitGuard, source: FeedSource) {
     this.#guard = guard;
-    this.#feed = new LogFeed(source, guard.after);
+    this.#source = source;
   }
 
   /** Asks on as far as that takes no read; true when it came to the end of the durable log. */
   askNow(): boolean {
-    return this.found.length > 0 || this.#feed.advanceNow(this.#ask);
+    return this.#isDecided || this.#way.advanceNow(this.#ask);
   }
 
   *ask(): Io<void> {
-    if (this.found.length === 0) yield* this.#feed.advance(this.#ask);
+    if (!this.#isDecided) yield* this.#way.advance(this.#ask);
+  }
+
+  get #isDecided(): boolean {
+    return this.found.length > 0 || this.#isStill;
+  }
+
+  /** Certainly none of the streams moved. Known without a look at what others committed while that stands in the segment being written. */
+  get #isStill(): boolean {
+    const { after, streams } = this.#guard;
+    const { tail } = this.#source.segments;
+    if (!streams || after < tail.first - 1) return false;
+    for (const stream of streams) if (tail.lastPosition(stream) > after) return false;
+    return true;
+  }
+
+  /** Made when it is needed: mostly it is not. */
+  get #way(): LogFeed {
+    this.#feed ??= new LogFeed(this.#source, this.#guard.after);
+    return this.#feed;
   }
 
   readonly #ask = (commit: FeedCommit): void => {

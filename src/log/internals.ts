@@ -48,6 +48,8 @@ export interface LogInternals {
   feed(after: number, recentBytesMax?: number): LogFeed;
   /** The events of the commit whose line begins at that offset of that segment. @throws StoreDamagedError */
   commitAt(segment: number, offset: number): Io<readonly RecordedEvent[]>;
+  /** The same when it is one of the last, which are in memory; else `undefined`. @throws StoreDamagedError */
+  commitNow(segment: number, offset: number): readonly RecordedEvent[] | undefined;
   /** The same for many: offsets ascend, and the answer has one list for each of them. */
   commitsAt(segment: number, offsets: readonly number[]): Io<readonly (readonly RecordedEvent[])[]>;
   /** The last position up to `bound` whose time (ISO 8601, 24 characters) is that or earlier; 0 when there is none. */
@@ -58,12 +60,18 @@ export interface LogInternals {
     options: CommitOptions,
     guard: CommitGuard | undefined,
   ): Promise<Committed>;
+  /** `Log.commit` that may also write streams of the store's own, whose names begin with '$'. */
+  commitOwn(parts: readonly CommitPart[], options?: CommitOptions): Promise<Committed>;
+  /** The same, at once. */
+  commitOwnSync(parts: readonly CommitPart[], options?: CommitOptions): Committed;
   /** The right to compact, one holder over all processes. Gives the call that gives it back; `undefined` when another has it. */
   tryCompactionLock(): (() => void) | undefined;
   /** The error for a right to compact that did not come in time. */
   compactionTimeout(): Error;
   /** True when `freshen` would not look: asking costs less than running it. */
   readonly isFresh: boolean;
+  /** Whether nobody else has committed anything, as far as `freshnessMs` asks to know. One small read at most; when it says false, ask `freshen`. */
+  looksFresh(): boolean;
   /** Looks for other processes' commits as `freshnessMs` says. */
   freshen(): Io<void>;
   /** Looks for them now. */

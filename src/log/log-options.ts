@@ -1,5 +1,5 @@
 /** Options of an open log, checked, with their defaults. */
-import { invalidArgument, quote } from '../errors.js';
+import { invalidArgument, optionNames, quote } from '../errors.js';
 import {
   commitBytesDefault,
   commitBytesMax,
@@ -50,6 +50,30 @@ export interface LogOptions {
   /** False: asynchronous appends are written on the calling thread too. Default true. */
   readonly writerThread?: boolean | undefined;
 }
+
+/** The members of {@link LogOptions}, for all that takes them and more. */
+export const LOG_MEMBERS: Readonly<Record<keyof LogOptions, true>> = {
+  create: true,
+  readOnly: true,
+  actor: true,
+  lockTimeoutMs: true,
+  freshnessMs: true,
+  durability: true,
+  idempotencyWindow: true,
+  segmentBytes: true,
+  queueBytes: true,
+  eventBytes: true,
+  commitBytes: true,
+  allowSharedDirectory: true,
+  allowFileSystem: true,
+  clock: true,
+  writerThread: true,
+};
+
+export const LOG_OPTIONS: ReadonlySet<string> = optionNames<LogOptions & { memory: true }>({
+  ...LOG_MEMBERS,
+  memory: true,
+});
 
 /** Options with nothing left open. */
 export interface LogSettings {

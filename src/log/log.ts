@@ -1,14 +1,20 @@
 /** The log as programs use it. Everything below checks nothing twice; every public call here checks its arguments and state. */
-import { invalidArgument, StoreClosedError, StoreReadOnlyError } from '../errors.js';
+import {
+  checkOptionNames,
+  invalidArgument,
+  optionNames,
+  StoreClosedError,
+  StoreReadOnlyError,
+} from '../errors.js';
 import { Changes } from './changes.js';
-import { commitAt, commitsAt } from './commits-at.js';
+import { commitAt, commitNow, commitsAt } from './commits-at.js';
 import { tryCompactionLock } from './compaction-lock.js';
+import { deepFreeze } from './decode.js';
 import type { Environment } from './environment.js';
 import { asyncSequence, syncSequence } from './event-sequence.js';
 import { LogFeed } from './feed.js';
 import { checkedFrom, type FollowSource, followFrom } from './follow.js';
 import { Freshness } from './freshness.js';
-import type { CommitGuard } from './guard.js';
 import type { LogInternals } from './internals.js';
 import { closeQuietly, type Io, runAsync, runSync } from './io.js';
 import type { LogSettings } from './log-options.js';
@@ -16,7 +22,7 @@ import { verifyFound } from './maintenance.js';
 import { checkSignal } from './on-abort.js';
 import type { Found } from './open-settings.js';
 import { pathsOf } from './paths.js';
-import { type EncodedCommit, encodeCommit, encodeSingle } from './payload.js';
+import { type CommitExtras, type EncodedCommit, encodeCommit, encodeSingle } from './payload.js';
 import {
   checkedStream,
   type ReadSource,
@@ -47,7 +53,7 @@ import type {
   Recovery,
   SyncEvents,
 } from './types.js';
-import type { VerifyOptions, VerifyReport } from './verify.js';
+import { VERIFY_OPTIONS, type VerifyOptions, type VerifyReport } from './verify.js';
 import { WaitingAppend, WaitingCommit, type WaitingKind } from './waiting.js';
 import { lockTimeout } from './write-lock.js';
 import { Writer } from './writer.js';
@@ -74,6 +80,32 @@ export interface LogStats {
   readonly skewMsMax: number;
   readonly anchors: number;
 }
+
+const NO_OPTIONS: AppendOptions = Object.freeze({});
+const APPEND_OPTIONS = optionNames<AppendOptions>({
+  expectedVersion: true,
+  actor: true,
+  reason: true,
+  correlationId: true,
+  causationId: true,
+  idempotencyKey: true,
+  signal: true,
+});
+const COMMIT_OPTIONS = optionNames<CommitOptions>({
+  checks: true,
+  actor: true,
+  reason: true,
+  correlationId: true,
+  causationId: true,
+  idempotencyKey: true,
+  signal: true,
+});
+const FOLLOW_OPTIONS = optionNames<FollowOptions>({
+  from: true,
+  types: true,
+  streams: true,
+  signal: true,
+});
 
 /** An open log. Calls marked with a twin do the same synchronously. An idle open log keeps no process alive. */
 export class Log {
@@ -167,7 +199,7 @@ export class Log {
   append(
     stream: string,
     events: NewEvent | readonly NewEvent[],
-    options: AppendOptions = {},
+    options: AppendOptions = NO_OPTIONS,
   ): Promise<Appended> {
     let commit: EncodedCommit;
     try {
@@ -184,7 +216,7 @@ export class Log {
   appendSync(
     stream: string,
     events: NewEvent | readonly NewEvent[],
-    options: AppendOptions = {},
+    options: AppendOptions = NO_OPTIONS,
   ): Appended {
     const commit = this.#encodeAppend(stream, events, options);
     checkSignal(options.signal);
@@ -199,11 +231,11 @@ export class Log {
   #commit(
     parts: readonly CommitPart[],
     options: CommitOptions,
-    guard?: CommitGuard,
+    extras?: CommitExtras,
   ): Promise<Committed> {
     let commit: EncodedCommit;
     try {
-      commit = this.#encode(parts, options, guard);
+      commit = this.#encode(parts, options, extras);
       checkSignal(options.signal);
       this.#checkWritable().check(commit.bytesMax);
     } catch (error) {
@@ -214,7 +246,15 @@ export class Log {
 
   /** {@link Log.commit}, at once. */
   commitSync(parts: readonly CommitPart[], options: CommitOptions = {}): Committed {
-    const commit = this.#encode(parts, options);
+    return this.#commitSync(parts, options);
+  }
+
+  #commitSync(
+    parts: readonly CommitPart[],
+    options: CommitOptions,
+    extras?: CommitExtras,
+  ): Committed {
+    const commit = this.#encode(parts, options, extras);
     checkSignal(options.signal);
     return this.#enqueueSync(commit, options.signal, WaitingCommit);
   }
@@ -293,9 +333,12 @@ export class Log {
         return new LogFeed(state, after);
       },
       commitAt: (segment, offset) => commitAt(state, segment, offset),
+      commitNow: (segment, offset) => commitNow(state, segment, offset),
       commitsAt: (segment, offsets) => commitsAt(state, segment, offsets),
       positionAt: (time, bound) => positionAt(state, time, bound),
-      commit: (parts, options, guard) => this.#commit(parts, options, guard),
+      commit: (parts, options, guard) => this.#commit(parts, options, { guard }),
+      commitOwn: (parts, options = {}) => this.#commit(parts, options, { own: true }),
+      commitOwnSync: (parts, options = {}) => this.#commitSync(parts, options, { own: true }),
       tryCompactionLock: () => tryCompactionLock(this.#environment.disk, this.#directory),
       compactionTimeout: () => {
         const { lock } = pathsOf(this.#directory);
@@ -305,6 +348,7 @@ export class Log {
       get isFresh() {
         return freshness.isFresh;
       },
+      looksFresh: () => freshness.looksFresh(),
       freshen: () => freshness.freshen(),
       look: () => freshness.look(),
       version: (stream) => state.segments.version(stream),
@@ -333,7 +377,7 @@ export class Log {
    */
   follow(options: FollowOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
     this.#checkOpen();
-    checkOptionsObject(options);
+    checkOptionNames(options, FOLLOW_OPTIONS, 'follow');
     checkSignal(options.signal);
     const filter = { types: options.types, streams: options.streams };
     readAll.async(this.#source(), filter);
@@ -371,13 +415,13 @@ export class Log {
   /** Walks the whole log and checks everything. Damage is told by the report, not thrown. */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     this.#checkOpen();
-    checkOptionsObject(options);
+    checkOptionNames(options, VERIFY_OPTIONS, 'verify');
     return await this.#run(this.#verify(options));
   }
 
   verifySync(options: VerifyOptions = {}): VerifyReport {
     this.#checkOpen();
-    checkOptionsObject(options);
+    checkOptionNames(options, VERIFY_OPTIONS, 'verify');
     return this.#runSync(this.#verify(options));
   }
 
@@ -396,7 +440,7 @@ export class Log {
 
   stats(): LogStats {
     const counts = this.#writer?.counts;
-    return {
+    return deepFreeze({
       head: this.head,
       mode: this.#mode(),
       segments: this.#state.segments.count,
@@ -411,7 +455,7 @@ export class Log {
       writeErrors: counts?.writeErrors ?? 0,
       skewMsMax: counts?.skewMsMax ?? 0,
       anchors: counts?.anchors ?? 0,
-    };
+    });
   }
 
   #mode(): LogStats['mode'] {
@@ -508,23 +552,23 @@ export class Log {
     events: NewEvent | readonly NewEvent[],
     options: AppendOptions,
   ): EncodedCommit {
-    checkOptionsObject(options);
-    if ('checks' in options && options.checks !== undefined) {
-      throw invalidArgument('append takes no checks; use commit([{ stream, events }], { checks })');
-    }
+    if (options !== NO_OPTIONS) checkAppendOptions(options);
     const { expectedVersion } = options;
-    if (Array.isArray(events)) return this.#encode([{ stream, events, expectedVersion }], options);
     const context = this.#context(options);
+    if (Array.isArray(events)) {
+      const part = { stream, events, expectedVersion };
+      return encodeCommit([part], undefined, context, this.#settings);
+    }
     return encodeSingle(stream, events as NewEvent, expectedVersion, context, this.#settings);
   }
 
   #encode(
     parts: readonly CommitPart[],
     options: CommitOptions,
-    guard?: CommitGuard,
+    extras?: CommitExtras,
   ): EncodedCommit {
-    checkOptionsObject(options);
-    return encodeCommit(parts, options.checks, this.#context(options), this.#settings, guard);
+    checkOptionNames(options, COMMIT_OPTIONS, 'commit');
+    return encodeCommit(parts, options.checks, this.#context(options), this.#settings, extras);
   }
 
   #context(options: CommitContext): CommitContext {
@@ -627,9 +671,11 @@ export class Log {
   }
 }
 
-function checkOptionsObject(options: unknown): void {
-  if (typeof options === 'object' && options !== null) return;
-  throw invalidArgument('the options must be an object');
+function checkAppendOptions(options: AppendOptions): void {
+  if ((options as CommitOptions | null)?.checks !== undefined) {
+    throw invalidArgument('append takes no checks; use commit([{ stream, events }], { checks })');
+  }
+  checkOptionNames(options, APPEND_OPTIONS, 'append');
 }
 
 /** Logs open for writing; one listener serves them all. */

@@ -1,6 +1,12 @@
 /** What is done with a store that is not open: looking whether it is sound, and saving what can be read when it is not. */
 import { sep } from 'node:path';
-import { invalidArgument, StoreDamagedError, StoreNotFoundError } from '../errors.js';
+import {
+  checkOptionNames,
+  invalidArgument,
+  optionNames,
+  StoreDamagedError,
+  StoreNotFoundError,
+} from '../errors.js';
 import { realDirectory } from './directory.js';
 import type { Disk } from './disk.js';
 import { type Environment, realEnvironment } from './environment.js';
@@ -32,6 +38,15 @@ export interface VerifyStoreOptions extends VerifyOptions {
   /** Accept a file system on which locks or syncs may not hold. Default false. */
   readonly allowFileSystem?: boolean | undefined;
 }
+
+const VERIFY_STORE_OPTIONS = optionNames<VerifyStoreOptions>({
+  against: true,
+  deep: true,
+  onProgress: true,
+  lockTimeoutMs: true,
+  allowSharedDirectory: true,
+  allowFileSystem: true,
+});
 
 export interface StoreReport extends VerifyReport {
   /** What stands behind the last whole group. A torn end is no damage: it was never acknowledged. */
@@ -90,6 +105,7 @@ function verification(
   directory: string,
   options: VerifyStoreOptions,
 ): { environment: Environment; settings: OpenSettings } {
+  checkOptionNames(options, VERIFY_STORE_OPTIONS, 'verifyStore');
   const { lockTimeoutMs, allowSharedDirectory, allowFileSystem } = options;
   const checked = checkOptions({ lockTimeoutMs, allowSharedDirectory, allowFileSystem });
   checkAgainst(options.against);

@@ -25,6 +25,17 @@ export function checkName(name: unknown, what: string): asserts name is string {
   }
 }
 
+/** What the store's own streams, projections and indexes begin with; they stand beside those of its users. */
+const OWN = '$';
+
+/** Everybody may read what is the store's own; only the store makes it. @throws TypeError */
+export function checkNotOwn(name: string, what: string): void {
+  if (!name.startsWith(OWN)) return;
+  throw invalidArgument(
+    `${what} ${quote(name)} begins with '${OWN}', which the store keeps for its own; use another name`,
+  );
+}
+
 /** A name that was found right, in the forms in which lines need it. */
 export interface KnownName {
   /** As JSON text. */

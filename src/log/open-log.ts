@@ -1,12 +1,12 @@
 /** Opening a log: `openLog`, and the same on any disk. */
-import { invalidArgument } from '../errors.js';
+import { checkOptionNames, invalidArgument } from '../errors.js';
 import { realDirectory } from './directory.js';
 import type { Disk } from './disk.js';
 import { type Environment, realEnvironment } from './environment.js';
 import { closeQuietly, type Io, runAsync, runSync } from './io.js';
 import { readLayout } from './layout.js';
 import { Log, listenForExit } from './log.js';
-import { checkOptions, type LogOptions, type LogSettings } from './log-options.js';
+import { checkOptions, LOG_OPTIONS, type LogOptions, type LogSettings } from './log-options.js';
 import { MemoryDisk } from './memory-disk.js';
 import { findStore, findStoreSync } from './open.js';
 import type { Found, OpenSettings } from './open-settings.js';
@@ -131,6 +131,15 @@ export async function openLog(
   place: string | MemoryLogOptions,
   options?: LogOptions,
 ): Promise<Log> {
+  checkOptionNames(typeof place === 'object' ? place : (options ?? {}), LOG_OPTIONS, 'openLog');
+  return await openLogAt(place, options);
+}
+
+/** @internal {@link openLog} whose options may be those of a store. */
+export async function openLogAt(
+  place: string | MemoryLogOptions,
+  options: LogOptions | undefined,
+): Promise<Log> {
   const chosen = target(place, options);
   return await openLogOn(chosen.environment, chosen.directory, chosen.options);
 }
@@ -139,6 +148,15 @@ export async function openLog(
 export function openLogSync(directory: string, options?: LogOptions): Log;
 export function openLogSync(options: MemoryLogOptions): Log;
 export function openLogSync(place: string | MemoryLogOptions, options?: LogOptions): Log {
+  checkOptionNames(typeof place === 'object' ? place : (options ?? {}), LOG_OPTIONS, 'openLog');
+  return openLogAtSync(place, options);
+}
+
+/** @internal {@link openLogAt}, at once. */
+export function openLogAtSync(
+  place: string | MemoryLogOptions,
+  options: LogOptions | undefined,
+): Log {
   const chosen = target(place, options);
   return openLogOnSync(chosen.environment, chosen.directory, chosen.options);
 }

@@ -2,12 +2,19 @@
  * What a caller hands in, checked and encoded in the caller's turn: nothing enters the queue that JSON would mangle, that is too large, or
  * that could change behind the caller's back while it waits.
  */
-import { InvalidEventError, invalidArgument, LimitExceededError, quote } from '../errors.js';
+import {
+  checkOptionNames,
+  InvalidEventError,
+  invalidArgument,
+  LimitExceededError,
+  optionNames,
+  quote,
+} from '../errors.js';
 import type { CommitText } from './encode.js';
 import type { CommitGuard } from './guard.js';
 import { jsonText, kindOf, member } from './json.js';
 import { commitStreamsMax, reasonBytesMax } from './limits.js';
-import { checkName, knownName } from './names.js';
+import { checkName, checkNotOwn, knownName } from './names.js';
 import type { CommitContext, CommitPart, ExpectedVersion, NewEvent, StreamCheck } from './types.js';
 
 export interface EventLimits {
@@ -50,6 +57,8 @@ function checkReason(reason: unknown): asserts reason is string {
   }
 }
 
+const PART_MEMBERS = optionNames<CommitPart>({ stream: true, events: true, expectedVersion: true });
+const CHECK_MEMBERS = optionNames<StreamCheck>({ stream: true, expectedVersion: true });
 const MEMBERS_OF_EVENT = new Set(['type', 'data', 'metadata', 'schemaVersion']);
 
 function eventListOf(events: unknown): readonly NewEvent[] {
@@ -149,6 +158,14 @@ export function checkExpected(expected: unknown, what: string): ExpectedVersion 
   );
 }
 
+/** What only the floors above may ask for. */
+export interface CommitExtras {
+  readonly guard?: CommitGuard | undefined;
+  /** Streams of the store's own may be written. */
+  readonly own?: boolean;
+}
+
+const NO_EXTRAS: CommitExtras = {};
 const FIRST_PART = [0] as const;
 const ONE_EVENT = [1] as const;
 const NO_CONDITIONS: readonly Condition[] = [];
@@ -165,6 +182,7 @@ export function encodeSingle(
   limits: EventLimits,
 ): EncodedCommit {
   const name = knownName(stream, 'stream');
+  checkNotOwn(stream, 'stream');
   checkShape(event, 'events[0]');
   const type = typeTextsOf(event, 'events[0]');
   const data = jsonText(event.data, 'events[0].data', limits.eventBytes);
@@ -199,7 +217,7 @@ export function encodeCommit(
   checks: readonly StreamCheck[] | undefined,
   context: CommitContext,
   limits: EventLimits,
-  guard?: CommitGuard,
+  { guard, own = false }: CommitExtras = NO_EXTRAS,
 ): EncodedCommit {
   if (!Array.isArray(parts) || parts.length === 0) {
     throw invalidArgument('a commit needs at least one { stream, events }');
@@ -221,7 +239,9 @@ export function encodeCommit(
     if (typeof part !== 'object' || part === null) {
       throw invalidArgument('a part of a commit must be { stream, events }');
     }
+    checkOptionNames(part, PART_MEMBERS, 'a part of a commit');
     const name = knownName(part.stream, 'stream');
+    if (!own) checkNotOwn(part.stream, 'stream');
     if (streams.includes(part.stream)) {
       throw invalidArgument(
         `the stream ${quote(part.stream)} stands twice in the commit; put its events into one list`,
@@ -255,6 +275,7 @@ export function encodeCommit(
     if (typeof check !== 'object' || check === null) {
       throw invalidArgument('a check must be { stream, expectedVersion }');
     }
+    checkOptionNames(check, CHECK_MEMBERS, 'a check');
     knownName(check.stream, 'checks: stream');
     const expected = checkExpected(check.expectedVersion, 'checks: expectedVersion');
     if (streams.includes(check.stream)) {

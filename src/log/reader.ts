@@ -1,5 +1,5 @@
 /** Reads events back, by position or by version of a stream, in either direction, synchronously or asynchronously. */
-import { invalidArgument } from '../errors.js';
+import { checkOptionNames, invalidArgument, optionNames } from '../errors.js';
 import { LineProblem } from './decode.js';
 import { EventFilter } from './event-filter.js';
 import {
@@ -132,11 +132,25 @@ function checkedInteger(value: number | undefined, least: number, option: string
   }
 }
 
+/** The members of {@link ReadStreamOptions}, for all that takes them and more. */
+export const READ_STREAM_MEMBERS: Readonly<Record<keyof ReadStreamOptions, true>> = {
+  from: true,
+  to: true,
+  direction: true,
+  limit: true,
+};
+/** The members of {@link ReadAllOptions}, for all that takes them and more. */
+export const READ_ALL_MEMBERS: Readonly<Record<keyof ReadAllOptions, true>> = {
+  ...READ_STREAM_MEMBERS,
+  types: true,
+  streams: true,
+};
+const READ_STREAM_OPTIONS = optionNames<ReadStreamOptions>(READ_STREAM_MEMBERS);
+const READ_ALL_OPTIONS = optionNames<ReadAllOptions>(READ_ALL_MEMBERS);
+
 /** @throws TypeError */
-function checkedRange(options: ReadStreamOptions): Range {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+function checkedRange(options: ReadStreamOptions, names: ReadonlySet<string>, what: string): Range {
+  checkOptionNames(options, names, what);
   const { from, to, direction = 'forward', limit } = options;
   checkedInteger(from, 1, 'from');
   checkedInteger(to, 0, 'to');
@@ -162,7 +176,7 @@ function checkedRange(options: ReadStreamOptions): Range {
  * @throws TypeError
  */
 export function readingAll(source: ReadSource, options: ReadAllOptions): () => EventWork {
-  const range = checkedRange(options);
+  const range = checkedRange(options, READ_ALL_OPTIONS, 'readAll');
   const filter = new EventFilter(options.streams, options.types);
   return () => allEvents(source, range, filter);
 }
@@ -179,7 +193,7 @@ export function readingStream(
   options: ReadStreamOptions,
 ): () => EventWork {
   checkedStream(stream);
-  const range = checkedRange(options);
+  const range = checkedRange(options, READ_STREAM_OPTIONS, 'readStream');
   return () => streamEvents(source, stream, range);
 }
 

@@ -86,7 +86,7 @@ export function* salvageLog(
       commits: scan.commits,
       events: builder.events,
       unsealed: scan.unsealed,
-      lost,
+      lost: Object.freeze(lost.map((part) => Object.freeze(part))),
       renumbered: builder.renumbered,
       ...(first === undefined || last === undefined
         ? {}

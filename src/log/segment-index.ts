@@ -50,7 +50,7 @@ export interface SegmentIndex extends SegmentFacts {
 /** Every this many commits a position is noted. */
 export const POSITION_STRIDE = 64;
 const NONE = -1;
-const POSTING_FIELDS = 4;
+const POSTING_FIELDS = 5;
 
 /**
  * The index of the segment that is being written, in memory. A stream's postings are a chain in one flat array,
@@ -64,7 +64,7 @@ export class TailIndex implements SegmentIndex {
   #lastTime = '';
   /** stream -> its last posting */
   readonly #streams = new Map<string, number>();
-  /** offset, last version, versions in that commit, the posting before */
+  /** offset, last version, versions in that commit, the posting before, position */
   #postings = new Float64Array(256 * POSTING_FIELDS);
   #postingCount = 0;
   readonly #keys = new Map<string, KeyPlace>();
@@ -130,6 +130,7 @@ export class TailIndex implements SegmentIndex {
       this.#postings[at + 1] = (firstVersions[index] as number) + count - 1;
       this.#postings[at + 2] = count;
       this.#postings[at + 3] = this.#streams.get(stream) ?? NONE;
+      this.#postings[at + 4] = position;
       this.#postingCount = posting + 1;
       this.#streams.set(stream, posting);
     }
@@ -155,6 +156,12 @@ export class TailIndex implements SegmentIndex {
   versionNow(stream: string): number {
     const posting = this.#streams.get(stream);
     return posting === undefined ? 0 : (this.#postings[posting * POSTING_FIELDS + 1] as number);
+  }
+
+  /** Position of the last commit with an event of the stream in this segment, 0 when there is none. */
+  lastPosition(stream: string): number {
+    const posting = this.#streams.get(stream);
+    return posting === undefined ? 0 : (this.#postings[posting * POSTING_FIELDS + 4] as number);
   }
 
   keyNow(key: string): KeyPlace | undefined {

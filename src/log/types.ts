@@ -146,14 +146,14 @@ export interface FollowOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** An asynchronous sequence that can also be taken as a whole. Each iteration begins to read anew. */
+/** An asynchronous sequence that can also be taken as a whole, frozen. Each iteration begins to read anew. */
 export interface AsyncSequence<T> extends AsyncIterable<T> {
-  toArray(): Promise<T[]>;
+  toArray(): Promise<readonly T[]>;
 }
 
-/** A synchronous sequence that can also be taken as a whole. Each iteration begins to read anew. */
+/** A synchronous sequence that can also be taken as a whole, frozen. Each iteration begins to read anew. */
 export interface SyncSequence<T> extends Iterable<T> {
-  toArray(): T[];
+  toArray(): readonly T[];
 }
 
 export type AsyncEvents = AsyncSequence<RecordedEvent>;

@@ -4,7 +4,7 @@
  * nothing is changed.
  */
 import { randomInt } from 'node:crypto';
-import { invalidArgument, StoreDamagedError, systemCode } from '../errors.js';
+import { invalidArgument, optionNames, StoreDamagedError, systemCode } from '../errors.js';
 import { type Anchor, readAnchor } from './anchor.js';
 import { ArchiveCheck } from './archive-check.js';
 import { checkForm } from './decode.js';
@@ -29,6 +29,12 @@ export interface VerifyOptions {
   /** Called now and then. Must not throw. */
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
 }
+
+export const VERIFY_OPTIONS: ReadonlySet<string> = optionNames<VerifyOptions>({
+  against: true,
+  deep: true,
+  onProgress: true,
+});
 
 export interface VerifyProgress {
   readonly segments: number;

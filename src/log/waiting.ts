@@ -45,7 +45,7 @@ export class WaitingAppend extends Answering<Appended> {
   ): void {
     const firstVersion = firstVersions[0] as number;
     const version = firstVersion + (this.commit.counts[0] as number) - 1;
-    this.resolve({ position, time, firstVersion, version, repeated });
+    this.resolve(Object.freeze({ position, time, firstVersion, version, repeated }));
   }
 }
 
@@ -64,6 +64,6 @@ export class WaitingCommit extends Answering<Committed> {
       const first = firstVersions[index] as number;
       versions[streams[index] as string] = first + (counts[index] as number) - 1;
     }
-    this.resolve({ position, time, versions, repeated });
+    this.resolve(Object.freeze({ position, time, versions: Object.freeze(versions), repeated }));
   }
 }

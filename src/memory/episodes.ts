@@ -252,10 +252,12 @@ class Page {
 
   constructor(options: EpisodeListOptions) {
     checkMembers(options, 'the options', ['filters', 'after', 'limit']);
-    const { filters = {}, after, limit = LIMIT } = options;
+    const { filters = {}, after: given, limit = LIMIT } = options;
     checkFilters(filters);
     checkLimit(limit);
-    if (after !== undefined) checkText(after, 'after');
+    if (given !== undefined) checkText(given, 'after');
+    // As `get` takes them: with or without the model's name.
+    const after = given === undefined || given.startsWith(PREFIX) ? given : `${PREFIX}${given}`;
     const { since, until } = filters;
     // The first key of that time has more behind it.
     const start = since === undefined ? undefined : `${PREFIX}${timeOf(since, 'since')}`;

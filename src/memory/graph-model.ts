@@ -125,4 +125,5 @@ export const graphModel: ModelDefinition = {
     'graph.reverted': 'graph.reverted',
   },
   bookkeeping: [],
+  additive: true,
 };

@@ -95,7 +95,7 @@ export class Memory extends Models {
   }
 
   /** Which event each part of it comes from. */
-  async blame(id: string, options?: BlameOptions): Promise<BlameEntry[]> {
+  async blame(id: string, options?: BlameOptions): Promise<readonly BlameEntry[]> {
     return await this.engine.blame(modelOf(id).projection, id, options);
   }
 
@@ -122,7 +122,7 @@ export class Memory extends Models {
     });
   }
 
-  /** How the memory is doing. Reads every key when something was appended since it was last asked. */
+  /** How the memory is doing. The first call reads every key, in slices; later ones what was appended since. */
   async status(): Promise<MemoryStatus> {
     return await this.#shared.status.read();
   }

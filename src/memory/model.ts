@@ -26,6 +26,11 @@ export interface ModelDefinition {
   readonly opposites: Opposites;
   /** JSON pointers of what every event changes, such as `/updatedAt`: two events that change nothing else in common do not stand in each other's way. */
   readonly bookkeeping: readonly string[];
+  /**
+   * True: each event adds to a state of which the initial one knows nothing, so that the event that began a key can be taken back from under those that came
+   * later, like any other. Left out, the first event makes the whole state, and stands or falls with it.
+   */
+  readonly additive?: boolean;
   /** When each item of a state expires, ISO 8601; undefined for never. Left out, a state is one item that never does. */
   expiries?(state: unknown): readonly (string | undefined)[];
 }

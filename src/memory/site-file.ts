@@ -1,6 +1,9 @@
 /** Reads the file of a file-based site memory: `{ "sites": { "<host>": { … } } }`. Such files name their members in many ways; all known ones are taken. */
-import { ImportFailedError, reasonOf } from '../errors.js';
+import { isUtf8 } from 'node:buffer';
+import { ImportFailedError, InvalidEventError, reasonOf } from '../errors.js';
+import { jsonText } from '../store.js';
 import { offsetOfBreak, placeOf } from './json-place.js';
+import { NAMES, type Name, plain } from './site-file-names.js';
 import { hostOf } from './site-host.js';
 import { add, type ImportedSite, together } from './site-merge.js';
 import {
@@ -19,89 +22,42 @@ export interface SiteFile {
   readonly ignored: readonly string[];
 }
 
-/** Members by name without case, `_` and `-`: `successCount`, `success_count`. */
-const NAMES = {
-  firstSeenAt: [
-    'firstvisit',
-    'firstvisited',
-    'firstvisitat',
-    'firstseen',
-    'firstseenat',
-    'createdat',
-    'created',
-  ],
-  lastSeenAt: [
-    'lastvisit',
-    'lastvisited',
-    'lastvisitat',
-    'lastvisitedat',
-    'lastseen',
-    'lastseenat',
-    'lastaccessed',
-    'updatedat',
-    'lastupdated',
-  ],
-  title: ['title', 'pagetitle', 'name'],
-  host: ['host', 'domain', 'hostname', 'url', 'site'],
-  visits: ['visits', 'visitcount', 'totalvisits', 'count'],
-  successes: ['successes', 'successcount', 'successfulvisits', 'successful', 'success', 'hits'],
-  failures: [
-    'failures',
-    'failurecount',
-    'failcount',
-    'failedvisits',
-    'failed',
-    'errors',
-    'errorcount',
-  ],
-  successRate: ['successrate'],
-  totalDurationMs: ['totaldurationms', 'totaltimems'],
-  meanDurationMs: [
-    'averagedurationms',
-    'avgdurationms',
-    'meandurationms',
-    'avgloadtimems',
-    'averageloadtimems',
-  ],
-  durationMs: ['durationms', 'loadtimems'],
-  selectors: ['selectors', 'cachedselectors', 'selectorcache'],
-  quirks: ['quirks', 'knownquirks', 'sitequirks'],
-  patterns: ['actionpatterns', 'patterns', 'taskpatterns'],
-  purpose: ['purpose'],
-  selector: ['selector', 'primary', 'primaryselector', 'css', 'xpath', 'value'],
-  fallbacks: ['fallbacks', 'fallbackselectors', 'fallback', 'alternatives'],
-  taskType: ['tasktype', 'task', 'type'],
-  steps: ['steps', 'actions', 'sequence'],
-  lastUsedAt: [
-    'lastused',
-    'lastusedat',
-    'lastsuccess',
-    'lastsuccessat',
-    'lastseen',
-    'updatedat',
-    'lastupdated',
-  ],
-  description: ['description', 'quirk', 'issue', 'text', 'note'],
-  workaround: ['workaround', 'solution', 'fix', 'resolution'],
-  seenAt: [
-    'timestamp',
-    'time',
-    'date',
-    'at',
-    'discoveredat',
-    'createdat',
-    'firstseen',
-    'lastseen',
-    'updatedat',
-  ],
-} as const satisfies Record<string, readonly string[]>;
-
-type Name = keyof typeof NAMES;
 type Members = Partial<Record<Name, { readonly value: unknown; readonly path: string }>>;
 
 /** @throws ImportFailedError */
-export function parseSiteFile(file: string, text: string): SiteFile {
-  return new SiteFileReader(file).read(text.replace(/^\uFEFF/, ''));
+export function parseSiteFile(file: string, bytes: Buffer): SiteFile {
+  return new SiteFileReader(file).read(textOf(file, bytes));
+}
+
+/** Without a byte order mark. */
+function textOf(file: string, bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    if (isUtf8(bytes)) throw new ImportFailedError(file, reasonOf(cause), { cause });
+    const place = placeOfBadBytes(bytes);
+    throw new ImportFailedError(file, 'it is not encoded as UTF-8', { ...place, cause });
+  }
+}
+
+/** Where the bytes stop being UTF-8: line and column, both from 1. */
+function placeOfBadBytes(bytes: Buffer): { line: number; column: number } {
+  let text = '';
+  let good = 0;
+  let bad = bytes.length + 1;
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    try {
+      // A character that is cut at the end is no fault of the bytes before it.
+      text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, middle), {
+        stream: true,
+      });
+      good = middle;
+    } catch {
+      bad = middle;
+    }
+  }
+  return placeOf(text, text.length);
 }
 
 class SiteFileReader {
@@ -241,17 +197,18 @@ class SiteFileReader {
     candidates: (value: unknown, path: string) => Candidate<T>[],
   ): readonly Known<T>[] {
     if (!member) return [];
-    const list: Known<T>[] = [];
+    const members: Record<string, Known<T>> = {};
     const take = (name: string, value: unknown, path: string) => {
       if (name.trim() === '') this.#fail(path, `its ${naming} is empty`);
-      const known = knownAs(list, name);
+      this.#storable(name, path);
+      const known = knownAs(members, name);
       for (const candidate of candidates(value, path)) add(known.candidates, candidate);
     };
     if (Array.isArray(member.value)) {
       for (const [index, element] of (member.value as unknown[]).entries()) {
         const path = `${member.path}[${index}]`;
         const named = Object.entries(this.#object(element, path)).find(([name]) =>
-          (NAMES[naming] as readonly string[]).includes(plain(name)),
+          NAMES[naming].includes(plain(name)),
         );
         if (!named) this.#fail(path, `it does not say its ${naming}`);
         take(this.#text({ value: named[1], path: pathTo(path, named[0]) }), element, path);
@@ -260,7 +217,7 @@ class SiteFileReader {
       for (const [name, value] of Object.entries(this.#object(member.value, member.path)))
         take(name, value, pathTo(member.path, name));
     }
-    return list.filter((known) => known.candidates.length > 0);
+    return Object.values(members).filter((known) => known.candidates.length > 0);
   }
 
   #selectors(value: unknown, path: string): Candidate<string>[] {
@@ -291,6 +248,7 @@ class SiteFileReader {
     if (Array.isArray(value)) {
       const several = value.length > 0 && value.every(hasSteps);
       if (several) return value.flatMap((each, index) => this.#patterns(each, `${path}[${index}]`));
+      this.#storable(value, path);
       return [{ value: value as Steps, successes: 0, failures: 0 }];
     }
     const members = this.#members(value, path, [
@@ -306,6 +264,7 @@ class SiteFileReader {
     if (!steps || !Array.isArray(steps.value) || steps.value.length === 0) {
       return this.#fail(steps?.path ?? path, 'it has no list of steps');
     }
+    this.#storable(steps.value, steps.path);
     return [this.#candidate(steps.value as Steps, members)];
   }
 
@@ -332,6 +291,7 @@ class SiteFileReader {
   #quirk(value: unknown, path: string, name: string | undefined): ImportedSite['quirks'][number] {
     if (typeof value === 'string') {
       const text = this.#text({ value, path });
+      if (name !== undefined) this.#storable(name, path);
       return name === undefined ? { description: text } : { description: name, workaround: text };
     }
     const { description, workaround } = this.#members(value, path, [
@@ -342,6 +302,7 @@ class SiteFileReader {
       'failures',
     ]);
     const text = description ? this.#text(description) : name;
+    if (name !== undefined) this.#storable(name, path);
     if (text === undefined) return this.#fail(path, 'it has no description');
     if (!workaround) return { description: text };
     return { description: text, workaround: this.#text(workaround) };
@@ -352,9 +313,7 @@ class SiteFileReader {
     const members: Members = {};
     for (const [name, member] of Object.entries(this.#object(value, path))) {
       const at = pathTo(path, name);
-      const meaning = names.find((each) =>
-        (NAMES[each] as readonly string[]).includes(plain(name)),
-      );
+      const meaning = names.find((each) => NAMES[each].includes(plain(name)));
       if (meaning === undefined || members[meaning]) this.#ignored.push(at);
       else if (member !== null) members[meaning] = { value: member, path: at };
     }
@@ -369,13 +328,17 @@ class SiteFileReader {
   }
 
   #text({ value, path }: { readonly value: unknown; readonly path: string }): string {
-    if (typeof value === 'string' && value.trim() !== '') return value.trim();
-    return this.#fail(path, 'it must be a text that is not empty');
+    if (typeof value !== 'string' || value.trim() === '') {
+      return this.#fail(path, 'it must be a text that is not empty');
+    }
+    this.#storable(value, path);
+    return value.trim();
   }
 
   #number({ value, path }: { readonly value: unknown; readonly path: string }): number {
-    if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value;
-    return this.#fail(path, 'it must be a number from 0');
+    // Beyond that, what adds up could leave the numbers that there are.
+    if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value;
+    return this.#fail(path, 'it must be a number from 0 to 2^53 - 1');
   }
 
   #count(member: { readonly value: unknown; readonly path: string } | undefined): number {
@@ -397,13 +360,19 @@ class SiteFileReader {
     return this.#fail(path, 'it must be a time');
   }
 
+  /** JSON may have what no store holds: half a surrogate pair, or nesting without end. */
+  #storable(value: unknown, path: string): void {
+    try {
+      jsonText(value, path, Number.MAX_SAFE_INTEGER);
+    } catch (cause) {
+      if (!(cause instanceof InvalidEventError)) throw cause;
+      throw new ImportFailedError(this.#file, reasonOf(cause), { path: cause.path, cause });
+    }
+  }
+
   #fail(path: string, problem: string): never {
     throw new ImportFailedError(this.#file, problem, { path });
   }
-}
-
-function plain(name: string): string {
-  return name.toLowerCase().replace(/[_\s-]/g, '');
 }
 
 function hasSteps(value: unknown): boolean {

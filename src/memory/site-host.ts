@@ -19,14 +19,17 @@ export function hostOf(url: string | URL): string {
     throw invalidArgument('url must be a string or a URL, such as https://example.com/');
   }
   const trimmed = text.trim();
-  const parsed = parse(BARE_HOST.test(trimmed) ? `https://${trimmed}` : trimmed);
+  const bare = BARE_HOST.test(trimmed);
+  const parsed = parse(bare ? `https://${trimmed}` : trimmed);
   if (parsed === undefined || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) {
     throw invalidArgument(
       `url must be an http or https address or a bare host such as example.com, not ${quote(text)}`,
     );
   }
   const name = parsed.hostname.replace(/\.$/, '').replace(/^www\.(?=.)/, '');
-  const host = parsed.port === '' ? name : `${name}:${parsed.port}`;
+  // Without a scheme, port 80 says that of http.
+  const own = parsed.port === '' || (bare && parsed.port === '80');
+  const host = own ? name : `${name}:${parsed.port}`;
   if (name === '' || name.endsWith('.')) {
     throw invalidArgument(`url has no host that could be a site: ${quote(text)}`);
   }

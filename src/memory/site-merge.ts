@@ -4,6 +4,7 @@ import {
   type Candidate,
   type Known,
   knownAs,
+  memberOf,
   NO_VISITS,
   type Quirk,
   type SiteState,
@@ -40,13 +41,13 @@ export function mergeSite(site: SiteState, told: ImportedSite, time: string): vo
   for (const each of told.selectors) mergeKnown(knownAs(site.selectors, each.name), each);
   for (const each of told.patterns) mergeKnown(knownAs(site.patterns, each.name), each);
   for (const { description, workaround } of told.quirks) {
-    const quirk = site.quirks.find((known) => known.description === description);
+    const quirk = site.quirks[memberOf(description)];
     if (!quirk) {
-      site.quirks.push({
+      site.quirks[memberOf(description)] = {
         description,
         ...(workaround === undefined ? {} : { workaround }),
         firstSeenAt: first,
-      });
+      };
     } else if (quirk.workaround === undefined && workaround !== undefined) {
       quirk.workaround = workaround;
     }
@@ -112,12 +113,12 @@ export function together(one: ImportedSite, other: ImportedSite): ImportedSite {
 }
 
 function joined<T>(one: readonly Known<T>[], other: readonly Known<T>[]): readonly Known<T>[] {
-  const list: Known<T>[] = [];
+  const members: Record<string, Known<T>> = {};
   for (const { name, candidates } of [...one, ...other]) {
-    const known = knownAs(list, name);
+    const known = knownAs(members, name);
     for (const candidate of candidates) add(known.candidates, candidate);
   }
-  return list;
+  return Object.values(members);
 }
 
 /** Counts of the same candidate add up. */

@@ -7,6 +7,7 @@ import {
   emptySite,
   type Known,
   knownAs,
+  memberOf,
   report,
   type SiteState,
   type Steps,
@@ -61,19 +62,13 @@ export const sitesProjection: Projection<SiteState> = defineProjection({
     },
     'site.quirk-recorded': (site, { data: { description, workaround }, time }) => {
       touch(site, time);
-      const known = site.quirks.find((quirk) => quirk.description === description);
-      if (known) Object.assign(known, workaround === undefined ? {} : { workaround });
-      else {
-        site.quirks.push({
-          description,
-          ...(workaround === undefined ? {} : { workaround }),
-          firstSeenAt: time,
-        });
-      }
+      const member = memberOf(description);
+      site.quirks[member] ??= { description, firstSeenAt: time };
+      if (workaround !== undefined) site.quirks[member].workaround = workaround;
     },
     'site.pattern-used': (site, { data: { taskType, steps, success }, time }) => {
       touch(site, time);
-      const patterns = site.patterns as Known<Steps>[];
+      const patterns = site.patterns as Record<string, Known<Steps>>;
       report(knownAs(patterns, taskType), { value: steps, fallbacks: [], success, time });
     },
     'site.imported': (site, { data, time }) => mergeSite(site as SiteState, data, time),
@@ -94,5 +89,7 @@ export const sitesModel: ModelDefinition = {
     'site.imported': 'site.reverted',
     'site.reverted': 'site.reverted',
   },
-  bookkeeping: ['/lastSeenAt'],
+  // The site was heard of all the same.
+  bookkeeping: ['/firstSeenAt', '/lastSeenAt'],
+  additive: true,
 };

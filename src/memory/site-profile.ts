@@ -106,9 +106,9 @@ export function profileOf(host: string, state: SiteState): SiteProfile {
       totalDurationMs,
       ...(timed === 0 ? {} : { meanDurationMs: totalDurationMs / timed }),
     }),
-    selectors: Object.freeze(selectors.map(selectorOf)),
-    quirks,
-    patterns: Object.freeze(patterns.map(patternOf)),
+    selectors: Object.freeze(Object.values(selectors).map(selectorOf)),
+    quirks: Object.freeze(Object.values(quirks)),
+    patterns: Object.freeze(Object.values(patterns).map(patternOf)),
   });
   profiles.set(state, profile);
   return profile;

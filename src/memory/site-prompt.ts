@@ -3,9 +3,8 @@ import type { SiteProfile } from './site-profile.js';
 
 const TEXT_CHARACTERS_MAX = 300;
 
-const UNPRINTABLE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped here
-  /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff<\u0000-\u001f]/g;
+/** What is not seen, or turns what is seen around: a text could be hidden with it. And the `<` that tags begin with. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}<]/gu;
 
 /** As JSON, so that it has no line break and no end of its own; without the `<` that tags begin with. */
 function quoted(value: unknown): string {
@@ -16,10 +15,15 @@ function quoted(value: unknown): string {
 }
 
 function escaped(json: string): string {
-  return json.replace(
-    UNPRINTABLE,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  return json.replace(UNPRINTABLE, (character) =>
+    Array.from({ length: character.length }, (_, index) => unit(character.charCodeAt(index))).join(
+      '',
+    ),
   );
+}
+
+function unit(code: number): string {
+  return `\\u${code.toString(16).padStart(4, '0')}`;
 }
 
 function outcome({

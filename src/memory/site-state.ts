@@ -1,4 +1,7 @@
-/** What is known of one site, and how it grows. Lists, not objects keyed by what others named: a purpose called `__proto__` is one like any other. */
+/**
+ * What is known of one site, and how it grows. Each purpose, task type and quirk is a member of its own, so that what one agent learnt can be taken back whatever
+ * others learnt since.
+ */
 
 /** Counts as of the last import, so that importing a file again, or a newer one, counts nothing twice. */
 export interface ImportedCounts {
@@ -46,9 +49,10 @@ export interface SiteState {
   title?: string;
   visits: VisitCounts;
   importedVisits?: VisitCounts;
-  selectors: Known<string>[];
-  quirks: Quirk[];
-  patterns: Known<Steps>[];
+  /** These three by {@link memberOf}, in the order in which they were learnt. */
+  selectors: Record<string, Known<string>>;
+  quirks: Record<string, Quirk>;
+  patterns: Record<string, Known<Steps>>;
 }
 
 /** Of one purpose or task type; those tried last in vain are forgotten first. */
@@ -67,9 +71,9 @@ export function emptySite(): SiteState {
     firstSeenAt: '',
     lastSeenAt: '',
     visits: { ...NO_VISITS },
-    selectors: [],
-    quirks: [],
-    patterns: [],
+    selectors: {},
+    quirks: {},
+    patterns: {},
   };
 }
 
@@ -77,12 +81,17 @@ export function same(one: unknown, other: unknown): boolean {
   return one === other || JSON.stringify(one) === JSON.stringify(other);
 }
 
+/** Begins with a quotation mark, so that no name of a user's, such as `__proto__`, can be that of a member of all objects. */
+export function memberOf(name: string): string {
+  return JSON.stringify(name);
+}
+
 /** The entry of that name, made when there is none. */
-export function knownAs<T>(list: Known<T>[], name: string): Known<T> {
-  const found = list.find((known) => known.name === name);
-  if (found) return found;
-  list.push({ name, candidates: [] });
-  return list.at(-1) as Known<T>;
+export function knownAs<T>(members: Record<string, Known<T>>, name: string): Known<T> {
+  const member = memberOf(name);
+  members[member] ??= { name, candidates: [] };
+  // Read again: a draft gives a draft of what was put into it.
+  return members[member];
 }
 
 /** The site was heard of at that time. */

@@ -1,21 +1,23 @@
 /** What agents learnt about web sites, by host: visits, selectors, quirks and action patterns. */
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { produce } from 'immer';
-import { ImportFailedError, invalidArgument, reasonOf } from '../errors.js';
-import type { Access, Command, WriteOptions, Written } from './access.js';
+import { ImportFailedError, reasonOf } from '../errors.js';
+import type { Access, WriteOptions, Written } from './access.js';
 import type { Meter } from './meter.js';
+import { checkLimit, checkMembers, checkText, Model, type ModelSettings } from './model.js';
 import {
-  checkLimit,
-  checkMembers,
-  checkText,
-  checkTexts,
-  Model,
-  type ModelSettings,
-} from './model.js';
+  type CachePatternDetails,
+  type CacheSelectorDetails,
+  caching,
+  creating,
+  importing,
+  learning,
+  noting,
+  type Visit,
+  visiting,
+} from './site-commands.js';
 import { parseSiteFile, type SiteFile } from './site-file.js';
 import { hostOf } from './site-host.js';
-import { mergeSite } from './site-merge.js';
 import { sitesProjection } from './site-model.js';
 import {
   profileOf,
@@ -25,8 +27,9 @@ import {
   type SiteSelector,
 } from './site-profile.js';
 import { promptOf } from './site-prompt.js';
-import type { SiteState, Steps } from './site-state.js';
+import type { Steps } from './site-state.js';
 
+export type { CachePatternDetails, CacheSelectorDetails, Visit } from './site-commands.js';
 export { sitesModel } from './site-model.js';
 export type {
   SiteActionPattern,
@@ -37,26 +40,6 @@ export type {
 } from './site-profile.js';
 export type { Steps } from './site-state.js';
 
-/** What happened on a visit. */
-export interface Visit {
-  readonly durationMs?: number | undefined;
-  /** Whether the agent got what it came for. Default: not told, so that the visit counts as neither. */
-  readonly success?: boolean | undefined;
-  readonly title?: string | undefined;
-}
-
-export interface CacheSelectorDetails {
-  /** To try when the selector fails, the best first. */
-  readonly fallbacks?: readonly string[] | undefined;
-  /** Whether it worked. Default true. */
-  readonly success?: boolean | undefined;
-}
-
-export interface CachePatternDetails {
-  /** Whether the steps worked. Default true. */
-  readonly success?: boolean | undefined;
-}
-
 /** What an import did. */
 export interface SiteImport {
   /** Hosts that the file tells of, sorted. */
@@ -65,11 +48,6 @@ export interface SiteImport {
   readonly changed: readonly string[];
   /** JSON paths of what was not understood, and so not taken over. */
   readonly ignored: readonly string[];
-}
-
-function checkFlag(value: unknown, what: string): void {
-  if (value === undefined || typeof value === 'boolean') return;
-  throw invalidArgument(`${what} must be true or false`);
 }
 
 /** `memory.sites`. Every call takes an address or a bare host; see {@link hostOf} for which site that is. */
@@ -93,7 +71,7 @@ export class Sites extends Model {
       const host = hostOf(url);
       const known = await this.#profile(host);
       if (known) return known;
-      await this.access.run(this.#creating(host), options);
+      await this.access.run(creating(this.streamOf(host, 'host')), options);
       return (await this.#profile(host)) as SiteProfile;
     });
   }
@@ -103,7 +81,7 @@ export class Sites extends Model {
       const host = hostOf(url);
       const known = this.#profileSync(host);
       if (known) return known;
-      this.access.runSync(this.#creating(host), options);
+      this.access.runSync(creating(this.streamOf(host, 'host')), options);
       return this.#profileSync(host) as SiteProfile;
     });
   }
@@ -111,13 +89,13 @@ export class Sites extends Model {
   /** Counts a visit, exactly once however many agents visit at the same time. @throws TypeError */
   recordVisit(url: string | URL, visit: Visit = {}, options: WriteOptions = {}): Promise<Written> {
     return this.measured('recordVisit', async () =>
-      this.access.run(this.#visiting(url, visit), options),
+      this.access.run(visiting(this.#stream(url), visit), options),
     );
   }
 
   recordVisitSync(url: string | URL, visit: Visit = {}, options: WriteOptions = {}): Written {
     return this.measuredSync('recordVisit', () =>
-      this.access.runSync(this.#visiting(url, visit), options),
+      this.access.runSync(visiting(this.#stream(url), visit), options),
     );
   }
 
@@ -134,7 +112,7 @@ export class Sites extends Model {
     options: WriteOptions = {},
   ): Promise<Written> {
     return this.measured('cacheSelector', async () =>
-      this.access.run(this.#caching(url, purpose, selector, details), options),
+      this.access.run(caching(this.#stream(url), purpose, selector, details), options),
     );
   }
 
@@ -146,7 +124,7 @@ export class Sites extends Model {
     options: WriteOptions = {},
   ): Written {
     return this.measuredSync('cacheSelector', () =>
-      this.access.runSync(this.#caching(url, purpose, selector, details), options),
+      this.access.runSync(caching(this.#stream(url), purpose, selector, details), options),
     );
   }
 
@@ -172,7 +150,7 @@ export class Sites extends Model {
     options: WriteOptions = {},
   ): Promise<Written> {
     return this.measured('recordQuirk', async () =>
-      this.access.run(this.#noting(url, quirk), options),
+      this.access.run(noting(this.#stream(url), quirk), options),
     );
   }
 
@@ -182,7 +160,7 @@ export class Sites extends Model {
     options: WriteOptions = {},
   ): Written {
     return this.measuredSync('recordQuirk', () =>
-      this.access.runSync(this.#noting(url, quirk), options),
+      this.access.runSync(noting(this.#stream(url), quirk), options),
     );
   }
 
@@ -207,7 +185,7 @@ export class Sites extends Model {
     options: WriteOptions = {},
   ): Promise<Written> {
     return this.measured('cacheActionPattern', async () =>
-      this.access.run(this.#learning(url, taskType, steps, details), options),
+      this.access.run(learning(this.#stream(url), taskType, steps, details), options),
     );
   }
 
@@ -219,7 +197,7 @@ export class Sites extends Model {
     options: WriteOptions = {},
   ): Written {
     return this.measuredSync('cacheActionPattern', () =>
-      this.access.runSync(this.#learning(url, taskType, steps, details), options),
+      this.access.runSync(learning(this.#stream(url), taskType, steps, details), options),
     );
   }
 
@@ -270,18 +248,35 @@ export class Sites extends Model {
   importSiteMemory(file: string, options: WriteOptions = {}): Promise<SiteImport> {
     return this.measured('importSiteMemory', async () => {
       checkText(file, 'file');
-      const text = await readFile(file, 'utf8').catch((error: unknown) => unreadable(file, error));
-      const read = parseSiteFile(file, text);
-      return imported(read, await this.access.runAll(this.#importing(read), options));
+      const bytes = await readFile(file).catch((error: unknown) => unreadable(file, error));
+      const read = parseSiteFile(file, bytes);
+      return imported(
+        read,
+        await this.access.runAll(
+          importing(read, (host) => this.streamOf(host, 'host')),
+          options,
+        ),
+      );
     });
   }
 
   importSiteMemorySync(file: string, options: WriteOptions = {}): SiteImport {
     return this.measuredSync('importSiteMemory', () => {
       checkText(file, 'file');
-      const read = parseSiteFile(file, textOf(file));
-      return imported(read, this.access.runAllSync(this.#importing(read), options));
+      const read = parseSiteFile(file, bytesOf(file));
+      return imported(
+        read,
+        this.access.runAllSync(
+          importing(read, (host) => this.streamOf(host, 'host')),
+          options,
+        ),
+      );
     });
+  }
+
+  /** The stream of the site that an address belongs to. */
+  #stream(url: string | URL): string {
+    return this.streamOf(hostOf(url), 'host');
   }
 
   async #profile(host: string): Promise<SiteProfile | undefined> {
@@ -293,116 +288,6 @@ export class Sites extends Model {
     const state = this.access.getSync(sitesProjection, this.streamOf(host, 'host'));
     return state && profileOf(host, state);
   }
-
-  #creating(host: string): Command<SiteState> {
-    return {
-      projection: sitesProjection,
-      stream: this.streamOf(host, 'host'),
-      decide: (state) => (state ? [] : [{ type: 'site.created', data: {} }]),
-    };
-  }
-
-  #visiting(url: string | URL, visit: Visit): Command<SiteState> {
-    checkMembers(visit, 'a visit', ['durationMs', 'success', 'title']);
-    const { durationMs, success, title } = visit as Visit;
-    if (
-      durationMs !== undefined &&
-      !(typeof durationMs === 'number' && durationMs >= 0 && durationMs <= Number.MAX_SAFE_INTEGER)
-    ) {
-      throw invalidArgument('durationMs must be a number of milliseconds from 0');
-    }
-    checkFlag(success, 'success');
-    if (title !== undefined && typeof title !== 'string') {
-      throw invalidArgument('title must be a string');
-    }
-    const data = { durationMs, success, title };
-    return this.#adding(url, 'site.visited', withoutUndefined(data));
-  }
-
-  #caching(
-    url: string | URL,
-    purpose: string,
-    selector: string,
-    details: CacheSelectorDetails,
-  ): Command<SiteState> {
-    checkText(purpose, 'purpose');
-    checkText(selector, 'selector');
-    checkMembers(details, 'the details', ['fallbacks', 'success']);
-    const { fallbacks = [], success = true } = details as CacheSelectorDetails;
-    checkTexts(fallbacks, 'fallbacks');
-    checkFlag(success, 'success');
-    return this.#adding(url, 'site.selector-used', {
-      purpose,
-      selector,
-      fallbacks: [...fallbacks],
-      success,
-    });
-  }
-
-  #learning(
-    url: string | URL,
-    taskType: string,
-    steps: Steps,
-    details: CachePatternDetails,
-  ): Command<SiteState> {
-    checkText(taskType, 'taskType');
-    if (!Array.isArray(steps) || steps.length === 0) {
-      throw invalidArgument('steps must be a list that is not empty');
-    }
-    checkMembers(details, 'the details', ['success']);
-    const { success = true } = details as CachePatternDetails;
-    checkFlag(success, 'success');
-    return this.#adding(url, 'site.pattern-used', { taskType, steps, success });
-  }
-
-  /** Right whatever others write meanwhile. */
-  #adding(url: string | URL, type: string, data: unknown): Command<SiteState> {
-    return {
-      projection: sitesProjection,
-      stream: this.streamOf(hostOf(url), 'host'),
-      commutes: true,
-      decide: () => [{ type, data }],
-    };
-  }
-
-  #noting(
-    url: string | URL,
-    quirk: { readonly description: string; readonly workaround?: string | undefined },
-  ): Command<SiteState> {
-    checkMembers(quirk, 'a quirk', ['description', 'workaround']);
-    const { description, workaround } = quirk;
-    checkText(description, 'description');
-    if (workaround !== undefined) checkText(workaround, 'workaround');
-    return {
-      projection: sitesProjection,
-      stream: this.streamOf(hostOf(url), 'host'),
-      decide: (state) => {
-        const known = state?.quirks.find((each) => each.description === description);
-        if (known && (workaround === undefined || known.workaround === workaround)) return [];
-        const data = withoutUndefined({ description, workaround });
-        return [{ type: 'site.quirk-recorded', data }];
-      },
-    };
-  }
-
-  #importing({ sites }: SiteFile): readonly Command<unknown>[] {
-    return [...sites].map(([host, told]): Command<unknown> => {
-      const command: Command<SiteState> = {
-        projection: sitesProjection,
-        stream: this.streamOf(host, 'host'),
-        decide: (state, now) => {
-          const news =
-            !state || produce(state, (site) => mergeSite(site as SiteState, told, now)) !== state;
-          return news ? [{ type: 'site.imported', data: told }] : [];
-        },
-      };
-      return command as Command<unknown>;
-    });
-  }
-}
-
-function withoutUndefined(members: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
 function selectorFor(site: SiteProfile | undefined, purpose: string): SiteSelector | undefined {
@@ -429,9 +314,9 @@ function contextOf(
   return site ? promptOf(site, maxChars) : '';
 }
 
-function textOf(file: string): string {
+function bytesOf(file: string): Buffer {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file);
   } catch (error) {
     return unreadable(file, error);
   }

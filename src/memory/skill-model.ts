@@ -1,5 +1,12 @@
 /** What is stored of skills, how it is folded, and what readers are given. */
-import { defineEvents, defineProjection, type Events, event, type Projection } from '../store.js';
+import {
+  defineEvents,
+  defineProjection,
+  type Events,
+  event,
+  type Projection,
+  removed,
+} from '../store.js';
 import type { ModelDefinition } from './model.js';
 import { type Reverted, revert } from './revert.js';
 
@@ -113,12 +120,13 @@ export const skillsProjection: Projection<SkillState> = defineProjection({
     },
     'skill.used': (skill, { data: { success, durationMs, revision } }) => {
       const used = skill.revisions.at((revision ?? 0) - 1);
-      // The skill was taken back in the meantime.
-      if (!used) return;
+      // The revision, or the skill, was taken back in the meantime.
+      if (!used) return skill.revisions.length === 0 ? removed : undefined;
       used.outcomes[success ? 'successes' : 'failures'] += 1;
-      if (durationMs === undefined) return;
+      if (durationMs === undefined) return undefined;
       used.outcomes.timed += 1;
       used.outcomes.totalDurationMs += durationMs;
+      return undefined;
     },
     'skill.reverted': (skill, event) => revert<SkillState>(skill, event),
   },

@@ -328,7 +328,7 @@ function checkedRevision(options: { readonly revision?: number | undefined }): n
   throw invalidArgument('revision must be an integer from 1');
 }
 
-/** Revisions only grow, so what is found here holds when the outcome is written. */
+/** What is found here holds when the outcome is written, unless the revision is taken back meanwhile: then the outcome counts for nothing. */
 function requireRevision(
   name: string,
   state: SkillState | undefined,

@@ -1,18 +1,10 @@
 /** How a memory is doing. */
-import { ProjectionFailedError } from '../errors.js';
 import type { Store, StoreStats } from '../store.js';
+import { Census, type ModelStatus } from './census.js';
 import type { LastError, Meter, OperationStats } from './meter.js';
 import type { ModelDefinition } from './model.js';
 
-/** What one model holds. */
-export interface ModelStatus {
-  /** What reading calls can return now. */
-  readonly items: number;
-  /** Stored, and not returned any more because it has expired. */
-  readonly expired: number;
-  /** Of the states of both, as JSON text. */
-  readonly bytes: number;
-}
+export type { ModelStatus } from './census.js';
 
 export interface MemoryStatus {
   /** False when the writer was stopped by a failure of the disk, when the store is damaged, or when a key cannot be read. */
@@ -49,21 +41,11 @@ export interface MemoryStatus {
   readonly lastErrors: readonly LastError[];
 }
 
-/** What a model holds as of a position: when each item expires, in ms since 1970. */
-interface Census {
-  readonly position: number;
-  readonly expiries: number[];
-  bytes: number;
-  failed: boolean;
-}
-
 export class StatusReader {
   readonly #store: Store;
-  readonly #definitions: readonly ModelDefinition[];
+  readonly #census: Census;
   readonly #clock: () => number;
   readonly #meter: Meter;
-  /** By model. As good as new while nothing was appended. */
-  readonly #known = new Map<string, Census>();
 
   constructor(
     store: Store,
@@ -72,70 +54,32 @@ export class StatusReader {
     meter: Meter,
   ) {
     this.#store = store;
-    this.#definitions = definitions;
+    this.#census = new Census(store, definitions);
     this.#clock = clock;
     this.#meter = meter;
   }
 
   async read(): Promise<MemoryStatus> {
-    for (const definition of this.#definitions) {
-      const census = this.#begin(definition);
-      if (!census) continue;
-      const { name, projection } = definition;
-      try {
-        const entries = this.#store.entries(projection, { prefix: `${name}/` });
-        for await (const [, state] of entries) count(definition, census, state);
-      } catch (error) {
-        ended(census, error);
-      }
-      this.#known.set(name, census);
-    }
+    await this.#census.update();
     return this.#status();
   }
 
   readSync(): MemoryStatus {
-    for (const definition of this.#definitions) {
-      const census = this.#begin(definition);
-      if (!census) continue;
-      const { name, projection } = definition;
-      try {
-        const entries = this.#store.entriesSync(projection, { prefix: `${name}/` });
-        for (const [, state] of entries) count(definition, census, state);
-      } catch (error) {
-        ended(census, error);
-      }
-      this.#known.set(name, census);
-    }
+    this.#census.updateSync();
     return this.#status();
   }
 
-  /** Nothing when what is known is still true. */
-  #begin({ name }: ModelDefinition): Census | undefined {
-    const { position } = this.#store.head;
-    if (this.#known.get(name)?.position === position) return undefined;
-    return { position, expiries: [], bytes: 0, failed: false };
-  }
-
   #status(): MemoryStatus {
-    const now = this.#clock();
-    const models: Record<string, ModelStatus> = {};
-    let failed = false;
-    for (const [name, census] of this.#known) {
-      const expired = census.expiries.filter((expiry) => expiry <= now).length;
-      const items = census.expiries.length - expired;
-      models[name] = { items, expired, bytes: census.bytes };
-      failed ||= census.failed;
-    }
     const { mode, head, queue, cache, transactions, ...stats } = this.#store.stats();
     const { segments, groups, commits, writeErrors, lockTimeouts, moved } = stats;
     const damaged = this.#store.recovery.state === 'damaged';
     return {
-      healthy: mode !== 'poisoned' && !damaged && !failed,
+      healthy: mode !== 'poisoned' && !damaged && !this.#census.failed,
       mode,
       head,
       lastDurableAt: head.time,
       queue,
-      models,
+      models: this.#census.models(this.#clock()),
       operations: this.#meter.operations,
       cache,
       transactions,
@@ -144,18 +88,4 @@ export class StatusReader {
       lastErrors: this.#meter.lastErrors,
     };
   }
-}
-
-function count({ expiries }: ModelDefinition, census: Census, state: unknown): void {
-  census.bytes += Buffer.byteLength(JSON.stringify(state));
-  const items = expiries?.(state) ?? [undefined];
-  for (const expiry of items) {
-    census.expiries.push(expiry === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiry));
-  }
-}
-
-/** A key that cannot be read ends the count of its model; how the rest is doing is told all the same. */
-function ended(census: Census, error: unknown): void {
-  if (!(error instanceof ProjectionFailedError)) throw error;
-  census.failed = true;
 }

@@ -100,7 +100,7 @@ export class Undoing {
       try {
         return await this.#attempt(streams, options);
       } catch (error) {
-        if (error instanceof AlreadyUndone) return this.#repeated(error, streams, options);
+        if (error instanceof AlreadyUndone) return await this.#repeated(error, options);
         if (!(error instanceof VersionConflictError) || attempt === ATTEMPTS_MAX) throw error;
       }
     }
@@ -117,10 +117,9 @@ export class Undoing {
       const expectedVersion = await this.#store.version(stream);
       const { own, later, state } = await this.#steps(stream, model);
       conflicts.push(...conflictsOf(stream, own, withoutUndone(own, later)));
-      const opposites = oppositesOf(model, own);
-      const patches = opposites.flatMap(({ data }) => data.patches);
-      if (conflicts.length > 0 || patches.length === 0) continue;
-      applyPatch(state, patches);
+      if (conflicts.length > 0) continue;
+      const opposites = oppositesOf(stream, model, own, state);
+      if (opposites.every(({ data }) => data.patches.length === 0)) continue;
       parts.push({ stream, events: opposites, expectedVersion });
     }
     if (conflicts.length > 0) throw this.#conflict(conflicts);
@@ -150,8 +149,9 @@ export class Undoing {
   /** The key's events of the commit, those behind it, and the state that all of them led to. */
   async #steps(
     stream: string,
-    { projection, bookkeeping }: ModelDefinition,
+    model: ModelDefinition,
   ): Promise<{ own: Step[]; later: Step[]; state: unknown }> {
+    const { projection } = model;
     const position = this.#position;
     const own: Step[] = [];
     const later: Step[] = [];
@@ -161,7 +161,7 @@ export class Undoing {
     })) {
       const before = state;
       state = applyPatch(before, patches);
-      const touched = touchedPaths(before, state, patches, bookkeeping);
+      const touched = touchedBy(model, { event, before, after: state, patches });
       const step: Step = { event, before, after: state, touched };
       (event.position === position ? own : later).push(step);
     }
@@ -181,17 +181,18 @@ export class Undoing {
     );
   }
 
-  #repeated(
+  async #repeated(
     { by, undone }: AlreadyUndone,
-    streams: ReadonlyMap<string, ModelDefinition>,
     { idempotencyKey }: WriteOptions,
-  ): Undone {
+  ): Promise<Undone> {
     const undoes = this.#position;
+    const { position } = by;
     if (idempotencyKey !== undefined && by.idempotencyKey === idempotencyKey) {
-      const ids = Object.freeze([...streams.keys()]);
-      return Object.freeze({ position: by.position, undoes, ids, changed: true, repeated: true });
+      const events = await this.#store.readAll({ from: position, to: position }).toArray();
+      const ids = Object.freeze([...new Set(events.map(({ stream }) => stream))]);
+      return Object.freeze({ position, undoes, ids, changed: true, repeated: true });
     }
-    const problem = `position ${by.position} undid it already. To have it again, undo position ${by.position}.`;
+    const problem = `position ${position} undid it already. To have it again, undo position ${position}.`;
     throw new UndoRefusedError(undoes, undone, problem);
   }
 }
@@ -231,19 +232,64 @@ function conflictsOf(stream: string, own: readonly Step[], later: readonly Step[
   );
 }
 
+/** The places that an event changed, besides what every event does. */
+function touchedBy(
+  { projection, bookkeeping, additive, opposites }: ModelDefinition,
+  {
+    event: { stream, type },
+    before,
+    after,
+    patches,
+  }: {
+    readonly event: RecordedEvent;
+    readonly before: unknown;
+    readonly after: unknown;
+    readonly patches: readonly JsonPatch[];
+  },
+): string[] {
+  // What deletes a key has changed all of it; what undoes has changed what it put back.
+  const deletes = after === undefined && type !== opposites[type];
+  if (!additive || deletes) return touchedPaths(before, after, patches, bookkeeping);
+  const initial = projection.initialOf(stream);
+  const [from, to] = [before ?? initial, after ?? initial];
+  return touchedPaths(from, to, diff(from, to), bookkeeping);
+}
+
 interface Opposite extends NewEvent {
   readonly data: { readonly undoes: string; readonly patches: readonly JsonPatch[] };
 }
 
-/** The last event is undone first. */
+/**
+ * For each event the one that undoes it; the last event is undone first.
+ * @param state - what they are appended to; undefined when nothing is stored under the key
+ * @throws PatchFailedError when their patches cannot be applied to it
+ */
 function oppositesOf(
-  { opposites, bookkeeping }: ModelDefinition,
+  stream: string,
+  { projection, opposites, bookkeeping, additive }: ModelDefinition,
   own: readonly Step[],
+  state: unknown,
 ): Opposite[] {
-  return own.toReversed().map(({ event: { id, type }, before, after }) => {
-    const patches = diff(after, before).filter(
-      ({ path }) => !bookkeeping.some((pointer) => isAtOrBelow(path, pointer)),
-    );
+  const initial = additive ? projection.initialOf(stream) : undefined;
+  const isFact = ({ path }: JsonPatch) =>
+    !bookkeeping.some((pointer) => isAtOrBelow(path, pointer));
+  // Where nothing is stored, there is no bookkeeping that could stay as it is.
+  const returns = (patch: JsonPatch) => isFact(patch) || (additive && state === undefined);
+  const undoing = own.toReversed().map(({ event: { id, type }, before, after }) => {
+    const patches = diff(after ?? initial, before ?? initial).filter(returns);
     return { type: opposites[type] as string, data: { undoes: id, patches } };
   });
+  const back = applyPatch(
+    state ?? initial,
+    undoing.flatMap(({ data }) => data.patches),
+  );
+  if (!additive || back === undefined) return undoing;
+  const left = diff(initial, back);
+  const began = own[0]?.before === undefined;
+  const last = undoing.at(-1);
+  // A key that the commit began, and of which nothing else is known, is no longer there.
+  if (last && state !== undefined && (left.length === 0 || (began && !left.some(isFact)))) {
+    last.data.patches.push({ op: 'remove', path: '' });
+  }
+  return undoing;
 }

@@ -99,6 +99,7 @@ export const usersModel: ModelDefinition = {
     'user.reverted': 'user.reverted',
   },
   bookkeeping: [],
+  additive: true,
 };
 
 /** Only conversations change them. */

@@ -56,10 +56,18 @@ export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> imp
     return this.definition.name;
   }
 
-  /** Of the index and of what waits to be applied. */
+  /** Of the index, 0 when it cannot tell, and of what waits to be applied. Asked for figures, which must not fail by what one index does. */
   get bytes(): number {
     if (this.position < 0) return 0;
-    return this.definition.bytes(this.#index as Index) + this.#waitingBytes;
+    return this.#indexBytes() + this.#waitingBytes;
+  }
+
+  #indexBytes(): number {
+    try {
+      return this.definition.bytes(this.#index as Index);
+    } catch {
+      return 0;
+    }
   }
 
   route(commit: FeedCommit): void {

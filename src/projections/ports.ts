@@ -42,6 +42,8 @@ export interface LogSource {
   feed(after: number): Feed;
   /** The events of one commit, as stored; from memory when at hand. */
   commitAt(segment: number, offset: number): Io<readonly RecordedEvent[]>;
+  /** The same when it is in memory, else `undefined`. */
+  commitNow?(segment: number, offset: number): readonly RecordedEvent[] | undefined;
   /** The same for several commits of one segment, ascending, with fewer reads. */
   commitsAt?(
     segment: number,

@@ -2,7 +2,7 @@
 import { isAsyncFunction, isGeneratorFunction } from 'node:util/types';
 import { invalidArgument, nearest, quote } from '../errors.js';
 import { kindOf } from '../log/json.js';
-import { checkName } from '../log/names.js';
+import { checkName, checkNotOwn } from '../log/names.js';
 
 /** An object that is no array, whose members all have one of the names. Members that are undefined count as absent. */
 export function checkMembers(
@@ -34,10 +34,7 @@ export function checkDefinitionName(
   internal: boolean,
 ): asserts name is string {
   checkName(name, what);
-  if (internal || !name.startsWith('$')) return;
-  throw invalidArgument(
-    `${what} ${quote(name)} begins with '$', which the store keeps for its own; use another name`,
-  );
+  if (!internal) checkNotOwn(name, what);
 }
 
 export function checkVersion(version: unknown, what: string): asserts version is number {

@@ -201,10 +201,13 @@ function checkFrozenEntries(value: object, kind: ContainerKind, trail: Trail): v
 
 function freezeMembers(value: object, before: unknown, trail: Trail): void {
   const earlier = isContainer(before) ? (before as Record<string, unknown>) : undefined;
-  for (const key of Object.keys(value)) {
+  const keys = Object.keys(value);
+  for (let index = 0; index < keys.length; index += 1) {
+    const key = keys[index] as string;
     const part = (value as Record<string, unknown>)[key];
-    // Most members are numbers and texts: they need no step on the trail.
+    // Most members are numbers and texts, or what stood there before: they need no step on the trail.
     if (typeof part === 'string' || typeof part === 'number') continue;
+    if (isContainer(part) && part === earlier?.[key]) continue;
     trail.push(key);
     freezeState(part, earlier?.[key], trail);
     trail.pop();

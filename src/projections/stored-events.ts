@@ -15,13 +15,13 @@ const EVENT_BYTES = 512;
 const KEPT_COMMITS = 8192;
 
 export class StoredEvents {
-  readonly #log: Pick<LogSource, 'position' | 'commitAt' | 'commitsAt'>;
+  readonly #log: Pick<LogSource, 'position' | 'commitAt' | 'commitNow' | 'commitsAt'>;
   readonly #bytesOf: (value: unknown) => number;
   readonly #decoded: ByteLru<number, Commit>;
 
   /** @param decodedBytes - how much of what routing decoded is kept for folding */
   constructor(
-    log: Pick<LogSource, 'position' | 'commitAt' | 'commitsAt'>,
+    log: Pick<LogSource, 'position' | 'commitAt' | 'commitNow' | 'commitsAt'>,
     bytesOf: (value: unknown) => number,
     decodedBytes: number,
   ) {
@@ -44,8 +44,11 @@ export class StoredEvents {
   /** The commits that these places are in, or `undefined` when one of them must be read. */
   fetchNow(places: readonly EventPlace[]): Fetched | undefined {
     const fetched = new Map<number, Commit>();
-    for (const { position } of places) {
-      const commit = this.#decoded.peek(position);
+    for (const { position, segment, offset } of places) {
+      const commit =
+        fetched.get(position) ??
+        this.#decoded.peek(position) ??
+        this.#log.commitNow?.(segment, offset);
       if (!commit) return undefined;
       fetched.set(position, commit);
     }

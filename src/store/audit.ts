@@ -3,7 +3,7 @@ import { type BlameEntry, Blaming } from '../audit/blame.js';
 import { differencesOf, type KeyDifference } from '../audit/differences.js';
 import { type Audited, type HistoryEntry, historyOf } from '../audit/history.js';
 import { checkedMoment, type Moment } from '../audit/moment.js';
-import { invalidArgument } from '../errors.js';
+import { checkOptionNames, invalidArgument, optionNames } from '../errors.js';
 import { nextBatch, type SequenceWork } from '../log/event-sequence.js';
 import type { LogInternals } from '../log/internals.js';
 import type { Io } from '../log/io.js';
@@ -38,7 +38,7 @@ export class Audit {
   history(
     projection: Projection,
     key: string,
-    options: HistoryOptions | undefined,
+    options: HistoryOptions,
   ): AsyncSequence<HistoryEntry> {
     const begin = this.#readingHistory(projection, key, options);
     return this.#async(projection, begin);
@@ -47,7 +47,7 @@ export class Audit {
   historySync(
     projection: Projection,
     key: string,
-    options: HistoryOptions | undefined,
+    options: HistoryOptions,
   ): SyncSequence<HistoryEntry> {
     const begin = this.#readingHistory(projection, key, options);
     return this.#sync(projection, begin);
@@ -56,15 +56,15 @@ export class Audit {
   async blame(
     projection: Projection,
     key: string,
-    options: BlameOptions | undefined,
-  ): Promise<BlameEntry[]> {
+    options: BlameOptions,
+  ): Promise<readonly BlameEntry[]> {
     const begin = this.#blaming(projection, key, options);
     const { engine, log } = this.#reads;
     await engine.whenReady(this.#reads.projection(projection));
     return await log.run(begin());
   }
 
-  blameSync(projection: Projection, key: string, options: BlameOptions | undefined): BlameEntry[] {
+  blameSync(projection: Projection, key: string, options: BlameOptions): readonly BlameEntry[] {
     const begin = this.#blaming(projection, key, options);
     const { engine, log } = this.#reads;
     engine.requireReady(this.#reads.projection(projection));
@@ -104,12 +104,12 @@ export class Audit {
   #readingHistory(
     projection: Projection,
     key: string,
-    options: HistoryOptions | undefined,
+    options: HistoryOptions,
   ): () => SequenceWork<HistoryEntry> {
     const audited = this.#audited(projection);
     checkKey(key);
-    checkOptions(options);
-    const { from, to } = options ?? {};
+    checkOptionNames(options, HISTORY_OPTIONS, 'history');
+    const { from, to } = options;
     if (typeof from === 'number' && typeof to === 'number' && from > to) {
       throw invalidArgument(`from (${from}) must not be beyond to (${to})`);
     }
@@ -137,10 +137,10 @@ export class Audit {
   #blaming(
     projection: Projection,
     key: string,
-    options: BlameOptions | undefined,
-  ): () => Io<BlameEntry[]> {
-    checkOptions(options);
-    const begin = this.#readingHistory(projection, key, { to: options?.to });
+    options: BlameOptions,
+  ): () => Io<readonly BlameEntry[]> {
+    checkOptionNames(options, BLAME_OPTIONS, 'blame');
+    const begin = this.#readingHistory(projection, key, { to: options.to });
     return function* () {
       const blaming = new Blaming();
       const work = begin();
@@ -203,13 +203,14 @@ function from(distance: number, behind?: Fixed): () => Io<number> {
   };
 }
 
-function checkOptions(options: unknown): void {
-  if (options === undefined || (typeof options === 'object' && options !== null)) return;
-  throw invalidArgument('the options must be an object');
-}
+const HISTORY_OPTIONS = optionNames<HistoryOptions>({ from: true, to: true });
+const BLAME_OPTIONS = optionNames<BlameOptions>({ to: true });
+const DIFF_KEYS = optionNames<Exclude<DiffKeys, string>>({ prefix: true });
 
 function checkPrefix(keys: { readonly prefix: string }): void {
   const prefix: unknown = (keys as { prefix?: unknown } | null | undefined)?.prefix;
-  if (typeof prefix === 'string') return;
-  throw invalidArgument("pass a key, or { prefix: '...' } for all keys that begin with it");
+  if (typeof prefix !== 'string') {
+    throw invalidArgument("pass a key, or { prefix: '...' } for all keys that begin with it");
+  }
+  checkOptionNames(keys, DIFF_KEYS, 'diff');
 }

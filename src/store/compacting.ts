@@ -10,7 +10,7 @@ import {
 } from '../compaction/compaction.js';
 import type { CompactionSettings } from '../compaction/options.js';
 import { type ProjectionIdentity, register } from '../compaction/registry.js';
-import { invalidArgument, StoreReadOnlyError } from '../errors.js';
+import { checkOptionNames, invalidArgument, optionNames, StoreReadOnlyError } from '../errors.js';
 import type { LogInternals } from '../log/internals.js';
 import { ask, type Io } from '../log/io.js';
 import { listSegments } from '../log/paths.js';
@@ -22,8 +22,8 @@ export interface CompactionStats {
   /** Compactions of this store since it was opened. */
   readonly runs: number;
   readonly lastReport?: CompactionReport;
-  /** What the last one on its own failed with. */
-  readonly lastError?: unknown;
+  /** What the last one on its own failed with; gone with the next that succeeds. */
+  readonly lastError?: string;
 }
 
 export interface CompactingSource {
@@ -48,7 +48,7 @@ export class Compacting {
   #running = 0;
   #runs = 0;
   #lastReport: CompactionReport | undefined;
-  #lastError: unknown;
+  #lastError: string | undefined;
   #tail: number;
   #compacted: number;
   #due: NodeJS.Timeout | undefined;
@@ -155,7 +155,7 @@ export class Compacting {
       await this.#run(false, false);
       this.#lastError = undefined;
     } catch (error) {
-      if (!this.#closed) this.#lastError = error;
+      if (!this.#closed) this.#lastError = error instanceof Error ? error.message : String(error);
     }
   }
 
@@ -178,10 +178,10 @@ export class Compacting {
   }
 }
 
+const COMPACT_OPTIONS = optionNames<CompactOptions>({ dryRun: true });
+
 function dryRunOf(options: CompactOptions): boolean {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object, such as { dryRun: true }');
-  }
+  checkOptionNames(options, COMPACT_OPTIONS, 'compact');
   const { dryRun = false } = options;
   if (typeof dryRun !== 'boolean') throw invalidArgument('dryRun must be true or false');
   return dryRun;

@@ -5,8 +5,8 @@ import {
   compactionSettings,
   type RetentionOptions,
 } from '../compaction/options.js';
-import { invalidArgument, quote } from '../errors.js';
-import type { LogOptions } from '../log/log-options.js';
+import { checkOptionNames, invalidArgument, optionNames, quote } from '../errors.js';
+import { LOG_MEMBERS, type LogOptions } from '../log/log-options.js';
 import { isProjection, type Projection } from '../projections/define.js';
 import { type IndexDefinition, isIndexDefinition } from '../projections/define-index.js';
 import { checkEvents, type Events } from '../projections/events.js';
@@ -31,6 +31,18 @@ export interface StoreOptions<E extends Events = Events> extends LogOptions {
   readonly retention?: RetentionOptions | undefined;
 }
 
+const STORE_OPTIONS = optionNames<StoreOptions & { memory: true }>({
+  ...LOG_MEMBERS,
+  events: true,
+  projections: true,
+  indexes: true,
+  upcasters: true,
+  cacheBytes: true,
+  compaction: true,
+  retention: true,
+  memory: true,
+});
+
 export interface StoreSettings {
   /** Who writes when a call names nobody. */
   readonly actor: string | undefined;
@@ -48,9 +60,7 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 
 /** @throws TypeError */
 export function storeSettings(options: StoreOptions): StoreSettings {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+  checkOptionNames(options, STORE_OPTIONS, 'openStore');
   const { events, upcasters, cacheBytes = CACHE_BYTES } = options;
   checkEvents(events, 'events');
   if (typeof cacheBytes !== 'number' || !(cacheBytes >= 0)) {

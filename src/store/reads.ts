@@ -1,5 +1,6 @@
 /** Reading from the projections and indexes of one open store: what `Store`, its views of the past, and transactions share. */
 import {
+  checkOptionNames,
   invalidArgument,
   ProjectionFailedError,
   ProjectionNotReadyError,
@@ -19,7 +20,7 @@ import { ProjectionRuntime } from '../projections/projection.js';
 import { bytesOf } from '../projections/size.js';
 import { StateCache } from '../projections/states.js';
 import { StoredEvents } from '../projections/stored-events.js';
-import type { EntriesOptions, Entry } from '../projections/types.js';
+import { ENTRIES_OPTIONS, type EntriesOptions, type Entry } from '../projections/types.js';
 import type { StoreSettings } from './options.js';
 import { SharedLook } from './shared-look.js';
 
@@ -137,8 +138,10 @@ export class Reads {
 
   /** The same for callers that can wait: one look serves all who ask at that time. */
   async getSoon(runtime: ProjectionRuntime, key: string): Promise<unknown> {
-    await this.engine.whenReady(runtime);
-    await this.look.freshen();
+    const ready = this.engine.whenReady(runtime);
+    if (ready) await ready;
+    const look = this.look.freshen();
+    if (look) await look;
     const known = this.engine.getNow(runtime, key);
     if (known !== NEEDS_IO) return given(known);
     return await this.log.run(this.#getKnown(runtime, key));
@@ -150,9 +153,13 @@ export class Reads {
     return given(yield* runtime.state(key));
   }
 
-  /** As of a position that the log has reached, if that is where the log is now and the state is at hand; else `NEEDS_IO`. */
+  /** As of a position that the log has reached, if the key was not changed behind it and its state is at hand; else `NEEDS_IO`. */
   getNowAt(runtime: ProjectionRuntime, key: string, position: number): unknown {
-    if (this.log.position !== position) return NEEDS_IO;
+    if (this.log.position !== position) {
+      // What is behind the position must not be told, and neither that it cannot be folded.
+      if (!this.engine.catchUpNow() || runtime.stopped) return NEEDS_IO;
+      if (runtime.lastPosition(key) > position) return NEEDS_IO;
+    }
     const known = this.engine.getNow(runtime, key);
     return known === NEEDS_IO ? NEEDS_IO : given(known);
   }
@@ -237,9 +244,7 @@ export function checkKey(key: unknown): asserts key is string {
 
 /** @throws TypeError */
 export function checkEntries(options: EntriesOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+  checkOptionNames(options, ENTRIES_OPTIONS, 'entries');
   const { prefix, after, limit } = options;
   if (prefix !== undefined && typeof prefix !== 'string') {
     throw invalidArgument('prefix must be a string');

@@ -4,7 +4,12 @@ import { diffStates, type StateDifference } from '../audit/compare.js';
 import { compareFold, failureOf, type ReplayDifference } from '../audit/comparison.js';
 import { type FoldStep, LeftFold } from '../audit/left-fold.js';
 import type { Moment } from '../audit/moment.js';
-import { invalidArgument, type ProjectionFailedError } from '../errors.js';
+import {
+  checkOptionNames,
+  invalidArgument,
+  optionNames,
+  type ProjectionFailedError,
+} from '../errors.js';
 import type { LogInternals } from '../log/internals.js';
 import type { LogOptions } from '../log/log-options.js';
 import { openLog } from '../log/open-log.js';
@@ -39,6 +44,19 @@ export interface ReplayOptions<E extends Events = Events>
   /** Ends the replay with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const REPLAY_OPTIONS = optionNames<ReplayOptions>({
+  events: true,
+  projections: true,
+  upcasters: true,
+  lockTimeoutMs: true,
+  allowSharedDirectory: true,
+  allowFileSystem: true,
+  to: true,
+  compare: true,
+  onEvent: true,
+  signal: true,
+});
 
 /** What came of one projection. */
 export interface ReplayedProjection {
@@ -234,9 +252,7 @@ function reportOf({ projection: { name, version }, keys, stopped }: LeftFold): B
 }
 
 function checkOptions(options: ReplayOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+  checkOptionNames(options, REPLAY_OPTIONS, 'replayStore');
   const { compare, onEvent, signal } = options;
   if (compare !== undefined && typeof compare !== 'boolean') {
     throw invalidArgument('compare must be true or false');

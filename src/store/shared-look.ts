@@ -4,18 +4,34 @@
  */
 import type { LogInternals } from '../log/internals.js';
 
+type LookedAt = Pick<LogInternals, 'isFresh' | 'looksFresh' | 'freshen' | 'run'>;
+
 export class SharedLook {
-  readonly #log: Pick<LogInternals, 'isFresh' | 'freshen' | 'run'>;
+  readonly #log: LookedAt;
+  /** Of all who ask in one turn. */
+  #gathering: Promise<void> | undefined;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
-  constructor(log: Pick<LogInternals, 'isFresh' | 'freshen' | 'run'>) {
+  constructor(log: LookedAt) {
     this.#log = log;
   }
 
   /** Looks unless `freshnessMs` says that there is no need; undefined when there is none. */
   freshen(): Promise<void> | undefined {
     if (this.#log.isFresh) return undefined;
+    this.#gathering ??= this.#gather();
+    return this.#gathering;
+  }
+
+  async #gather(): Promise<void> {
+    await undefined;
+    this.#gathering = undefined;
+    // Mostly nothing is new, and to see that takes less than asking the thread pool would.
+    if (!this.#log.looksFresh()) await this.#look();
+  }
+
+  #look(): Promise<void> {
     if (this.#next) return this.#next;
     if (!this.#running) return this.#begin();
     this.#next = this.#running

@@ -28,12 +28,14 @@ export function transactionSource(
       checkEntries(options);
     },
     async head() {
-      await reads.look.freshen();
+      const look = reads.look.freshen();
+      if (look) await look;
       return log.position;
     },
     async state(projection: Projection, key: string, position: number) {
       const runtime = reads.projection(projection);
-      await engine.whenReady(runtime);
+      const ready = engine.whenReady(runtime);
+      if (ready) await ready;
       const known = reads.getNowAt(runtime, key, position);
       return known === NEEDS_IO ? await log.run(reads.getAt(runtime, key, position)) : known;
     },

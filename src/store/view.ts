@@ -1,12 +1,18 @@
 /** The store as of a moment: the same reading calls, whose answers never change. */
 
 import { checkedMoment, type Moment } from '../audit/moment.js';
-import { invalidArgument, PositionAheadError } from '../errors.js';
+import { checkOptionNames, invalidArgument, optionNames, PositionAheadError } from '../errors.js';
 import { type EventWork, mapped, nextBatch } from '../log/event-sequence.js';
 import type { LogInternals } from '../log/internals.js';
 import type { Io } from '../log/io.js';
-import { checkedStream } from '../log/reader.js';
-import type { AsyncSequence, ReadAllOptions, RecordedEvent, SyncSequence } from '../log/types.js';
+import { checkedStream, READ_ALL_MEMBERS, READ_STREAM_MEMBERS } from '../log/reader.js';
+import type {
+  AsyncSequence,
+  ReadAllOptions,
+  ReadStreamOptions,
+  RecordedEvent,
+  SyncSequence,
+} from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 import type { Events, RecordedEventOf } from '../projections/events.js';
 import type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from '../projections/types.js';
@@ -17,13 +23,36 @@ export interface StoreReadAllOptions extends ReadAllOptions {
   readonly raw?: boolean | undefined;
 }
 
+export interface StoreReadStreamOptions extends ReadStreamOptions {
+  /** Events as they are stored. Default false. */
+  readonly raw?: boolean | undefined;
+}
+
+const READ_ALL_OPTIONS = optionNames<StoreReadAllOptions>({ ...READ_ALL_MEMBERS, raw: true });
+const READ_STREAM_OPTIONS = optionNames<StoreReadStreamOptions>({
+  ...READ_STREAM_MEMBERS,
+  raw: true,
+});
+
+/** What a reading of all events was asked for. @throws TypeError */
+export function rawAllOf(options: StoreReadAllOptions): [raw: boolean, range: ReadAllOptions] {
+  return rawOf(options, READ_ALL_OPTIONS, 'readAll');
+}
+
+/** What a reading of one stream was asked for. @throws TypeError */
+export function rawStreamOf(
+  options: StoreReadStreamOptions,
+): [raw: boolean, range: ReadStreamOptions] {
+  return rawOf(options, READ_STREAM_OPTIONS, 'readStream');
+}
+
 /** The options of the log, and whether events are wanted as they are stored. @throws TypeError */
-export function rawOf<Options extends { readonly raw?: boolean | undefined }>(
+function rawOf<Options extends { readonly raw?: boolean | undefined }>(
   options: Options,
+  known: ReadonlySet<string>,
+  what: string,
 ): [raw: boolean, range: Omit<Options, 'raw'>] {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+  checkOptionNames(options, known, what);
   const { raw = false, ...range } = options;
   if (typeof raw !== 'boolean') throw invalidArgument('raw must be true or false');
   return [raw, range];
@@ -179,7 +208,7 @@ export class StoreView<E extends Events = Events> {
 
   #reading(options: StoreReadAllOptions): () => Generator<never, void, unknown> {
     const { log, settings } = this.#reads;
-    const [raw, range] = rawOf(options);
+    const [raw, range] = rawAllOf(options);
     // Checked now, although where the moment lies is known only later.
     log.readingAll(range);
     const fixed = this.#fixed;

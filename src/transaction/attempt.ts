@@ -1,14 +1,16 @@
 /** One run of a transaction's function: what it reads, what it is going to append, and the commit of it. */
 import {
+  checkOptionNames,
   invalidArgument,
   type MovedRead,
+  optionNames,
   RecollectError,
   TransactionRolledBackError,
   VersionConflictError,
   type VersionFailure,
 } from '../errors.js';
 import { CommitBlocked } from '../log/guard.js';
-import { checkName } from '../log/names.js';
+import { checkName, checkNotOwn } from '../log/names.js';
 import { checkExpected } from '../log/payload.js';
 import type {
   CommitContext,
@@ -33,6 +35,9 @@ export interface AttemptParts {
   readonly context: CommitContext;
 }
 
+/** Waits while others are in front of it for that key; gives the call that ends the turn, or undefined when nobody is there. */
+export type Queue = (projection: string, key: string) => Promise<() => void> | undefined;
+
 interface OwnEvents {
   readonly revision: number;
   readonly position: number;
@@ -40,10 +45,12 @@ interface OwnEvents {
   readonly events: readonly RecordedEvent[];
 }
 
+const APPEND_OPTIONS = optionNames<Pick<CommitPart, 'expectedVersion'>>({ expectedVersion: true });
+
 export class Attempt {
   /** From 1. */
   readonly number: number;
-  readonly position: number;
+  #position: number;
   readonly #source: TransactionSource;
   readonly #level: Level;
   readonly #context: CommitContext;
@@ -55,14 +62,43 @@ export class Attempt {
   readonly #demanded = new Set<string>();
   #own: OwnEvents | undefined;
   #ended = false;
+  /** For an attempt that may still choose its position: nothing was read, and its function was not told. */
+  #queue: Queue | undefined;
+  #queueing: Promise<void> | undefined;
+  #leave: (() => void) | undefined;
+  #isTold = false;
+  #rolledBack: TransactionRolledBackError | undefined;
 
-  constructor({ source, level, context }: AttemptParts, position: number, number: number) {
+  constructor(
+    { source, level, context }: AttemptParts,
+    position: number,
+    number: number,
+    queue?: Queue,
+  ) {
     this.#source = source;
     this.#level = level;
     this.#context = context;
-    this.position = position;
+    this.#position = position;
     this.number = number;
+    if (level === 'serializable') this.#queue = queue;
     this.#reads = new ReadSet((event) => source.interpret(event));
+  }
+
+  /** Reads are as of it. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The same for its function: from now on it cannot be another one. */
+  get toldPosition(): number {
+    this.#queue = undefined;
+    this.#isTold = true;
+    return this.#position;
+  }
+
+  /** Whether it waited its turn, which nobody else has until it leaves. */
+  get isInTurn(): boolean {
+    return this.#leave !== undefined;
   }
 
   get isEmpty(): boolean {
@@ -77,6 +113,7 @@ export class Attempt {
   async get(projection: Projection, key: string): Promise<unknown> {
     this.#check();
     this.#source.checkGet(projection, key);
+    this.#awaitTurn(projection, key);
     this.#reads.key(projection, key);
     const position = await this.#readAt();
     return await this.#state(projection, key, position, await this.#ownEvents(position));
@@ -93,7 +130,7 @@ export class Attempt {
       toArray: async () => {
         const list: Entry[] = [];
         for await (const entry of sequence()) list.push(entry);
-        return list;
+        return Object.freeze(list);
       },
     };
   }
@@ -112,9 +149,8 @@ export class Attempt {
   ): void {
     this.#check();
     checkName(stream, 'stream');
-    if (typeof options !== 'object' || options === null) {
-      throw invalidArgument('the options must be an object');
-    }
+    checkNotOwn(stream, 'stream');
+    checkOptionNames(options, APPEND_OPTIONS, 'append in a transaction');
     const expectedVersion = checkExpected(options.expectedVersion, 'expectedVersion');
     const list = Array.isArray(events) ? (events as readonly NewEvent[]) : [events as NewEvent];
     if (list.length === 0) {
@@ -145,17 +181,48 @@ export class Attempt {
 
   rollback(reason: string): never {
     this.#check();
-    throw new TransactionRolledBackError(String(reason));
+    this.#rolledBack = new TransactionRolledBackError(String(reason));
+    throw this.#rolledBack;
   }
 
-  /** Waits until everything appended is checked. */
+  /** Waits until everything appended is checked. @throws TransactionRolledBackError also when the function caught it */
   async settle(): Promise<void> {
+    if (this.#rolledBack) throw this.#rolledBack;
     await this.#buffer.settle();
   }
 
   /** From now on the calls of its function are refused. */
   end(): void {
     this.#ended = true;
+  }
+
+  /** The next one may have its turn. */
+  leave(): void {
+    this.#ended = true;
+    this.#leave?.();
+  }
+
+  /**
+   * Before the first read, where others who lost over the key queue: behind them and as of then the attempt does what it would have to do again
+   * otherwise.
+   */
+  #awaitTurn(projection: Projection, key: string): void {
+    const turn = this.#queue?.(projection.name, key);
+    this.#queue = undefined;
+    if (!turn) return;
+    const take = async () => {
+      const leave = await turn;
+      if (this.#ended) leave();
+      else {
+        this.#leave = leave;
+        // Asked for while it waits, it has been told already.
+        const head = await this.#source.head();
+        if (!this.#isTold) this.#position = head;
+      }
+    };
+    this.#queueing = take();
+    // Told to those who wait for it.
+    this.#queueing.catch(() => {});
   }
 
   /** @throws CommitBlocked, VersionConflictError, and what appending throws */
@@ -224,6 +291,7 @@ export class Attempt {
   }
 
   #check(): void {
+    if (this.#rolledBack) throw this.#rolledBack;
     if (!this.#ended) return;
     throw new RecollectError(
       'TRANSACTION_ENDED',
@@ -232,6 +300,8 @@ export class Attempt {
   }
 
   async #readAt(): Promise<number> {
+    this.#queue = undefined;
+    if (this.#queueing) await this.#queueing;
     return this.#level === 'read-committed' ? await this.#source.head() : this.position;
   }
 
@@ -241,6 +311,7 @@ export class Attempt {
     }
     const known = this.#versions.get(stream);
     if (known !== undefined) return known;
+    await this.#readAt();
     const version = await this.#source.version(stream, this.position);
     this.#versions.set(stream, version);
     return version;

@@ -32,7 +32,8 @@ interface Demand {
 export class WriteBuffer {
   #list: Buffered[] = [];
   #demands: Demand[] = [];
-  readonly #savepoints = new WeakSet<Savepoint>();
+  /** Those that can be gone back to, oldest first. */
+  readonly #savepoints: Savepoint[] = [];
   /** Counts the changes. */
   revision = 0;
 
@@ -74,18 +75,20 @@ export class WriteBuffer {
 
   savepoint(): Savepoint {
     const savepoint = Object.freeze({ events: this.#list.length });
-    this.#savepoints.add(savepoint);
+    this.#savepoints.push(savepoint);
     return savepoint;
   }
 
   rollbackTo(savepoint: Savepoint): void {
-    if (!this.#savepoints.has(savepoint)) {
-      throw invalidArgument('rollbackTo takes a savepoint of this attempt of this transaction');
+    const index = this.#savepoints.lastIndexOf(savepoint);
+    if (index < 0) {
+      throw invalidArgument(
+        'rollbackTo takes a savepoint of this attempt of this transaction, and none that lies behind one that was rolled back to since',
+      );
     }
+    // Those behind it stand for a state that there is no way back to.
+    this.#savepoints.length = index + 1;
     const { events } = savepoint;
-    if (events > this.#list.length) {
-      throw invalidArgument('the savepoint lies behind one that was rolled back to before');
-    }
     this.#list.length = events;
     this.#demands = this.#demands.filter(({ place }) => place < events);
     this.revision += 1;

@@ -6,15 +6,17 @@ import type { Attempt } from './attempt.js';
 import type { Savepoint } from './buffer.js';
 
 export class Handle {
-  readonly position: number;
   readonly attempt: number;
   readonly #attempt: Attempt;
 
   constructor(attempt: Attempt) {
     this.#attempt = attempt;
-    this.position = attempt.position;
     this.attempt = attempt.number;
     Object.freeze(this);
+  }
+
+  get position(): number {
+    return this.#attempt.toldPosition;
   }
 
   get(projection: Projection, key: string): Promise<unknown> {

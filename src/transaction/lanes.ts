@@ -1,6 +1,7 @@
 /**
  * Transactions that conflicted over the same key run again one after the other in this process: run at once, all but one would conflict again, and
- * the more there are, the sooner their retries are used up. Who lost more often goes first.
+ * the more there are, the sooner their retries are used up. Who lost more often goes first. Who comes later and reads such a key first of all waits
+ * here before that read.
  *
  * A lane is no lock: nothing rests on it. Who is in it for long is overtaken, so that transactions that wait for one another, such as one that is run
  * inside the function of another, never wait for ever.

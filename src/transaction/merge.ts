@@ -28,7 +28,7 @@ async function* present(
   state: (key: string) => Promise<unknown>,
 ): AsyncGenerator<Entry, void> {
   const value = await state(key);
-  if (value !== undefined) yield [key, value];
+  if (value !== undefined) yield Object.freeze([key, value] as const);
 }
 
 function byCodeUnits(a: string, b: string): number {

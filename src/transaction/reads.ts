@@ -44,10 +44,15 @@ export class ReadSet {
   guard(after: number): CommitGuard | undefined {
     if (this.#projections.size === 0) return undefined;
     const types = new Set<string>();
-    for (const projection of this.#projections.keys()) {
+    const streams = new Set<string>();
+    let areStreams = true;
+    for (const [projection, { keys, ranges }] of this.#projections) {
       for (const type of projection.types) types.add(type);
+      for (const key of keys) streams.add(key);
+      if (!projection.keyIsStream || ranges.size > 0) areStreams = false;
     }
-    return { after, types, blocks: (event) => this.moved(event) !== undefined };
+    const blocks = (event: RecordedEvent) => this.moved(event) !== undefined;
+    return { after, streams: areStreams ? streams : undefined, types, blocks };
   }
 
   /** Names of what was read, as {@link MovedRead} has them. */

@@ -4,19 +4,32 @@ import { onAbort } from '../log/on-abort.js';
 
 /** What timers can count. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
+/** So many are kept for transactions to come. */
+const FREE_MAX = 256;
+
+/** Those that ran to their end: to make a controller and to listen to it costs more than all the rest that a transaction does here. */
+const free: TimeLimit[] = [];
 
 export class TimeLimit {
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout | undefined;
-  readonly #stopListening: (() => void) | undefined;
-  readonly #stopped: Promise<never>;
+  #timer: NodeJS.Timeout | undefined;
+  #stopListening: (() => void) | undefined;
+  /** Ends the wait that there is. */
+  #stop: ((reason: Error) => void) | undefined;
 
-  constructor(timeoutMs: number, signal: AbortSignal | undefined) {
-    this.#stopped = new Promise((_, reject) => {
-      onAbort(this.signal, () => reject(this.signal.reason as Error));
-    });
-    // Looked at only by those who race against it.
-    this.#stopped.catch(() => {});
+  private constructor() {
+    // For good, so that others who listen for a while find the listener that all share.
+    onAbort(this.signal, () => this.#stop?.(this.signal.reason as Error));
+  }
+
+  /** To be given back by `end`, when nothing of the transaction waits any more. */
+  static begin(timeoutMs: number, signal: AbortSignal | undefined): TimeLimit {
+    const limit = free.pop() ?? new TimeLimit();
+    limit.#begin(timeoutMs, signal);
+    return limit;
+  }
+
+  #begin(timeoutMs: number, signal: AbortSignal | undefined): void {
     if (signal) {
       this.#stopListening = onAbort(signal, () => this.#controller.abort(signal.reason));
     }
@@ -31,16 +44,13 @@ export class TimeLimit {
     return this.#controller.signal;
   }
 
-  /** @throws TransactionTimeoutError, or the reason of the caller's signal */
-  check(): void {
-    this.signal.throwIfAborted();
-  }
-
-  /** Waits for the work, but no longer than there is time. What becomes of it later is nobody's business. */
-  async race<T>(work: Promise<T>): Promise<T> {
-    // In this order, so that it is looked after when the time is over already.
-    const first = Promise.race([this.#stopped, work]);
-    return await first;
+  /** Waits for the work, but no longer than there is time. What becomes of it later is nobody's business. One wait at a time. */
+  race<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.signal.aborted) reject(this.signal.reason as Error);
+      this.#stop = reject;
+      work.then(resolve, reject);
+    });
   }
 
   async pause(milliseconds: number): Promise<void> {
@@ -58,5 +68,9 @@ export class TimeLimit {
   end(): void {
     clearTimeout(this.#timer);
     this.#stopListening?.();
+    this.#timer = undefined;
+    this.#stopListening = undefined;
+    this.#stop = undefined;
+    if (!this.signal.aborted && free.length < FREE_MAX) free.push(this);
   }
 }

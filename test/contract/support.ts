@@ -21,8 +21,8 @@ export interface Calls {
     options?: AppendOptions,
   ): Promise<Appended>;
   commit(parts: readonly CommitPart[], options?: CommitOptions): Promise<Committed>;
-  readAll(options?: ReadAllOptions): Promise<RecordedEvent[]>;
-  readStream(stream: string, options?: ReadStreamOptions): Promise<RecordedEvent[]>;
+  readAll(options?: ReadAllOptions): Promise<readonly RecordedEvent[]>;
+  readStream(stream: string, options?: ReadStreamOptions): Promise<readonly RecordedEvent[]>;
   version(stream: string): Promise<number>;
 }
 

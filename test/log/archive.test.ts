@@ -30,7 +30,11 @@ function openOn(disk: SimulatedDisk, name: string, readOnly = false): Log {
 }
 
 /** A log of several small segments, and all of its events. */
-function written(commits = 90): { disk: SimulatedDisk; id: string; events: RecordedEvent[] } {
+function written(commits = 90): {
+  disk: SimulatedDisk;
+  id: string;
+  events: readonly RecordedEvent[];
+} {
   const disk = new SimulatedDisk();
   const random = new SeededRandom(7);
   const log = openOn(disk, 'a');

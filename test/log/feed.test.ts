@@ -204,6 +204,10 @@ describe.each(places)('a feed over %s', (_, make) => {
     for (const { segment, offset, events } of all) {
       expect(internals.runSync(internals.commitAt(segment, offset))).toEqual(events);
     }
+    const atHand = all.map(({ segment, offset }) => internals.commitNow(segment, offset));
+    const first = atHand.findIndex((events) => events !== undefined);
+    expect(first).toBeGreaterThan(0);
+    expect(atHand.slice(first)).toEqual(all.slice(first).map(({ events }) => events));
     const random = new SeededRandom(3);
     for (const segment of new Set(all.map((commit) => commit.segment))) {
       const some = all.filter((commit) => commit.segment === segment && random.chance(0.5));

@@ -96,3 +96,76 @@ describe('a guarded commit', () => {
     await log.close();
   });
 });
+
+describe('a guard that names streams', () => {
+  const named = (after: number, streams: string[], asked: RecordedEvent[] = []): CommitGuard => ({
+    after,
+    streams: new Set(streams),
+    types: new Set(['noted']),
+    blocks: (seen) => {
+      asked.push(seen);
+      return streams.includes(seen.stream);
+    },
+  });
+
+  test('is not asked about anything while those streams stand still', async () => {
+    const log = await openLog(join(temporaryDirectory(), 'store'));
+    const { position } = await log.append('a', event(1));
+    for (let number = 0; number < 5; number += 1) await log.append('b', event(number));
+    const asked: RecordedEvent[] = [];
+    const sameGroup = log.append('b', event('same group'));
+    expect(await commit(log, named(position, ['a', 'absent'], asked))).toMatchObject({
+      position: 8,
+    });
+    expect(asked).toEqual([]);
+    await sameGroup;
+    await log.close();
+  });
+
+  test('is refused for an event of them in the log, in its group, and in the one being written', async () => {
+    const log = await openLog(join(temporaryDirectory(), 'store'));
+    await log.append('a', event(1));
+    await log.append('b', event(2));
+    expect(await commit(log, named(0, ['a'])).catch(positionsOf)).toEqual([1]);
+    const sameGroup = log.append('a', event(3));
+    expect(await commit(log, named(2, ['a'])).catch(positionsOf)).toEqual([3]);
+    await sameGroup;
+    const flying = log.append('a', event(4));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await commit(log, named(3, ['a'])).catch(positionsOf)).toEqual([4]);
+    await flying;
+    await log.append('a', event(5, 'ignored'));
+    expect(await commit(log, named(4, ['a']))).toMatchObject({ position: 6 });
+    await log.close();
+  });
+
+  test('reaches back over closed segments', async () => {
+    const directory = join(temporaryDirectory(), 'store');
+    const log = await openLog(directory, { segmentBytes: 4096 });
+    await log.append('a', event(1));
+    for (let number = 2; number <= 60; number += 1) await log.append('b', event(number));
+    expect(log.stats().segments).toBeGreaterThan(1);
+    expect(await commit(log, named(0, ['a'])).catch(positionsOf)).toEqual([1]);
+    expect(await commit(log, named(1, ['a']))).toMatchObject({ position: 61 });
+    await log.close();
+  });
+
+  test('sees what other processes appended, and lets a group move behind what touches none of its streams', async () => {
+    const directory = join(temporaryDirectory(), 'store');
+    const log = await openLog(directory);
+    const others = openLogSync(directory);
+    const { position: first } = others.appendSync('theirs', event('first'));
+    await log.refresh();
+    others.appendSync('theirs', event('second'));
+    expect(await commit(log, named(first, ['guarded']), 'guarded')).toMatchObject({ position: 3 });
+    others.appendSync('guarded', event('third'));
+    expect(await commit(log, named(3, ['guarded']), 'guarded').catch(positionsOf)).toEqual([4]);
+    const rebased = log.stats().rebased;
+    others.appendSync('read', event('fourth'));
+    // What is only read is no stream of the group: a new decision is taken.
+    expect(await commit(log, named(4, ['read']), 'guarded').catch(positionsOf)).toEqual([5]);
+    expect(log.stats().rebased).toBe(rebased);
+    others.closeSync();
+    await log.close();
+  });
+});

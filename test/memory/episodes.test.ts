@@ -151,6 +151,13 @@ describe.each(places)('episodes of a memory in %s', (_, location) => {
       ['4', '6'],
     ]);
     expect(memory.episodes.listSync({ limit: 0 })).toEqual({ items: [] });
+    // An id may be given without the name of the model, as to `get`.
+    const { items, next = '' } = memory.episodes.listSync({ limit: 2 });
+    expect(next).toBe(items[1]?.id);
+    const short = next.replace('episodes/', '');
+    expect(memory.episodes.getSync(short)).toEqual(items[1]);
+    const rest = memory.episodes.listSync({ after: short }).items.map(({ text }) => text);
+    expect(rest).toEqual(['2', '3', '4', '5', '6']);
   });
 
   test.each<[string, unknown]>([

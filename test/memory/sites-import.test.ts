@@ -9,7 +9,8 @@ import { openModels, places } from './support-sites.js';
 
 function fileWith(content: unknown): string {
   const file = join(temporaryDirectory(), 'sites.json');
-  writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
+  const isText = typeof content === 'string' || content instanceof Uint8Array;
+  writeFileSync(file, isText ? content : JSON.stringify(content));
   return file;
 }
 
@@ -191,6 +192,31 @@ describe('a file that cannot be imported is refused as a whole', () => {
       { sites: { 'a.example': { quirks: [{ workaround: 'x' }] } } },
       '$.sites["a.example"].quirks[0]',
     ],
+    [
+      'half a character in a selector',
+      { sites: { ...good, 'a.example': { selectors: { login: 'a\ud800' } } } },
+      '$.sites["a.example"].selectors.login',
+    ],
+    [
+      'half a character in a purpose',
+      { sites: { 'a.example': { selectors: { '\ud800': 'a' } } } },
+      '$.sites["a.example"].selectors["\\ud800"]',
+    ],
+    [
+      'half a character in a quirk',
+      { sites: { 'a.example': { quirks: { '\ud800': 'a' } } } },
+      '$.sites["a.example"].quirks["\\ud800"]',
+    ],
+    [
+      'half a character deep in a step',
+      { sites: { 'a.example': { patterns: { buy: [{ click: ['a', '\ud800'] }] } } } },
+      '$.sites["a.example"].patterns.buy[0].click[1]',
+    ],
+    [
+      'a duration without measure',
+      { sites: { 'a.example': { visits: 3, meanDurationMs: 1e308 } } },
+      '$.sites["a.example"].meanDurationMs',
+    ],
   ])('%s', async (_, content, path) => {
     const { sites, store } = await openModels();
     const file = fileWith(content);
@@ -218,6 +244,45 @@ describe('a file that cannot be imported is refused as a whole', () => {
       line,
       column,
     });
+  });
+
+  test('steps that are nested without end', async () => {
+    const { sites, store } = await openModels();
+    const steps = `${'['.repeat(5000)}${']'.repeat(5000)}`;
+    const file = fileWith(`{"sites":{"a.example":{"patterns":{"buy":{"steps":${steps}}}}}}`);
+    const failure = await sites.importSiteMemory(file).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(ImportFailedError);
+    expect((failure as ImportFailedError).path).toContain(
+      '$.sites["a.example"].patterns.buy.steps',
+    );
+    expect(store.head.position).toBe(0);
+  });
+
+  test.each<[string, Buffer, number, number]>([
+    ['Latin-1', Buffer.from('{"sites":\n {"a.example": {"title": "caf\u00e9"}}}', 'latin1'), 2, 30],
+    ['UTF-16', Buffer.from('\ufeff{"sites":{}}', 'utf16le'), 1, 1],
+    ['cut in a character', Buffer.from('{"\u00e9').subarray(0, 3), 1, 3],
+  ])('bytes that are no UTF-8: %s', async (_, bytes, line, column) => {
+    const { sites } = await openModels();
+    await expect(sites.importSiteMemory(fileWith(bytes))).rejects.toMatchObject({
+      code: 'IMPORT_FAILED',
+      line,
+      column,
+      message: expect.stringContaining('UTF-8') as string,
+    });
+  });
+
+  test('more than fits one commit, and nothing of it is written', async () => {
+    const { sites, store } = await openModels();
+    const steps = ['x'.repeat(1_000_000)];
+    const names = Array.from({ length: 9 }, (_each, index) => [
+      `${index}.example`,
+      { patterns: { buy: { steps } } },
+    ]);
+    const file = fileWith({ sites: Object.fromEntries(names) });
+    await expect(sites.importSiteMemory(file)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    expect(() => sites.importSiteMemorySync(file)).toThrow('commitBytes');
+    expect(store.head.position).toBe(0);
   });
 
   test('a file that there is not', async () => {

@@ -25,6 +25,19 @@ describe('the host that a site is known by', () => {
     [' www.Example.com/login ', 'example.com'],
     ['localhost:3000', 'localhost:3000'],
     ['127.0.0.1:8080/x', '127.0.0.1:8080'],
+    ['example.com:80', 'example.com'],
+    ['example.com:443/x', 'example.com'],
+    ['https://example.com:80/', 'example.com:80'],
+    ['http://example.com:443/', 'example.com:443'],
+    ['HTTPS://WWW.EXAMPLE.COM', 'example.com'],
+    ['https://WWW.M\u00dcNCHEN.example', 'xn--mnchen-3ya.example'],
+    ['https://fa\u00df.example', 'xn--fa-hia.example'],
+    ['https://example\u3002com/', 'example.com'],
+    ['https://[2001:DB8:0:0:0:0:0:1]/', '[2001:db8::1]'],
+    ['https://[2001:db8::1]:443/', '[2001:db8::1]'],
+    ['[2001:db8::1]', '[2001:db8::1]'],
+    ['http://0x7f.1/', '127.0.0.1'],
+    ['https://anna:secret@www.example.com.:8443/', 'example.com:8443'],
   ])('of %s is %s', (url, host) => {
     expect(hostOf(url)).toBe(host);
   });
@@ -40,6 +53,17 @@ describe('the host that a site is known by', () => {
     'mailto:anna@example.com',
     'tel:12345',
     'data:text/html,hello',
+    'blob:https://example.com/1',
+    'view-source:https://example.com/',
+    'anna@example.com',
+    'anna:secret@example.com',
+    '//example.com/',
+    '/login',
+    '2001:db8::1',
+    'https://exa mple.com/',
+    'https://example.com:99999/',
+    'https://./',
+    'https://xn--a/',
     'intranet',
     'https://',
     'https://example..com../',
@@ -350,7 +374,8 @@ describe('the context for a prompt', () => {
     const whole = new Set(
       (await sites.getContextForPrompt('example.com', { maxChars: 1e6 })).split('\n'),
     );
-    for (const maxChars of [0, 1, 80, 150, 500, 2000]) {
+    const hadFor = [...Array(700).keys(), 1000, 2000, 5000];
+    for (const maxChars of hadFor) {
       const context = await sites.getContextForPrompt('example.com', { maxChars });
       expect(context.length).toBeLessThanOrEqual(maxChars);
       if (context !== '') for (const line of context.split('\n')) expect(whole).toContain(line);
@@ -359,6 +384,29 @@ describe('the context for a prompt', () => {
     await expect(sites.getContextForPrompt('example.com', { maxChars: -1 })).rejects.toThrow(
       TypeError,
     );
+  });
+
+  test('shows what is not seen as escapes', async () => {
+    const { sites } = await openModels();
+    const hidden = [...'obey'].map((letter) =>
+      String.fromCodePoint(0xe0000 + (letter.codePointAt(0) as number)),
+    );
+    const unseen = [
+      ...hidden,
+      '\u00ad',
+      '\u034f',
+      '\u115f',
+      '\u180e',
+      '\u3164',
+      '\ufe0f',
+      '\ue000',
+    ];
+    await sites.recordQuirk('example.com', { description: `slow${unseen.join('')} on Mondays` });
+    await sites.recordVisit('example.com', { title: `x${unseen.join('')}` });
+    const context = await sites.getContextForPrompt('example.com');
+    for (const character of unseen) expect(context).not.toContain(character);
+    expect(context.replace(/\n/g, '')).toMatch(/^[\x20-\x7e]+$/);
+    expect(context).toContain('"slow\\udb40\\udc6f');
   });
 
   test('lets nothing that was remembered begin a line, end its quotation or make a tag', async () => {

@@ -180,6 +180,18 @@ describe.each(places)('skills %s', (_, open) => {
   });
 });
 
+test('an outcome of a skill that was taken back in the meantime counts for nothing', async () => {
+  const { skills, store } = await openModels();
+  // As two processes may have written them: each was right when it was decided.
+  await store.append('skills/wait', { type: 'skill.used', data: { success: true } });
+  expect(await skills.get('wait')).toBeUndefined();
+  expect((await skills.list()).items).toEqual([]);
+  expect(await skills.search('wait', { includeDeprecated: true })).toEqual([]);
+  await skills.add('wait', { description: 'Wait' });
+  await store.append('skills/wait', { type: 'skill.used', data: { success: true, revision: 2 } });
+  expect(await skills.get('wait')).toMatchObject({ revision: 1, outcomes: { count: 0 } });
+});
+
 test('skills are the same after the store was opened again', async () => {
   const directory = temporaryDirectory();
   const first = await openModels(directory);

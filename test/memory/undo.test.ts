@@ -222,6 +222,21 @@ describe.each(places)('undoing in %s', (_, location) => {
     expect(second).toEqual({ ...first, repeated: true });
   });
 
+  test('is answered with what was written, where some of the commit left nothing to undo', async () => {
+    const { memory } = await opened(location());
+    await memory.transaction(async (tx) => {
+      await tx.sites.getOrCreateProfile('example.com');
+      await tx.users.remember('anna', 'plays chess');
+    });
+    // The site is known by more than the commit now.
+    await memory.sites.recordVisit('example.com');
+    const first = await memory.undo(1, { idempotencyKey: 'k' });
+    expect(first.ids).toEqual(['users/anna']);
+    expect(await memory.sites.getProfile('example.com')).toMatchObject({ visits: { count: 1 } });
+    await memory.users.remember('ben', 'plays go');
+    expect(await memory.undo(1, { idempotencyKey: 'k' })).toEqual({ ...first, repeated: true });
+  });
+
   test('is refused for events that are your own', async () => {
     const events = defineEvents({ 'note.taken': event<string>() });
     const { memory } = await opened(location(), { events });

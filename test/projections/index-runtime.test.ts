@@ -146,6 +146,25 @@ describe('an index', () => {
     expect(runtime.bytes).toBe(100);
   });
 
+  test('tells the size of what waits when its own function for that throws', () => {
+    const { definition } = tagIndex();
+    const broken = {
+      ...definition,
+      bytes(): number {
+        throw new Error('cannot tell');
+      },
+    };
+    const { bytesOf } = plainFold;
+    const interpreted = { definition: broken, interpreter, bytesOf, errors };
+    const runtime = new IndexRuntime(interpreted);
+    const log = new FakeLog();
+    log.append(tag('abc'));
+    route(log, runtime);
+    expect(runtime.bytes).toBe(5);
+    expect(runtime.value().size).toBe(1);
+    expect(runtime.bytes).toBe(0);
+  });
+
   test('cannot be read when it is closed', () => {
     const runtime = runtimeOf(tagIndex());
     runtime.close();

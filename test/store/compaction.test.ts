@@ -147,11 +147,11 @@ describe('compact', () => {
   });
 
   test.each([
-    [{ compaction: { tailByte: 1 } }, /no member "tailByte"/],
+    [{ compaction: { tailByte: 1 } }, /no option "?tailByte/],
     [{ compaction: 1 }, /compaction must be/],
     [{ compaction: { tailCommits: -1 } }, /tailCommits/],
     [{ retention: { days: '3' } }, /retention.days/],
-    [{ retention: { categories: { a: { bytes: 1 } } } }, /no member "bytes"/],
+    [{ retention: { categories: { a: { bytes: 1 } } } }, /no option "?bytes/],
     [{ retention: [] }, /retention must be/],
   ])('takes no options like %j', async (options, message) => {
     await expect(openOn(new SimulatedDisk(), 'a', options as StoreOptions)).rejects.toThrow(

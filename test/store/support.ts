@@ -30,9 +30,12 @@ export { expectFailure, expectInvalidArgument, failureOf, places } from '../cont
 /** The reading calls of a store and of a store as of a moment. */
 export interface ReadingCalls<E extends Events> {
   get<State>(projection: Projection<State>, key: string): Promise<State | undefined>;
-  entries<State>(projection: Projection<State>, options?: EntriesOptions): Promise<Entry<State>[]>;
+  entries<State>(
+    projection: Projection<State>,
+    options?: EntriesOptions,
+  ): Promise<readonly Entry<State>[]>;
   version(stream: string): Promise<number>;
-  readAll(options?: StoreReadAllOptions): Promise<RecordedEventOf<E>[]>;
+  readAll(options?: StoreReadAllOptions): Promise<readonly RecordedEventOf<E>[]>;
 }
 
 /** The calls that have a synchronous twin, under one shape. */
@@ -43,7 +46,10 @@ export interface Calls<E extends Events = Events> extends ReadingCalls<E> {
     options?: AppendOptions,
   ): Promise<Appended>;
   commit(parts: readonly StoreCommitPart<E>[], options?: CommitOptions): Promise<Committed>;
-  readStream(stream: string, options?: StoreReadStreamOptions): Promise<RecordedEventOf<E>[]>;
+  readStream(
+    stream: string,
+    options?: StoreReadStreamOptions,
+  ): Promise<readonly RecordedEventOf<E>[]>;
   index<Index>(definition: IndexDefinition<Index>): Promise<Index>;
   refresh(): Promise<void>;
 }

@@ -305,6 +305,93 @@ describe.each(places)('a serializable transaction over a store in $name', (place
     expect((await store.get(sums, 'a'))?.n).toBe(5);
   });
 
+  /** A transaction over `a` that loses once, and in its turn behind that starts another one and waits until that has come as far as it says. */
+  const losing = async (store: Awaited<ReturnType<typeof filled>>, other: () => Promise<void>) => {
+    await store.transaction(async (tx) => {
+      await tx.get(sums, 'a');
+      if (tx.attempt === 1) await store.append('a', added(1));
+      else await other();
+      tx.append('a', added(1));
+    });
+  };
+
+  test('waits its turn before its first read where others queue, and then runs once', async () => {
+    const store = await filled();
+    const before = (await store.get(sums, 'a'))?.n ?? 0;
+    let runs = 0;
+    const newcomer = () =>
+      store.transaction(async (tx) => {
+        runs += 1;
+        const state = await tx.get(sums, 'a');
+        tx.append('a', added(1));
+        return { n: state?.n, position: tx.position, version: await tx.version('a') };
+      });
+    let second: ReturnType<typeof newcomer> | undefined;
+    await losing(store, async () => {
+      second = newcomer();
+      while (runs === 0) await sleep(0);
+    });
+    const seen = await second;
+    expect(runs).toBe(1);
+    expect(seen?.n).toBe(before + 2);
+    expect(seen?.position).toBe(store.head.position - 1);
+    expect(seen?.version).toBe(await store.version('a'));
+    expect((await store.get(sums, 'a'))?.n).toBe(before + 3);
+  });
+
+  test('that was told its position or has read something does not wait: its reads are as of there', async () => {
+    for (const first of [
+      (tx: Tx) => tx.position,
+      (tx: Tx) => tx.version('b'),
+      (tx: Tx) => tx.get(sums, 'b'),
+    ]) {
+      const store = await filled();
+      const before = (await store.get(sums, 'a'))?.n ?? 0;
+      const reads: (number | undefined)[] = [];
+      let second: Promise<void> | undefined;
+      await losing(store, async () => {
+        second = store.transaction(async (tx) => {
+          await first(tx);
+          const told = tx.position;
+          reads.push((await tx.get(sums, 'a'))?.n);
+          expect(tx.position).toBe(told);
+          tx.append('a', added(1));
+        });
+        while (reads.length === 0) await sleep(0);
+      });
+      await second;
+      expect(reads).toEqual([before + 1, before + 2]);
+      expect((await store.get(sums, 'a'))?.n).toBe(before + 3);
+    }
+  });
+
+  test('that ends before its turn comes keeps it from nobody', async () => {
+    const store = await filled();
+    const order: string[] = [];
+    let others: Promise<unknown> | undefined;
+    await losing(store, async () => {
+      const forgetful = store.transaction((tx) => {
+        void tx.get(sums, 'a').catch(() => order.push('refused'));
+        order.push('ended');
+      });
+      await forgetful;
+      const throwing = store.transaction(async (tx) => {
+        void tx.get(sums, 'a').catch(() => {});
+        throw new Error('enough');
+      });
+      expect(await failure(throwing)).toMatchObject({ message: 'enough' });
+      others = store.transaction(async (tx) => {
+        order.push('next');
+        await tx.get(sums, 'a');
+        tx.append('a', added(1));
+      });
+      while (!order.includes('next')) await sleep(0);
+    });
+    await others;
+    expect(order.slice(0, 2)).toEqual(['ended', 'next']);
+    expect(store.stats().transactions).toMatchObject({ running: 0, rolledBack: 1, committed: 3 });
+  });
+
   test('lets those who lost before go first, so that newcomers starve nobody', async () => {
     const store = await filled();
     const increment = async (retries: number) => {

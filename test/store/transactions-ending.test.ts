@@ -102,6 +102,58 @@ describe.each(places)('a transaction over a store in $name', (place) => {
     expect(store.head.position).toBe(1);
   });
 
+  test('knows no savepoint any more that lies behind one that was rolled back to', async () => {
+    const store = await countedStore(place);
+    await store.transaction((tx) => {
+      const outer = tx.savepoint();
+      tx.append('a', added(1));
+      const inner = tx.savepoint();
+      tx.rollbackTo(outer);
+      tx.append('a', added(10));
+      // As many events as when it was made, and others.
+      expect(() => tx.rollbackTo(inner)).toThrow(TypeError);
+      tx.append('a', added(100));
+      expect(() => tx.rollbackTo(inner)).toThrow(TypeError);
+    });
+    expect((await store.get(sums, 'a'))?.n).toBe(110);
+  });
+
+  test('stays rolled back when its own function catches that', async () => {
+    const store = await countedStore(place);
+    let after: unknown;
+    const error = await failure(
+      store.transaction(async (tx) => {
+        tx.append('a', added(1));
+        try {
+          tx.rollback('changed my mind');
+        } catch {
+          after = await failure(tx.get(sums, 'a'));
+        }
+        return 'as if nothing had been';
+      }),
+    );
+    expect(error).toBeInstanceOf(TransactionRolledBackError);
+    expect(error).toMatchObject({ reason: 'changed my mind' });
+    expect(after).toBe(error);
+    expect(store.head.position).toBe(0);
+    expect(store.stats().transactions).toMatchObject({ committed: 0, rolledBack: 1 });
+  });
+
+  test('writes nothing when its function kept the thread busy until its time was over', async () => {
+    const store = await countedStore(place);
+    const busy = store.transaction(
+      (tx) => {
+        tx.append('a', added(1));
+        const end = performance.now() + 30;
+        while (performance.now() < end);
+      },
+      { timeoutMs: 10 },
+    );
+    expect(await failure(busy)).toBeInstanceOf(TransactionTimeoutError);
+    expect(store.head.position).toBe(0);
+    expect(store.stats().transactions.timedOut).toBe(1);
+  });
+
   test('takes back the versions that were demanded with the events', async () => {
     const store = await countedStore(place);
     await store.transaction((tx) => {

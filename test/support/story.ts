@@ -293,7 +293,7 @@ export class Story {
       const [stream] = events.map((event) => event.stream);
       if (stream === undefined) return;
       const own = events.filter((event) => event.stream === stream);
-      const backward = log.readStreamSync(stream, { direction: 'backward' }).toArray();
+      const backward = [...log.readStreamSync(stream, { direction: 'backward' })];
       if (JSON.stringify(backward.reverse()) !== JSON.stringify(own)) {
         this.#problem(`${name} reads ${stream} otherwise than the whole log`);
       }
