@@ -1,6 +1,7 @@
 import * as append from './append.mjs';
 import * as cost from './cost.mjs';
 import * as latency from './latency.mjs';
+import * as memory from './memory.mjs';
 import * as processes from './processes.mjs';
 import * as projections from './projections.mjs';
 import * as reads from './reads.mjs';
@@ -21,6 +22,7 @@ export const sections = {
   replay,
   transactions,
   projections,
+  memory,
 };
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */

@@ -100,10 +100,9 @@ export class LimitExceededError extends RecollectError {
   readonly actual: number;
 
   constructor(limit: string, max: number, actual: number, where: string, code = 'LIMIT_EXCEEDED') {
-    super(
-      code,
-      `${where}: ${actual} is beyond ${limit} = ${max}. Make it smaller or raise the option ${limit}.`,
-    );
+    // Limits with `Max` in their names are the format's and cannot be raised; the others are options.
+    const advice = limit.endsWith('Max') ? '' : ` or raise the option ${limit}`;
+    super(code, `${where}: ${actual} is beyond ${limit} = ${max}. Make it smaller${advice}.`);
     this.limit = limit;
     this.max = max;
     this.actual = actual;

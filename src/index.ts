@@ -94,6 +94,18 @@ export type {
 } from './log/types.js';
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './log/verify.js';
 export type { WriteOptions, Written } from './memory/access.js';
+export type { ItemData, Message } from './memory/conversation-state.js';
+export type {
+  ConversationDeleting,
+  ConversationItem,
+  ConversationMemory,
+  ConversationRetrieving,
+  ConversationStoring,
+  Conversations,
+  ConversationUpdating,
+  ItemsWritten,
+  MemoryType,
+} from './memory/conversations.js';
 export type {
   Episode,
   EpisodeFilters,
@@ -102,6 +114,15 @@ export type {
   Episodes,
   NewEpisode,
 } from './memory/episodes.js';
+export type { Filters } from './memory/filters.js';
+export type {
+  Graph,
+  KnowledgeGraph,
+  ObservationAddition,
+  ObservationDeletion,
+} from './memory/graph.js';
+export type { Entity, Relation } from './memory/graph-model.js';
+export type { AddedObservations } from './memory/graph-plans.js';
 export { type Memory, openMemory, openMemorySync } from './memory/memory.js';
 export type { MemoryView } from './memory/memory-view.js';
 export {
@@ -113,6 +134,40 @@ export {
 export type { Models } from './memory/models.js';
 export type { MemoryOptions } from './memory/options.js';
 export { type Provider, registerProvider } from './memory/places.js';
+export type {
+  ContextOptions,
+  RecordContext,
+  RecordHit,
+  RecordQuery,
+} from './memory/record-context.js';
+export type { RecordInput, RecordOptions, Section } from './memory/record-input.js';
+export type { MemoryRecord } from './memory/record-view.js';
+export type { RecordChange, RecordListing, RecordPage, Records } from './memory/records.js';
+export type {
+  SiteActionPattern,
+  SiteProfile,
+  SiteQuirk,
+  SiteSelector,
+  SiteVisits,
+} from './memory/site-profile.js';
+export type { Steps } from './memory/site-state.js';
+export type {
+  CachePatternDetails,
+  CacheSelectorDetails,
+  SiteImport,
+  Sites,
+  Visit,
+} from './memory/sites.js';
+export type { Skill, SkillContent, SkillOutcomes } from './memory/skill-model.js';
+export type {
+  NewSkill,
+  SkillChanges,
+  SkillHit,
+  SkillListOptions,
+  SkillOutcome,
+  SkillPage,
+  Skills,
+} from './memory/skills.js';
 export type { MemoryStatus, ModelStatus } from './memory/status.js';
 export type { TransactionMemory } from './memory/transaction-memory.js';
 export type { Undone, UndoOptions } from './memory/undo.js';

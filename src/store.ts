@@ -302,6 +302,16 @@ export class Store<E extends Events = Events> {
     return this.#log.versionSync(stream);
   }
 
+  /** The position of the last commit with an idempotency key, as long as it is remembered (`idempotencyWindow`); undefined otherwise. */
+  positionOf(idempotencyKey: string): Promise<number | undefined> {
+    return this.#log.positionOf(idempotencyKey);
+  }
+
+  /** {@link Store.positionOf}, at once. */
+  positionOfSync(idempotencyKey: string): number | undefined {
+    return this.#log.positionOfSync(idempotencyKey);
+  }
+
   /** The index, brought up to where the log is. It is the live one: read it, do not change it. @throws ProjectionNotRegisteredError, ProjectionFailedError */
   async index<Index>(definition: IndexDefinition<Index>): Promise<Index> {
     const runtime = this.#reads.index(definition as IndexDefinition);
@@ -679,6 +689,7 @@ export type {
   ExpectedVersion,
   NewEvent,
   RecordedEvent,
+  StreamCheck,
   SyncSequence,
 } from './log/types.js';
 export {
@@ -695,6 +706,6 @@ export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export type { CompactionStats } from './store/compacting.js';
 export { jsonValue } from './store/json-value.js';
-export type { StoreOptions } from './store/options.js';
+export { STORE_OPTIONS, type StoreOptions } from './store/options.js';
 export type { StoreView } from './store/view.js';
 export type { Transaction, TransactionOptions } from './transaction.js';

@@ -38,7 +38,7 @@ export type Isolation =
   | 'snapshot'
   /** Another name for `snapshot`. */
   | 'repeatable-read'
-  /** Anything; each read sees what is committed at that moment. */
+  /** Anything but what `append` demands with an `expectedVersion`; each read sees what is committed at that moment. */
   | 'read-committed'
   /** The same: nothing uncommitted can be read. */
   | 'read-uncommitted';

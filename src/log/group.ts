@@ -314,11 +314,13 @@ export class Group implements GroupBase {
 
 /** Whether a condition or the guard is about anything but the streams that the commit writes. */
 function restsOnMore({ conditions, streams, guard }: EncodedCommit): boolean {
-  if (guard && !guard.streams) return true;
-  for (const stream of guard?.streams ?? []) if (!streams.includes(stream)) return true;
+  if (guard && !isAboutOnly(guard, streams)) return true;
+  // Those of its own streams stand in the order of the streams.
+  let own = 0;
   for (let index = 0; index < conditions.length; index += 1) {
     const { stream } = conditions[index] as Condition;
-    if (stream !== streams[0] && !streams.includes(stream)) return true;
+    while (own < streams.length && streams[own] !== stream) own += 1;
+    if (own === streams.length) return true;
   }
   return false;
 }
@@ -341,4 +343,11 @@ export function isoTime(now: number): string {
   lastIso = new Date(Math.min(YEAR_10000 - 1, Math.max(0, finite))).toISOString();
   lastNow = now;
   return lastIso;
+}
+
+function isAboutOnly({ streams: about }: CommitGuard, streams: readonly string[]): boolean {
+  if (!about || about.size > streams.length) return false;
+  const written = new Set(streams);
+  for (const stream of about) if (!written.has(stream)) return false;
+  return true;
 }

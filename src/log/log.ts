@@ -19,6 +19,7 @@ import type { LogInternals } from './internals.js';
 import { closeQuietly, type Io, runAsync, runSync } from './io.js';
 import type { LogSettings } from './log-options.js';
 import { verifyFound } from './maintenance.js';
+import { checkName } from './names.js';
 import { checkSignal } from './on-abort.js';
 import type { Found } from './open-settings.js';
 import { pathsOf } from './paths.js';
@@ -297,6 +298,29 @@ export class Log {
   *#version(stream: string): Io<number> {
     yield* this.#freshness.freshen();
     return yield* this.#state.segments.version(stream);
+  }
+
+  /**
+   * The position of the last commit with an idempotency key; undefined when none of the last `idempotencyWindow` commits with one has it. What it says
+   * is for readers: whether an append repeats another one is decided when it is written.
+   */
+  async positionOf(idempotencyKey: string): Promise<number | undefined> {
+    this.#checkOpen();
+    checkName(idempotencyKey, 'idempotencyKey');
+    return await this.#run(this.#positionOf(idempotencyKey));
+  }
+
+  /** {@link Log.positionOf}, at once. */
+  positionOfSync(idempotencyKey: string): number | undefined {
+    this.#checkOpen();
+    checkName(idempotencyKey, 'idempotencyKey');
+    return this.#runSync(this.#positionOf(idempotencyKey));
+  }
+
+  *#positionOf(idempotencyKey: string): Io<number | undefined> {
+    yield* this.#freshness.freshen();
+    const found = yield* this.#state.segments.findKey(idempotencyKey);
+    return found?.position;
   }
 
   /** @internal For the floors above. */

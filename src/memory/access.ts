@@ -13,8 +13,12 @@ import type {
   RecordedEvent,
   Store,
 } from '../store.js';
+import { checkDemands, checksOf, conditionOf, type Demand } from './conditions.js';
 import { Lanes } from './lanes.js';
 import { carryOut, carryOutSync, type Plan } from './plan.js';
+import { asRepeated, changedNothing, refusalOf, repeatedEvent } from './repeats.js';
+import { latest } from './store-time.js';
+import { checkWriteOptions } from './write-options.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
 export interface WriteOptions {
@@ -60,8 +64,8 @@ export interface Command<State> {
   /** `now` is ISO 8601, of the store's clock. An empty list changes nothing. */
   decide(state: State | undefined, now: string): readonly NewEvent[];
   /**
-   * For events that hold what no second call would give again, such as a time or a new id. Asked when the idempotency key stands in the log with other
-   * content: gives the event by which that commit did the same, undefined when it did not.
+   * For calls that give other events when they are made again, such as one that holds a time or a new id, or that would change nothing the second time.
+   * Asked when the idempotency key stands in the log: gives the event by which that commit did the same, undefined when it did not.
    */
   repeats?(events: readonly RecordedEvent[]): RecordedEvent | undefined;
 }
@@ -129,7 +133,7 @@ export class StoreAccess implements Access {
   }
 
   nowSync(): string {
-    return new Date(this.#clock()).toISOString();
+    return latest(this.#clock(), this.#store.head.time);
   }
 
   get<State>(projection: Projection<State>, key: string): Promise<State | undefined> {
@@ -168,6 +172,7 @@ export class StoreAccess implements Access {
     commands: readonly Command<unknown>[],
     options: WriteOptions,
   ): Promise<readonly Written[]> {
+    checkWriteOptions(options);
     let lane: string | undefined;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -185,49 +190,135 @@ export class StoreAccess implements Access {
     options: WriteOptions,
   ): Promise<readonly Written[]> {
     const decided: Decided[] = [];
-    for (const command of commands) {
-      // The version first: a state that is newer than it is found out when the commit is decided.
-      const version = command.commutes ? 0 : await this.#store.version(command.stream);
-      const state = await this.#store.get(command.projection, command.stream);
-      decided.push(this.#decide(command, state, version));
+    try {
+      for (const command of commands) {
+        // The version first: a state that is newer than it is found out when the commit is decided.
+        const version = command.commutes ? 0 : await this.#store.version(command.stream);
+        const state = await this.#store.get(command.projection, command.stream);
+        decided.push(this.#decide(command, state, version));
+      }
+    } catch (error) {
+      const position = await this.#positionOf(options);
+      if (position === undefined) throw error;
+      const refusal = refusalOf(commands, options.idempotencyKey ?? '', position) ?? error;
+      return await this.#repeated(commands, decided, position, refusal);
     }
     const writing = decided.filter(({ events }) => events.length > 0);
-    if (writing.length === 0) return decided.map((each) => this.#unchanged(each));
+    if (writing.length === 0) {
+      const position = await this.#positionOf(options);
+      if (position === undefined) return this.#nothing(decided, options);
+      const error = new IdempotencyKeyReusedError(options.idempotencyKey as string, position);
+      return await this.#repeated(commands, decided, position, error);
+    }
     try {
       const parts = this.#parts(writing, options);
-      const committed = await this.#store.commit(parts, this.#options(options));
+      const context = { ...this.#options(options), checks: checksOf(demandsOf(decided, options)) };
+      const committed = await this.#store.commit(parts, context);
       return decided.map((each) => this.#written(each, committed));
     } catch (error) {
       if (!(error instanceof IdempotencyKeyReusedError)) throw error;
-      const { position } = error;
-      const events = this.#store.readAll({ from: position, to: position });
-      return repeated(decided, await events.toArray(), error);
+      return await this.#repeated(commands, decided, error.position, error);
     }
   }
 
+  async #positionOf({ idempotencyKey }: WriteOptions): Promise<number | undefined> {
+    if (idempotencyKey === undefined) return undefined;
+    return await this.#store.positionOf(idempotencyKey);
+  }
+
+  /** The calls as of the commit that has their idempotency key. @throws the error when that commit did something else */
+  async #repeated(
+    commands: readonly Command<unknown>[],
+    decided: readonly Decided[],
+    position: number,
+    error: unknown,
+  ): Promise<readonly Written[]> {
+    const events = await this.#store.readAll({ from: position, to: position }).toArray();
+    const before = this.#store.at(position - 1);
+    const answers: Written[] = [];
+    for (const [index, command] of commands.entries()) {
+      const { stream, projection } = command;
+      const event = repeatedEvent({ command, events, own: decided[index]?.events });
+      if (event) answers.push(asRepeated(event));
+      else if (changedNothing(command, await before.get(projection, stream), events)) {
+        answers.push(unchanged(stream, position, await before.version(stream)));
+      } else throw error;
+    }
+    if (!answers.some(({ repeated }) => repeated)) throw error;
+    return answers;
+  }
+
   runAllSync(commands: readonly Command<unknown>[], options: WriteOptions): readonly Written[] {
+    checkWriteOptions(options);
     for (let attempt = 1; ; attempt += 1) {
-      const decided: Decided[] = [];
+      try {
+        return this.#attemptSync(commands, options);
+      } catch (error) {
+        if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
+      }
+    }
+  }
+
+  #attemptSync(commands: readonly Command<unknown>[], options: WriteOptions): readonly Written[] {
+    const decided: Decided[] = [];
+    try {
       for (const command of commands) {
         const version = command.commutes ? 0 : this.#store.versionSync(command.stream);
         const state = this.#store.getSync(command.projection, command.stream);
         decided.push(this.#decide(command, state, version));
       }
-      const writing = decided.filter(({ events }) => events.length > 0);
-      if (writing.length === 0) return decided.map((each) => this.#unchanged(each));
-      try {
-        const parts = this.#parts(writing, options);
-        const committed = this.#store.commitSync(parts, this.#options(options));
-        return decided.map((each) => this.#written(each, committed));
-      } catch (error) {
-        if (error instanceof IdempotencyKeyReusedError) {
-          const { position } = error;
-          const events = this.#store.readAllSync({ from: position, to: position });
-          return repeated(decided, events.toArray(), error);
-        }
-        if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
-      }
+    } catch (error) {
+      const position = this.#positionOfSync(options);
+      if (position === undefined) throw error;
+      const refusal = refusalOf(commands, options.idempotencyKey ?? '', position) ?? error;
+      return this.#repeatedSync(commands, decided, position, refusal);
     }
+    const writing = decided.filter(({ events }) => events.length > 0);
+    if (writing.length === 0) {
+      const position = this.#positionOfSync(options);
+      if (position === undefined) return this.#nothing(decided, options);
+      const error = new IdempotencyKeyReusedError(options.idempotencyKey as string, position);
+      return this.#repeatedSync(commands, decided, position, error);
+    }
+    try {
+      const parts = this.#parts(writing, options);
+      const context = { ...this.#options(options), checks: checksOf(demandsOf(decided, options)) };
+      const committed = this.#store.commitSync(parts, context);
+      return decided.map((each) => this.#written(each, committed));
+    } catch (error) {
+      if (!(error instanceof IdempotencyKeyReusedError)) throw error;
+      return this.#repeatedSync(commands, decided, error.position, error);
+    }
+  }
+
+  #positionOfSync({ idempotencyKey }: WriteOptions): number | undefined {
+    return idempotencyKey === undefined ? undefined : this.#store.positionOfSync(idempotencyKey);
+  }
+
+  #repeatedSync(
+    commands: readonly Command<unknown>[],
+    decided: readonly Decided[],
+    position: number,
+    error: unknown,
+  ): readonly Written[] {
+    const events = this.#store.readAllSync({ from: position, to: position }).toArray();
+    const before = this.#store.at(position - 1);
+    const answers = commands.map((command, index) => {
+      const { stream, projection } = command;
+      const event = repeatedEvent({ command, events, own: decided[index]?.events });
+      if (event) return asRepeated(event);
+      if (!changedNothing(command, before.getSync(projection, stream), events)) throw error;
+      return unchanged(stream, position, before.versionSync(stream));
+    });
+    if (!answers.some(({ repeated }) => repeated)) throw error;
+    return answers;
+  }
+
+  /** @throws VersionConflictError when what the caller demanded does not hold, although nothing would change */
+  #nothing(decided: readonly Decided[], options: WriteOptions): readonly Written[] {
+    checkDemands(demandsOf(decided, options));
+    const { position } = this.#store.head;
+    return decided.map(({ command, version }) => unchanged(command.stream, position, version));
   }
 
   runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result> {
@@ -239,6 +330,7 @@ export class StoreAccess implements Access {
   }
 
   #place(options: WriteOptions) {
+    checkWriteOptions(options);
     const { expectedVersion } = options;
     const context = this.#options(options);
     return { store: this.#store, now: () => this.nowSync(), expectedVersion, context };
@@ -261,10 +353,6 @@ export class StoreAccess implements Access {
     return { ...this.#context, ...withoutUndefined(options) };
   }
 
-  #unchanged({ command, version }: Decided): Written {
-    return unchanged(command.stream, this.#store.head.position, version);
-  }
-
   #written(
     { command: { stream }, events, version }: Decided,
     { position, versions, repeated }: Committed,
@@ -280,55 +368,19 @@ export class StoreAccess implements Access {
   }
 }
 
-/** The same calls as of the commit that has their idempotency key. @throws the error when that commit did something else */
-function repeated(
-  decided: readonly Decided[],
-  events: readonly RecordedEvent[],
-  error: IdempotencyKeyReusedError,
-): readonly Written[] {
-  return decided.map(({ command, events: own, version }) => {
-    if (own.length === 0) return unchanged(command.stream, error.position, version);
-    const event = command.derived ? lastLike(events, command, own) : command.repeats?.(events);
-    if (!event) throw error;
-    const { stream: id, position } = event;
-    return Object.freeze({ id, position, version: event.version, changed: true, repeated: true });
-  });
+/** What is demanded of the streams to which nothing is written. */
+function demandsOf(decided: readonly Decided[], options: WriteOptions): Demand[] {
+  const silent = decided.filter(({ command, events }) => events.length === 0 && !command.commutes);
+  return silent.map(({ command: { stream, expectedVersion }, version }) => ({
+    stream,
+    version,
+    expectedVersion: expectedVersion ?? options.expectedVersion,
+  }));
 }
 
 /** @internal */
 export function withoutUndefined(options: WriteOptions): WriteOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-/** The last of the stream's events, when they are of the same types as those that the same call gives now. */
-function lastLike(
-  events: readonly RecordedEvent[],
-  { stream }: Command<unknown>,
-  own: readonly NewEvent[],
-): RecordedEvent | undefined {
-  const stood = events.filter((event) => event.stream === stream);
-  const same =
-    stood.length === own.length && stood.every(({ type }, index) => type === own[index]?.type);
-  return same ? stood.at(-1) : undefined;
-}
-
-/**
- * What must hold for events that were decided on a version: that version, whatever weaker condition the caller set. A condition that does not hold is handed
- * on, so that an idempotency key still answers first, unless others could make it hold meanwhile, for a decision on what was there before.
- * @throws VersionConflictError
- */
-export function conditionOf(
-  stream: string,
-  version: number,
-  expectedVersion: ExpectedVersion | undefined,
-): ExpectedVersion {
-  if (expectedVersion === undefined || expectedVersion === 'any') return version;
-  const least = expectedVersion === 'exists' ? 1 : expectedVersion;
-  if (typeof least === 'number' && version < least) {
-    const expected = expectedVersion as number | 'exists';
-    throw new VersionConflictError([{ stream, expected, actual: version }]);
-  }
-  return expectedVersion === 'exists' ? version : expectedVersion;
 }
 
 /** Whether others wrote meanwhile, and the caller's own condition has nothing against that. */

@@ -35,7 +35,9 @@ import {
   type ModelSettings,
 } from './model.js';
 import { newIds } from './new-id.js';
+import { lastOf } from './repeats.js';
 import { textOf } from './text.js';
+import { checkWriteOptions } from './write-options.js';
 
 const MEMORY_TYPES = ['working', 'short-term', 'long-term'] as const;
 
@@ -127,14 +129,15 @@ export class Conversations extends Model {
     });
   }
 
-  #storing(storing: ConversationStoring, { idempotencyKey }: WriteOptions) {
+  #storing(storing: ConversationStoring, write: WriteOptions) {
+    checkWriteOptions(write);
     checkMembers(storing, 'what to store', [...MEMORY, 'data', 'metadata', 'ttlMs']);
     const { data, memoryType, metadata, ttlMs }: ConversationStoring = storing;
     const stream = this.#stream(storing);
     if (!Array.isArray(data) || data.length === 0) {
       throw invalidArgument('data must be a list of texts or { role, content }, at least one');
     }
-    const ids = newIds(data.length, stream, idempotencyKey);
+    const ids = newIds(data.length, stream, write.idempotencyKey);
     const items = ids.map((id, index) => ({
       id,
       data: checkedData(data[index], `data[${index}]`),
@@ -206,13 +209,18 @@ export class Conversations extends Model {
     return {
       projection: conversations,
       stream,
-      derived: true,
       decide: (state, now) => {
         const item = state && itemOf(state, id, now);
         if (!item) throw new MemoryNotFoundError(`${stream}/${id}`);
         const lives = this.#livesMs(memoryType, ttlMs ?? item.ttlMs);
         const change: ConversationUpdated = { id, data, ...given, ...lives };
         return changesNothing(item, change) ? [] : [{ type: 'conversation.updated', data: change }];
+      },
+      repeats(events) {
+        const event = lastOf(events, stream, 'conversation.updated');
+        if (!event) return undefined;
+        const { livesMs: _, ...change } = event.data as ConversationUpdated;
+        return diff(change, { id, data, ...given }).length === 0 ? event : undefined;
       },
     };
   }
@@ -239,6 +247,10 @@ export class Conversations extends Model {
         if (!state) return [];
         const there = id === undefined ? itemsOf(state, now).length > 0 : itemOf(state, id, now);
         return there ? [{ type: 'conversation.deleted', data: defined({ id }) }] : [];
+      },
+      repeats(events) {
+        const event = lastOf(events, stream, 'conversation.deleted');
+        return event && diff(event.data, defined({ id })).length === 0 ? event : undefined;
       },
     };
   }

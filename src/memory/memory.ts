@@ -22,6 +22,7 @@ import { Models, modelDefinitions } from './models.js';
 import { type MemoryOptions, type MemorySettings, memorySettings } from './options.js';
 import { openPlace, openPlaceSync } from './places.js';
 import { type MemoryStatus, StatusReader } from './status.js';
+import { latest } from './store-time.js';
 import { TransactionMemory } from './transaction-memory.js';
 import { Undoing, type Undone, type UndoOptions } from './undo.js';
 
@@ -29,6 +30,8 @@ import { Undoing, type Undone, type UndoOptions } from './undo.js';
 interface Shared {
   readonly store: Store;
   readonly settings: MemorySettings;
+  /** By which expiry is judged. */
+  readonly clock: () => number;
   readonly meter: Meter;
   readonly status: StatusReader;
 }
@@ -79,11 +82,11 @@ export class Memory extends Models {
     work: (memory: TransactionMemory) => Promise<T> | T,
     options: TransactionOptions = {},
   ): Promise<T> {
-    const { store, settings, meter } = this.#shared;
+    const { store, settings, meter, clock } = this.#shared;
     return await meter.run('memory.transaction', async () => {
       if (typeof work !== 'function') throw invalidArgument('a transaction takes a function');
       return await store.transaction(
-        (transaction) => work(new TransactionMemory(transaction, settings.clock, settings, meter)),
+        (transaction) => work(new TransactionMemory(transaction, clock, settings, meter)),
         { ...this.#contextOf(), ...withoutUndefined(options as WriteOptions) },
       );
     });
@@ -197,8 +200,8 @@ export function openMemorySync(location: string | URL, options: MemoryOptions = 
 }
 
 function memoryOn(store: Store, settings: MemorySettings): Memory {
-  const { clock, slowOperationMs } = settings;
-  const meter = new Meter(slowOperationMs, clock);
+  const meter = new Meter(settings.slowOperationMs, settings.clock);
+  const clock = () => Date.parse(latest(settings.clock(), store.head.time));
   const status = new StatusReader(store, modelDefinitions, clock, meter);
-  return new Memory({ store, settings, meter, status }, {});
+  return new Memory({ store, settings, clock, meter, status }, {});
 }

@@ -3,6 +3,7 @@ import { invalidArgument, quote } from '../errors.js';
 import type { Events, Projection } from '../store.js';
 import type { Access } from './access.js';
 import type { Meter } from './meter.js';
+import { LAST_MS } from './store-time.js';
 
 /** Settings that models share. */
 export interface ModelSettings {
@@ -125,7 +126,7 @@ export function checkLimit(value: unknown, what = 'limit'): asserts value is num
 
 /** ISO 8601 so many milliseconds after a time; the last time that can be written where that lies beyond. */
 export function after(time: string, milliseconds: number): string {
-  return new Date(Math.min(253_402_300_799_999, Date.parse(time) + milliseconds)).toISOString();
+  return new Date(Math.min(LAST_MS, Date.parse(time) + milliseconds)).toISOString();
 }
 
 /** Deeply frozen copies of defaults that are given out when nothing is stored. */

@@ -1,6 +1,6 @@
 /** Options of an open memory, checked, with their defaults. */
-import { invalidArgument, quote } from '../errors.js';
-import { defineEvents, type Events, type StoreOptions } from '../store.js';
+import { checkOptionNames, invalidArgument, optionNames, quote } from '../errors.js';
+import { defineEvents, type Events, STORE_OPTIONS, type StoreOptions } from '../store.js';
 import { checkDurationMs, type ModelDefinition, type ModelSettings } from './model.js';
 
 /**
@@ -23,6 +23,15 @@ export interface MemorySettings extends ModelSettings {
   readonly store: StoreOptions;
 }
 
+const MEMORY_OPTIONS: ReadonlySet<string> = new Set([
+  ...STORE_OPTIONS,
+  ...optionNames<Omit<MemoryOptions, keyof StoreOptions>>({
+    language: true,
+    workingTtlMs: true,
+    slowOperationMs: true,
+  }),
+]);
+
 const WORKING_TTL_MS = 12 * 60 * 60 * 1000;
 const SLOW_OPERATION_MS = 100;
 
@@ -31,9 +40,7 @@ export function memorySettings(
   options: MemoryOptions,
   definitions: readonly ModelDefinition[],
 ): MemorySettings {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgument('the options must be an object');
-  }
+  checkOptionNames(options, MEMORY_OPTIONS, 'openMemory');
   const { language, workingTtlMs, slowOperationMs, ...store } = options;
   return {
     language: checkedLanguage(language),

@@ -97,6 +97,12 @@ function contentOf({ task, value }: RecordState): string {
   return task === undefined ? textOf(value) : `${task}: ${textOf(value)}`;
 }
 
+/** What of the question stands among the words, and how much of it, from 0 to 1. All matching of records goes through here: a ranking takes its place. */
+function matching(query: ReadonlySet<string>, words: ReadonlySet<string>) {
+  const terms = sharedWords(query, words);
+  return { terms, score: terms.length / Math.max(1, query.size) };
+}
+
 /** Takes every record and keeps those that share words with a query. */
 export class Recalling {
   readonly #words: ReadonlySet<string>;
@@ -119,9 +125,9 @@ export class Recalling {
 
   take([stream, state]: Entry<RecordState>): void {
     if (isOver(state.expiresAt, this.#now) || !this.#filter(factsOf(state))) return;
-    const terms = sharedWords(this.#words, wordsOfState(stream, state));
+    const { terms, score } = matching(this.#words, wordsOfState(stream, state));
     if (terms.length === 0) return;
-    this.#matches.push({ stream, state, terms, score: terms.length / this.#words.size });
+    this.#matches.push({ stream, state, terms, score });
   }
 
   hits(): readonly RecordHit[] {
@@ -175,11 +181,11 @@ export class Gathering {
     const { persona, task, importance = 0 } = state;
     if (isOver(state.expiresAt, this.#now)) return;
     if (persona !== undefined && persona !== this.#persona) return;
+    // Results are found by what they are results of.
     const words = task === undefined ? wordsOfState(stream, state) : wordsOf(task);
-    const terms = sharedWords(this.#words, words);
+    const { terms, score } = matching(this.#words, words);
     if (terms.length === 0 && importance < IMPORTANT) return;
-    const score = terms.length / Math.max(1, this.#words.size) + importance;
-    const match = { stream, state, terms, score };
+    const match = { stream, state, terms, score: score + importance };
     if (task === undefined) this.#matches.push(match);
     else this.#results.push(match);
   }

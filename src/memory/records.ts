@@ -3,10 +3,10 @@
  *
  * One stream and one state for each key, `records/<key>`. A change stores what changed, as RFC 6902 patches of the value.
  */
-import { Immer } from 'immer';
 import { invalidArgument, MemoryNotFoundError } from '../errors.js';
 import { diff, type Entry, jsonValue } from '../store.js';
 import type { Access, Command, WriteOptions, Written } from './access.js';
+import { replaced } from './change.js';
 import { type Filter, type Filters, filterOf } from './filters.js';
 import type { Meter } from './meter.js';
 import { checkLimit, checkMembers, checkText, frozen, Model, type ModelSettings } from './model.js';
@@ -22,6 +22,8 @@ import {
 import { type RecordInput, type RecordOptions, storedOf } from './record-input.js';
 import { isOver, type RecordState, type RecordStored, records } from './record-state.js';
 import { factsOf, type MemoryRecord, recordOf } from './record-view.js';
+import { lastOf } from './repeats.js';
+import { checkWriteOptions } from './write-options.js';
 
 /** Which records to list. */
 export interface RecordListing {
@@ -46,9 +48,8 @@ export type RecordChange<Value> = (
 ) => Value | void;
 
 const LIST_LIMIT = 100;
-
-/** Without freezing: what a caller puts into a draft stays the caller's. */
-const immer = new Immer({ autoFreeze: false });
+/** Events of these types in other streams, which only a program's own code can append, are no records. */
+const ALL = { prefix: 'records/' } as const;
 
 /** Keyed memories. An expired one is not there, for any call, and what is stored under its key begins anew. */
 export class Records extends Model {
@@ -182,12 +183,12 @@ export class Records extends Model {
     return {
       projection: records,
       stream,
-      derived: true,
       decide(state, now) {
         if (!state || isOver(state.expiresAt, now)) throw new MemoryNotFoundError(stream);
-        const patches = diff(state.value, changed(state.value, change));
+        const patches = diff(state.value, jsonValue(replaced(state.value, change), 'value'));
         return patches.length === 0 ? [] : [{ type: 'record.updated', data: { patches } }];
       },
+      repeats: (events) => lastOf(events, stream, 'record.updated'),
     };
   }
 
@@ -202,11 +203,13 @@ export class Records extends Model {
   }
 
   #deleting(key: string): Command<RecordState> {
+    const stream = this.streamOf(key, 'the key');
     return {
       projection: records,
-      stream: this.streamOf(key, 'the key'),
+      stream,
       decide: (state, now) =>
         !state || isOver(state.expiresAt, now) ? [] : [{ type: 'record.deleted', data: {} }],
+      repeats: (events) => lastOf(events, stream, 'record.deleted'),
     };
   }
 
@@ -236,7 +239,7 @@ export class Records extends Model {
     checkMembers(listing, 'a listing', ['filters', 'after', 'limit']);
     const { filters, after, limit = LIST_LIMIT }: RecordListing = listing;
     checkLimit(limit);
-    const range = after === undefined ? {} : { after: this.streamOf(after, 'after') };
+    const range = after === undefined ? ALL : { ...ALL, after: this.streamOf(after, 'after') };
     return { collecting: new Collecting(filterOf(filters), limit, now), range };
   }
 
@@ -255,6 +258,7 @@ export class Records extends Model {
     return this.measured('storeResult', async () => {
       checkText(persona, 'persona');
       checkText(task, 'task');
+      checkWriteOptions(write);
       const [id] = newIds(1, 'records', write.idempotencyKey);
       const stream = this.streamOf(`performance:${id}`, 'the key');
       const value = jsonValue(result, 'result');
@@ -270,7 +274,7 @@ export class Records extends Model {
   recall(query: string, options: RecordQuery = {}): Promise<readonly RecordHit[]> {
     return this.measured('recall', async () => {
       const recalling = new Recalling(query, options, await this.access.now());
-      for await (const entry of this.access.entries(records, {})) recalling.take(entry);
+      for await (const entry of this.access.entries(records, ALL)) recalling.take(entry);
       return recalling.hits();
     });
   }
@@ -282,7 +286,7 @@ export class Records extends Model {
   getContext(persona: string, task: string, options: ContextOptions = {}): Promise<RecordContext> {
     return this.measured('getContext', async () => {
       const gathering = new Gathering(persona, task, options, await this.access.now());
-      for await (const entry of this.access.entries(records, {})) gathering.take(entry);
+      for await (const entry of this.access.entries(records, ALL)) gathering.take(entry);
       return gathering.context();
     });
   }
@@ -296,6 +300,10 @@ function storing(stream: string, stored: RecordStored): Command<RecordState> {
       state && !isOver(state.expiresAt, now) && isStored(state, stored)
         ? []
         : [{ type: 'record.stored', data: stored }],
+    repeats: (events) => {
+      const event = lastOf(events, stream, 'record.stored');
+      return event && diff(event.data, stored).length === 0 ? event : undefined;
+    },
   };
 }
 
@@ -304,16 +312,6 @@ function isStored(state: RecordState, stored: RecordStored): boolean {
   if (stored.ttlMs !== undefined) return false;
   const { createdAt: _, updatedAt: __, position: ___, actor: ____, ...content } = state;
   return diff(content, stored).length === 0;
-}
-
-/** The value after a change, checked. */
-function changed(value: unknown, change: RecordChange<unknown>): unknown {
-  const result: unknown = immer.produce(value, change as (draft: unknown) => unknown);
-  if (result instanceof Promise) {
-    result.catch(() => {});
-    throw invalidArgument('a change must not be asynchronous: await what it needs before');
-  }
-  return jsonValue(result, 'value');
 }
 
 function shown<Value>(

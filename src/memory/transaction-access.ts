@@ -9,7 +9,9 @@ import {
   type Written,
   withoutUndefined,
 } from './access.js';
+import { checkDemands, strictest } from './conditions.js';
 import type { Plan } from './plan.js';
+import { checkWriteOptions } from './write-options.js';
 
 /** A transaction: what is written is committed at its end. It has no synchronous calls. */
 export class TransactionAccess implements Access {
@@ -53,15 +55,25 @@ export class TransactionAccess implements Access {
     const transaction = this.#transaction;
     checkWithinTransaction(options);
     // An event that commutes must not make the transaction depend on the key.
+    const version = commutes ? 0 : await transaction.version(stream);
     const state = commutes ? undefined : await transaction.get(projection, stream);
     const events = command.decide(state, this.nowSync());
-    if (events.length === 0) {
-      return unchanged(stream, 0, await transaction.version(stream));
-    }
     const expectedVersion = command.expectedVersion ?? options.expectedVersion;
-    transaction.append(stream, events, { expectedVersion });
-    const version = commutes ? 0 : await transaction.version(stream);
-    return Object.freeze({ id: stream, position: 0, version, changed: true, repeated: false });
+    if (events.length === 0) {
+      checkDemands([{ stream, version, expectedVersion }]);
+      return unchanged(stream, 0, version);
+    }
+    // Of isolation read-committed nothing that was read is a condition by itself, and a change must not be made of what others have changed.
+    const condition = commutes ? expectedVersion : strictest(version, expectedVersion);
+    transaction.append(stream, events, { expectedVersion: condition });
+    const after = commutes ? 0 : version + events.length;
+    return Object.freeze({
+      id: stream,
+      position: 0,
+      version: after,
+      changed: true,
+      repeated: false,
+    });
   }
 
   runSync(): never {
@@ -84,15 +96,19 @@ export class TransactionAccess implements Access {
   async runPlan<State, Result>(plan: Plan<State, Result>, options: WriteOptions): Promise<Result> {
     checkWithinTransaction(options);
     const { projection, streams } = plan;
+    const versions = new Map<string, number>();
     const states = new Map<string, State | undefined>();
-    // What a transaction has read is a condition of its commit.
+    // What a transaction has read is a condition of its commit; of isolation read-committed only where it writes.
     for (const stream of streams) {
+      versions.set(stream, await this.#transaction.version(stream));
       states.set(stream, await this.#transaction.get(projection, stream));
     }
     const { decisions, result } = plan.decide(states, this.nowSync());
     for (const { stream, events } of decisions) {
       if (events.length === 0) continue;
-      const expectedVersion = states.has(stream) ? options.expectedVersion : undefined;
+      const version = versions.get(stream);
+      const expectedVersion =
+        version === undefined ? undefined : strictest(version, options.expectedVersion);
       this.#transaction.append(stream, events, { expectedVersion });
     }
     return result;
@@ -104,7 +120,9 @@ export class TransactionAccess implements Access {
 }
 
 /** One commit has one actor, one reason, one idempotency key. */
-function checkWithinTransaction({ expectedVersion: _, ...others }: WriteOptions): void {
+function checkWithinTransaction(options: WriteOptions): void {
+  checkWriteOptions(options);
+  const { expectedVersion: _, ...others } = options;
   const [member] = Object.keys(withoutUndefined(others));
   if (member === undefined) return;
   throw invalidArgument(`${member} belongs to the whole transaction: give it to transaction(…)`);

@@ -1,5 +1,5 @@
 /** Users: what is known of each person that the agent talks to. */
-import { type Draft, Immer } from 'immer';
+import type { Draft } from 'immer';
 import { invalidArgument } from '../errors.js';
 import {
   defineEvents,
@@ -12,6 +12,7 @@ import {
   type RecordedEvent,
 } from '../store.js';
 import type { Access, Command, WriteOptions, Written } from './access.js';
+import { altered } from './change.js';
 import { recordEpisode } from './episodes.js';
 import type { Meter } from './meter.js';
 import {
@@ -24,6 +25,7 @@ import {
   type ModelDefinition,
   type ModelSettings,
 } from './model.js';
+import { lastOf } from './repeats.js';
 import { patched, type Reverted, revert } from './revert.js';
 import { type UserHit, UserSearch } from './user-search.js';
 
@@ -107,7 +109,6 @@ const COUNTED = ['conversationsCount', 'firstSeenAt', 'lastSeenAt'] as const;
 const MEMBERS: readonly string[] = [...COUNTED, 'friendshipLevel', 'preferences', 'topics'];
 const ANY_SIZE = Number.MAX_SAFE_INTEGER;
 const LIMIT = 10;
-const immer = new Immer({ autoFreeze: false });
 
 export class Users extends Model {
   constructor(access: Access, settings: ModelSettings, meter: Meter) {
@@ -252,17 +253,12 @@ function changing(stream: string, change: (draft: Draft<UserContext>) => void): 
     stream,
     decide(user) {
       const before = user?.context ?? DEFAULT;
-      const draft = immer.createDraft(before) as Draft<UserContext>;
-      const answer: unknown = change(draft);
-      if (answer instanceof Promise) {
-        answer.catch(() => {});
-        throw invalidArgument('the function of changeContext must change the draft at once');
-      }
-      const after = immer.finishDraft(draft) as UserContext;
+      const after = altered(before, change);
       checkContext(after, before);
       const patches = diff(before, after);
       return patches.length === 0 ? [] : [{ type: 'user.changed', data: { patches } }];
     },
+    repeats: (events) => lastOf(events, stream, 'user.changed'),
   };
 }
 
@@ -274,6 +270,10 @@ function remembering(stream: string, text: string): Command<User> {
     decide(user) {
       const known = Object.values(user?.memories ?? {}).some((memory) => memory.text === text);
       return known ? [] : [{ type: 'user.remembered', data: { text } }];
+    },
+    repeats(events) {
+      const event = lastOf(events, stream, 'user.remembered');
+      return (event?.data as { text?: unknown } | undefined)?.text === text ? event : undefined;
     },
   };
 }

@@ -31,7 +31,8 @@ export interface StoreOptions<E extends Events = Events> extends LogOptions {
   readonly retention?: RetentionOptions | undefined;
 }
 
-const STORE_OPTIONS = optionNames<StoreOptions & { memory: true }>({
+/** Names of all options of a store. @internal */
+export const STORE_OPTIONS: ReadonlySet<string> = optionNames<StoreOptions & { memory: true }>({
   ...LOG_MEMBERS,
   events: true,
   projections: true,

@@ -58,6 +58,8 @@ export class Attempt {
   readonly #reads: ReadSet;
   /** Versions that were read, without the transaction's own writes. */
   readonly #versions = new Map<string, number>();
+  /** Of isolation `read-committed`, where each look may see another one: what the function was told of each stream. */
+  readonly #told = new Map<string, Set<number>>();
   /** Streams whose condition is what the caller demanded, and nothing that was read. */
   readonly #demanded = new Set<string>();
   #own: OwnEvents | undefined;
@@ -139,7 +141,15 @@ export class Attempt {
     this.#check();
     checkName(stream, 'stream');
     const below = await this.#versionBelow(stream);
-    return below + this.#buffer.count(stream);
+    const version = below + this.#buffer.count(stream);
+    if (this.#level === 'read-committed') this.#tell(stream, version);
+    return version;
+  }
+
+  #tell(stream: string, version: number): void {
+    const told = this.#told.get(stream);
+    if (told) told.add(version);
+    else this.#told.set(stream, new Set([version]));
   }
 
   append(
@@ -258,6 +268,9 @@ export class Attempt {
 
   /** Not met as of the position that was read either: no run could meet it, and it is the caller's own demand. */
   async #wasMet({ stream, expected }: VersionFailure): Promise<boolean> {
+    // A demand of what the function was told rests on a look, and the next run looks again.
+    const version = expected === 'absent' ? 0 : expected;
+    if (version !== 'exists' && this.#told.get(stream)?.has(version)) return true;
     if (!this.#demanded.has(stream)) return this.#versions.has(stream);
     const before = await this.#source.version(stream, this.position);
     if (expected === 'absent') return before === 0;

@@ -71,7 +71,10 @@ export function limits(make: MakePlace): void {
           idempotencyKey: fits,
         };
         await log.append(fits, { type: fits, data: 1 }, context);
-        await expectFailure(() => log.append(tooLong, counted(1)), LimitExceededError, facts);
+        await expectFailure(() => log.append(tooLong, counted(1)), LimitExceededError, {
+          ...facts,
+          message: expect.not.stringContaining('option'),
+        });
         await expectFailure(
           () => log.append('a/1', { type: tooLong, data: 1 }),
           LimitExceededError,

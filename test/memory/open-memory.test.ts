@@ -24,6 +24,17 @@ function provided(name: string, provider: Provider): void {
   onTestFinished(registerProvider(name, provider));
 }
 
+test('an option that a memory does not have is told with the nearest that it has', async () => {
+  for (const [wrong, right] of [
+    ['workingTtlMS', 'workingTtlMs'],
+    ['freshnessMS', 'freshnessMs'],
+  ] as const) {
+    const error = await refusal(() => openMemory('memory:', { [wrong]: 1 } as MemoryOptions));
+    expect(error.code).toBe('UNKNOWN_OPTION');
+    expect(error.message).toContain(`openMemory has no option "${wrong}": did you mean ${right}?`);
+  }
+});
+
 describe('a memory is opened', () => {
   test.each<[string, (directory: string) => string | URL]>([
     ['a directory', (directory) => directory],

@@ -181,6 +181,47 @@ describe.each(kinds)('records on a %s', (kind) => {
       ]);
     });
 
+    test('finds nothing to change in one of them only as long as that is so', async () => {
+      const memory = await open();
+      await memory.records.storeMany([
+        { key: 'a', value: 1 },
+        { key: 'b', value: 1 },
+      ]);
+      const both = [
+        { key: 'a', value: 1 },
+        { key: 'b', value: 2 },
+      ];
+      const other = memory.records.store('a', 2);
+      const [[a, b]] = await Promise.all([memory.records.storeMany(both), other]);
+      const { position = 0 } = b ?? {};
+      const then = memory.at(position, START).records;
+      expect(then.getSync('a')?.value).toBe(1);
+      expect(then.getSync('b')?.value).toBe(2);
+      expect(a?.version).toBe(await memory.store.at(position).version('records/a'));
+    });
+
+    test('takes thousands at once, and each is there', async () => {
+      const memory = await open();
+      const inputs = Array.from({ length: 9000 }, (_, index) => ({
+        key: `k${index}`,
+        value: index,
+      }));
+      const written = await memory.records.storeMany(inputs);
+      expect(new Set(written.map(({ position }) => position))).toEqual(new Set([1]));
+      const { items } = memory.records.listSync({ limit: 10_000 });
+      expect(new Map(items.map(({ key, value }) => [key, value]))).toEqual(
+        new Map(inputs.map(({ key, value }) => [key, value])),
+      );
+      const tooMany = Array.from({ length: 10_001 }, (_, index) => ({
+        key: `m${index}`,
+        value: 1,
+      }));
+      await expect(memory.records.storeMany(tooMany)).rejects.toMatchObject({
+        code: 'LIMIT_EXCEEDED',
+      });
+      expect(memory.store.head.position).toBe(1);
+    });
+
     test('stores nothing when one of them is refused, and says which', async () => {
       const memory = await open();
       const good = { key: 'a', value: 1 };
