@@ -1,4 +1,5 @@
 import * as append from './append.mjs';
+import * as compaction from './compaction.mjs';
 import * as cost from './cost.mjs';
 import * as latency from './latency.mjs';
 import * as memory from './memory.mjs';
@@ -23,6 +24,7 @@ export const sections = {
   transactions,
   projections,
   memory,
+  compaction,
 };
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */
@@ -36,6 +38,7 @@ export const settings = {
     keys: 10_000,
     coldKeys: 10_000,
     replayEvents: 1_000_000,
+    archivedEvents: 100_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -48,6 +51,7 @@ export const settings = {
     keys: 10_000,
     coldKeys: 2_000,
     replayEvents: 200_000,
+    archivedEvents: 60_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -60,6 +64,7 @@ export const settings = {
     keys: 100,
     coldKeys: 50,
     replayEvents: 1_000,
+    archivedEvents: 500,
     inFlight: [1, 16],
     appendCallers: 16,
   },
