@@ -549,9 +549,11 @@ export class Store<E extends Events = Events> {
   }
 
   async #close(): Promise<void> {
+    // At the same time: whoever waits for the log is told at once.
+    const compacting = this.#compacting.close();
     try {
-      await this.#compacting.close();
       await this.#log.close();
+      await compacting;
     } finally {
       this.#reads.close();
     }

@@ -159,9 +159,10 @@ export class Compacting {
     }
   }
 
+  /** Never rejects: what was under way told its caller. */
   async close(): Promise<void> {
     this.#end();
-    await this.#compaction.close();
+    await this.#compaction.close().catch(() => {});
     await this.#registering;
   }
 
