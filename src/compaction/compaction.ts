@@ -97,12 +97,10 @@ export class Compaction {
   #closed = false;
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor(source: CompactionSource) {
+  /** @param work - where what takes long is done; default: in a thread of its own, if threads see the same disk */
+  constructor(source: CompactionSource, work: HeavyWork = workFor(source)) {
     this.#source = source;
-    const { disk, paths } = source.log;
-    this.#work = disk.sharedBetweenThreads
-      ? new ThreadWork(paths.directory, () => source.isAwaited())
-      : new SlicedWork(disk);
+    this.#work = work;
   }
 
   /**
@@ -270,6 +268,13 @@ export class Compaction {
     await this.#work.stop();
     await this.#running;
   }
+}
+
+function workFor(source: CompactionSource): HeavyWork {
+  const { disk, paths } = source.log;
+  return disk.sharedBetweenThreads
+    ? new ThreadWork(paths.directory, () => source.isAwaited())
+    : new SlicedWork(disk);
 }
 
 function deeplyFrozen(report: CompactionReport): CompactionReport {

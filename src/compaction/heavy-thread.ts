@@ -33,14 +33,21 @@ export class ThreadWork implements HeavyWork {
   readonly #directory: string;
   /** True while somebody waits for the result: then the process stays for it. */
   readonly #keepsProcess: () => boolean;
+  readonly #script: URL;
   #worker: Worker | undefined;
   #flight: Flight | undefined;
   #idle: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(directory: string, keepsProcess: () => boolean) {
+  /** @param script - what the thread runs */
+  constructor(
+    directory: string,
+    keepsProcess: () => boolean,
+    script: URL = new URL('./heavy-worker.js', import.meta.url),
+  ) {
     this.#directory = directory;
     this.#keepsProcess = keepsProcess;
+    this.#script = script;
   }
 
   async archive({ paths: _, ...job }: ArchiveJob): Promise<ArchivedSegment> {
@@ -78,7 +85,7 @@ export class ThreadWork implements HeavyWork {
 
   #started(): Worker {
     if (this.#worker) return this.#worker;
-    const worker = new Worker(new URL('./heavy-worker.js', import.meta.url), {
+    const worker = new Worker(this.#script, {
       // Its own arguments: a program's --require or --eval has no business in here.
       execArgv: [],
       env: {},

@@ -11,6 +11,7 @@ import {
 import { runSync } from '#src/log/io.js';
 import { verifyStoreOnSync } from '#src/log/maintenance.js';
 import { listLog, pathsOf } from '#src/log/paths.js';
+import { salvageLog } from '#src/log/salvage.js';
 import { openStoreOn, type Store } from '#src/store.js';
 import { keepOldest, seededChooser } from '../support/chooser.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
@@ -221,6 +222,25 @@ describe('retention', () => {
     );
     expect(written).toMatchObject({ repeated: false, version: 35, position: 102 });
     await Promise.all([store.close(), other.close(), reader.close()]);
+  });
+
+  test('makes no wrong state of a history that is not all there', async () => {
+    const { disk, store, events } = await tenDays({ days: 5 });
+    const { dropped } = await store.compact();
+    await store.close();
+    const first = (dropped.at(-1)?.last ?? 0) + 1;
+    const pruned = expect.objectContaining({ code: 'HISTORY_PRUNED', firstPosition: first });
+    const other = await openOn(disk, 'b', { projections: [sum] });
+    await expect(other.get(sum, 'a/1')).rejects.toThrow(pruned);
+    await expect(other.entries(sum).toArray()).rejects.toThrow(pruned);
+    await expect(other.at(first - 2).get(sum, 'a/1')).rejects.toThrow(pruned);
+    await expect(other.history(sum, 'a/1').toArray()).rejects.toThrow(pruned);
+    await expect(other.blame(sum, 'a/1')).rejects.toThrow(pruned);
+    await other.close();
+    const environment = environmentOn(disk.process('s'), disk, randomOn(disk, 3));
+    const report = runSync(environment.disk, salvageLog(environment, paths, '/saved'));
+    expect(report).toMatchObject({ lost: [], firstPosition: first });
+    expect(report.commits).toBe(events.length + 1 - (first - 1));
   });
 
   test('waits for every projection that programs read, and names it', async () => {
