@@ -363,7 +363,13 @@ export class Log {
       commit: (parts, options, guard) => this.#commit(parts, options, { guard }),
       commitOwn: (parts, options = {}) => this.#commit(parts, options, { own: true }),
       commitOwnSync: (parts, options = {}) => this.#commitSync(parts, options, { own: true }),
-      tryCompactionLock: () => tryCompactionLock(this.#environment.disk, this.#directory),
+      tryCompactionLock: () => {
+        try {
+          return tryCompactionLock(this.#environment.disk, this.#directory);
+        } catch (error) {
+          throw this.#told(error);
+        }
+      },
       compactionTimeout: () => {
         const { lock } = pathsOf(this.#directory);
         const { lockTimeoutMs } = this.#settings;

@@ -5,25 +5,19 @@ import {
   HistoryPrunedError,
   type RecordedEvent,
   type RetentionOptions,
+  type Store,
   type StoreOptions,
   StoreReadOnlyError,
 } from '#src/index.js';
 import { runSync } from '#src/log/io.js';
-import { verifyStoreOnSync } from '#src/log/maintenance.js';
-import { listLog, pathsOf } from '#src/log/paths.js';
 import { salvageLog } from '#src/log/salvage.js';
-import { openStoreOn, type Store } from '#src/store.js';
-import { keepOldest, seededChooser } from '../support/chooser.js';
+import { append, DAY_MS, listing, openOn, paths, verified } from '../support/aging-store.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
-import { CrashError } from '../support/simulated-process.js';
-import { DIRECTORY, environmentOn, randomOn } from '../support/story.js';
+import { environmentOn, randomOn } from '../support/story.js';
 
 afterAll(() => {
   vi.useRealTimers();
 });
-
-const paths = pathsOf(DIRECTORY);
-const DAY_MS = 86_400_000;
 
 const sum = defineProjection({
   name: 'sum',
@@ -35,53 +29,6 @@ const sum = defineProjection({
     },
   },
 });
-
-async function openOn(
-  disk: SimulatedDisk,
-  name: string,
-  options: StoreOptions = {},
-): Promise<Store> {
-  const environment = environmentOn(disk.process(name), disk, randomOn(disk, name.charCodeAt(0)));
-  return await openStoreOn(environment, DIRECTORY, { segmentBytes: 4096, ...options });
-}
-
-async function append(
-  store: Store,
-  disk: SimulatedDisk,
-  streams: readonly string[],
-  count: number,
-): Promise<void> {
-  for (let number = 0; number < count; number += 1) {
-    const stream = streams[number % streams.length] as string;
-    const idempotencyKey = `${stream}-${store.head.position}`;
-    await store.append(
-      stream,
-      { type: 'added', data: { by: 1, text: 'x'.repeat(60) } },
-      { idempotencyKey },
-    );
-    disk.clock.advance(DAY_MS / 10);
-  }
-}
-
-function listing(disk: SimulatedDisk) {
-  return runSync(disk.process('lister'), listLog(paths));
-}
-
-function verified(disk: SimulatedDisk, against?: string) {
-  const environment = environmentOn(disk.process('v'), disk, randomOn(disk, 1));
-  const settings = {
-    ...{
-      paths,
-      create: undefined,
-      readOnly: true,
-      lockTimeoutMs: 0,
-      segmentBytes: 4096,
-      label: '',
-    },
-    ...{ allowSharedDirectory: false, allowFileSystem: false },
-  };
-  return verifyStoreOnSync(environment, settings, { against });
-}
 
 /** A store with 100 commits on ten days, most of them in closed segments. */
 async function tenDays(retention?: RetentionOptions, options: StoreOptions = {}) {
@@ -298,56 +245,4 @@ describe('retention', () => {
     );
     expect(verified(disk)).toMatchObject({ ok: false });
   });
-
-  test.each(['before', 'during', 'after'] as const)(
-    'survives a death and a power loss %s every call',
-    { timeout: 300_000 },
-    async (moment) => {
-      for (let call = 1; ; call += 3) {
-        const disk = new SimulatedDisk();
-        const made = await openOn(disk, 'a', { compaction: false });
-        await append(made, disk, ['a/1', 'b/1'], 45);
-        const events = await made.readAll().toArray();
-        await made.close();
-        const process = disk.process('c');
-        const store = await openOn(disk, 'c', { retention: { days: 2 }, compaction: false });
-        const begun = process.calls;
-        process.crashAt(begun + call, moment);
-        let died = false;
-        try {
-          await store.compact();
-        } catch (error) {
-          if (process.alive) throw error;
-          expect(error).toBeInstanceOf(CrashError);
-          died = true;
-        }
-        if (!died && process.calls < begun + call) {
-          expect(call).toBeGreaterThan(100);
-          break;
-        }
-        const states = [disk.powerLoss(keepOldest), disk.powerLoss(seededChooser(call)), disk];
-        for (const state of states) {
-          const next = await openOn(state, 'x', { retention: { days: 2 }, compaction: false });
-          await next.compact();
-          const { archived, dropped } = listing(state);
-          expect(archived.filter((segment) => dropped.includes(segment))).toEqual([]);
-          const kept = Math.min(...archived, ...listing(state).plain);
-          const found = await next.readAll({ from: kept, to: 45 }).toArray();
-          expect(found).toEqual(events.slice(kept - 1));
-          expect(kept).toBeGreaterThan(9);
-          expect(await next.version('a/1')).toBe(23);
-          const notes = await next.readStream('$store/retention').toArray();
-          expect(notes.at(-1)?.data).toMatchObject({ lastPosition: kept - 1 });
-          expect(
-            state
-              .process('x')
-              .list(paths.archive)
-              .filter((name) => name.endsWith('.tmp')),
-          ).toEqual([]);
-          await next.close();
-          expect(verified(state)).toMatchObject({ ok: true, firstPosition: kept });
-        }
-      }
-    },
-  );
 });
