@@ -20,16 +20,7 @@ function run(command, commandArguments) {
  * fails is reported and leaves that peer `not built`: the rest can be measured without it.
  */
 export function installPeers(print) {
-  if (!existsSync(`${here}node_modules/lmdb`)) {
-    print('Installing the peers into bench/node_modules …');
-    const installed = run(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
-    if (installed.failed) {
-      print(
-        `The peers could not be installed; only what needs no package is measured.\n${lastLines(installed.output)}`,
-      );
-      return;
-    }
-  }
+  if (!installPackages(print)) return;
   if (run(process.execPath, ['-e', "new (require('better-sqlite3'))(':memory:').close()"]).failed) {
     print('Building better-sqlite3 (about a minute) …');
     const built = run(npm, ['rebuild', 'better-sqlite3', '--ignore-scripts=false']);
@@ -38,6 +29,22 @@ export function installPeers(print) {
         `better-sqlite3 does not build here (it needs Python, make and a C++ compiler).\n${lastLines(built.output)}`,
       );
   }
+}
+
+/** Those that need no script. False when they could not be had. */
+export function installPackages(print) {
+  const peers = ['lmdb', 'minisearch'];
+  if (peers.some((name) => !existsSync(`${here}node_modules/${name}`))) {
+    print('Installing the peers into bench/node_modules …');
+    const installed = run(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+    if (installed.failed) {
+      print(
+        `The peers could not be installed; only what needs no package is measured.\n${lastLines(installed.output)}`,
+      );
+      return false;
+    }
+  }
+  return true;
 }
 
 function lastLines(output) {

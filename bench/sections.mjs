@@ -7,6 +7,7 @@ import * as processes from './processes.mjs';
 import * as projections from './projections.mjs';
 import * as reads from './reads.mjs';
 import * as replay from './replay.mjs';
+import * as restore from './restore.mjs';
 import * as scan from './scan.mjs';
 import * as synchronous from './synchronous.mjs';
 import * as transactions from './transactions.mjs';
@@ -23,6 +24,7 @@ export const sections = {
   replay,
   transactions,
   projections,
+  restore,
   memory,
   compaction,
 };
@@ -39,6 +41,7 @@ export const settings = {
     coldKeys: 10_000,
     replayEvents: 1_000_000,
     archivedEvents: 100_000,
+    restoreEvents: 300_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -52,6 +55,7 @@ export const settings = {
     coldKeys: 2_000,
     replayEvents: 200_000,
     archivedEvents: 60_000,
+    restoreEvents: 100_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
   },
@@ -65,6 +69,7 @@ export const settings = {
     coldKeys: 50,
     replayEvents: 1_000,
     archivedEvents: 500,
+    restoreEvents: 500,
     inFlight: [1, 16],
     appendCallers: 16,
   },

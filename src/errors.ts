@@ -17,6 +17,7 @@ export {
   EntityNotFoundError,
   ImportFailedError,
   MemoryNotFoundError,
+  ModeUnavailableError,
   SkillExistsError,
   SkillNotFoundError,
 } from './errors/memory.js';

@@ -6,6 +6,7 @@ export type { KeyDifference } from './audit/differences.js';
 export type { HistoryEntry } from './audit/history.js';
 export { applyPatch } from './audit/json-patch.js';
 export type { Moment } from './audit/moment.js';
+export type { BackupOptions, BackupReport } from './compaction/backup.js';
 export type {
   CompactionReport,
   CompactOptions,
@@ -13,7 +14,22 @@ export type {
   MovedSegment,
   RefusedSegment,
 } from './compaction/compaction.js';
+export type { Progress } from './compaction/course.js';
+export {
+  type ExportOptions,
+  type ExportReport,
+  type ExportSink,
+  exportStore,
+} from './compaction/export.js';
+export type { ExportFormat } from './compaction/exported-event.js';
+export {
+  type ImportOptions,
+  type ImportReport,
+  type ImportSource,
+  importStore,
+} from './compaction/import.js';
 export type { CompactionOptions, RetentionOptions, RetentionRule } from './compaction/options.js';
+export { type RestoreOptions, type RestoreReport, restoreStore } from './compaction/restore.js';
 export type { Covered } from './compaction/retention.js';
 export {
   EntityNotFoundError,
@@ -26,6 +42,7 @@ export {
   LimitExceededError,
   LockTimeoutError,
   MemoryNotFoundError,
+  ModeUnavailableError,
   type MovedRead,
   OutcomeUnknownError,
   PatchFailedError,
@@ -135,10 +152,15 @@ export type { Models } from './memory/models.js';
 export type { MemoryOptions } from './memory/options.js';
 export { type Provider, registerProvider } from './memory/places.js';
 export type {
+  Hit,
+  HitReason,
+  RecallOptions,
+  RecallQuery,
+  RecallTextOptions,
+} from './memory/recall.js';
+export type {
   ContextOptions,
   RecordContext,
-  RecordHit,
-  RecordQuery,
 } from './memory/record-context.js';
 export type { RecordInput, RecordOptions, Section } from './memory/record-input.js';
 export type { MemoryRecord } from './memory/record-view.js';
@@ -150,6 +172,7 @@ export type {
   SiteSelector,
   SiteVisits,
 } from './memory/site-profile.js';
+export type { SiteContextOptions } from './memory/site-prompt.js';
 export type { Steps } from './memory/site-state.js';
 export type {
   CachePatternDetails,
@@ -166,12 +189,13 @@ export type {
   SkillListOptions,
   SkillOutcome,
   SkillPage,
+  SkillSearchOptions,
   Skills,
 } from './memory/skills.js';
 export type { MemoryStatus, ModelStatus } from './memory/status.js';
 export type { TransactionMemory } from './memory/transaction-memory.js';
 export type { Undone, UndoOptions } from './memory/undo.js';
-export type { UserHit } from './memory/user-search.js';
+export type { UserHit } from './memory/user-recall.js';
 export type { Exchange, UserContext, Users } from './memory/users.js';
 export {
   defineProjection,

@@ -6,7 +6,9 @@ import type { BlameEntry } from './audit/blame.js';
 import type { KeyDifference } from './audit/differences.js';
 import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
+import { type BackupOptions, type BackupReport, backupStoreOn } from './compaction/backup.js';
 import type { CompactionReport, CompactOptions } from './compaction/compaction.js';
+import type { SnapshotReport } from './compaction/snapshot.js';
 import { checkOptionNames, invalidArgument, optionNames, StoreClosedError } from './errors.js';
 import { deepFreeze } from './log/decode.js';
 import type { Environment } from './log/environment.js';
@@ -33,10 +35,12 @@ import type { Events, NewEventOf, RecordedEventOf } from './projections/events.j
 import { NEEDS_IO } from './projections/key-reader.js';
 import type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
 import { Audit, type BlameOptions, type DiffKeys, type HistoryOptions } from './store/audit.js';
+import { findBases } from './store/bases.js';
 import { Compacting, type CompactionStats } from './store/compacting.js';
 import { Incoming } from './store/incoming.js';
 import { type StoreOptions, type StoreSettings, storeSettings } from './store/options.js';
 import { checkEntries, checkKey, Reads } from './store/reads.js';
+import { Snapshots } from './store/snapshots.js';
 import { transactionSource } from './store/transaction-source.js';
 import {
   interpreted,
@@ -73,7 +77,7 @@ export interface ProjectionStats {
   readonly position: number;
   /** From 0 to 1; 1 when it can be read. */
   readonly progress: number;
-  /** Keys that ever had an event; 0 for an index. */
+  /** Keys in the snapshot in use, and keys with an event since: some may be counted twice. 0 for an index. */
   readonly keys: number;
   /** Of an index itself, or of the notes where a projection's events stand. */
   readonly bytes: number;
@@ -108,6 +112,7 @@ export class Store<E extends Events = Events> {
   readonly #incoming: Incoming;
   readonly #transactions: Transactions;
   readonly #compacting: Compacting;
+  readonly #snapshots: Snapshots;
   #closing: Promise<void> | undefined;
 
   /** @internal Made by `openStore`. */
@@ -115,6 +120,7 @@ export class Store<E extends Events = Events> {
     this.#log = log;
     const { internals } = log;
     this.#reads = reads;
+    this.#snapshots = new Snapshots(reads);
     this.#audit = new Audit(reads);
     this.#incoming = new Incoming(settings, internals.eventBytes);
     const source = transactionSource(this.#reads, this.#incoming, internals.environment);
@@ -124,6 +130,18 @@ export class Store<E extends Events = Events> {
       settings: settings.compaction,
       projections: [...settings.projections, ...settings.indexes],
       append: (stream, event) => internals.commitOwn([{ stream, events: event }]),
+      snapshotAll: async (dryRun) => {
+        const names = [...settings.projections, ...settings.indexes].map(({ name }) => name);
+        if (dryRun) {
+          const { position } = internals;
+          return { position, projections: names.map((name) => ({ name, covered: position })) };
+        }
+        const { position, parts } = await this.#snapshots.make();
+        const covered = ({ skipped }: { skipped?: string }) =>
+          skipped === undefined ? position : 0;
+        const projections = parts.map((part) => ({ name: part.name, covered: covered(part) }));
+        return { position, projections };
+      },
     });
   }
 
@@ -500,6 +518,23 @@ export class Store<E extends Events = Events> {
     return await this.#compacting.compact(options);
   }
 
+  /**
+   * Makes a snapshot of the log, of every projection and of every index, all as of the same position, so that the next opening takes them and routes only what
+   * stands behind. Ends the segment that is being written. Reads and appends go on meanwhile; this is done in short slices.
+   * @throws StoreReadOnlyError, StoreFullError, StoreAccessError: nothing is changed but what was in place before the failure; LockTimeoutError while another
+   * process makes one; StoreDamagedError, StorePoisonedError, StoreClosedError
+   */
+  async snapshot(): Promise<SnapshotReport> {
+    this.#checkOpen();
+    return await this.#snapshots.make();
+  }
+
+  /** {@link Store.snapshot}, at once. */
+  snapshotSync(): SnapshotReport {
+    this.#checkOpen();
+    return this.#snapshots.makeSync();
+  }
+
   /** Walks the whole log and checks all that can be checked. */
   async verify(options?: VerifyOptions): Promise<VerifyReport> {
     return await this.#log.verify(options);
@@ -507,6 +542,19 @@ export class Store<E extends Events = Events> {
 
   verifySync(options?: VerifyOptions): VerifyReport {
     return this.#log.verifySync(options);
+  }
+
+  /**
+   * Makes a backup of the store as it is now at `directory`, where nothing may stand yet, while this and other processes go on writing. It is verified
+   * before it gets its name, opens with `readOnly: true`, and is what `restoreStore` takes.
+   * @throws StoreDamagedError, StoreNotFoundError when `since` is no backup, LockTimeoutError, StoreFullError, StoreAccessError, StoreClosedError, TypeError
+   * (`TARGET_EXISTS`; `OTHER_HISTORY` when `since` is a backup of something else), the signal's reason
+   */
+  async backup(directory: string, options: BackupOptions = {}): Promise<BackupReport> {
+    this.#checkOpen();
+    await this.#log.flush();
+    const { environment, directory: source } = this.#log.internals;
+    return await backupStoreOn(environment, source, directory, options, this.#log.access);
   }
 
   stats(): StoreStats {
@@ -589,7 +637,9 @@ function ownCopy<Options>(options: Options): Options {
 /** The store over a log that was opened for it; the log is closed again when that fails. */
 async function storeOver<E extends Events>(log: Log, settings: StoreSettings): Promise<Store<E>> {
   try {
-    return new Store<E>(log, settings, new Reads(log.internals, settings));
+    const { internals } = log;
+    const bases = await internals.run(findBases(internals, settings));
+    return new Store<E>(log, settings, new Reads(internals, settings, bases));
   } catch (error) {
     await log.close();
     throw error;
@@ -600,7 +650,9 @@ async function storeOver<E extends Events>(log: Log, settings: StoreSettings): P
 function storeOverSync<E extends Events>(log: Log, settings: StoreSettings): Store<E> {
   let reads: Reads | undefined;
   try {
-    reads = new Reads(log.internals, settings);
+    const { internals } = log;
+    const bases = internals.runSync(findBases(internals, settings));
+    reads = new Reads(internals, settings, bases);
     reads.buildSync();
     return new Store<E>(log, settings, reads);
   } catch (error) {
@@ -683,6 +735,7 @@ export type {
 } from './compaction/compaction.js';
 export type { CompactionOptions, RetentionOptions, RetentionRule } from './compaction/options.js';
 export type { Covered } from './compaction/retention.js';
+export type { SnapshotPart, SnapshotReport } from './compaction/snapshot.js';
 export { jsonText } from './log/json.js';
 export type {
   Appended,
@@ -701,9 +754,14 @@ export {
   removed,
   type StateOf,
 } from './projections/define.js';
-export { defineIndex, type IndexDefinition } from './projections/define-index.js';
+export {
+  defineIndex,
+  type IndexDefinition,
+  type IndexSink,
+  type IndexSource,
+} from './projections/define-index.js';
 export { defineEvents, type Events, event, type NewEventOf } from './projections/events.js';
-export { ABSENT } from './projections/fold.js';
+export { ABSENT, fold } from './projections/fold.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export type { CompactionStats } from './store/compacting.js';

@@ -1,7 +1,7 @@
 /** What a store answers for a projection, held against a plain left fold. */
 import { isDeepStrictEqual } from 'node:util';
 import { ProjectionFailedError } from '../errors.js';
-import type { SequenceWork } from '../log/event-sequence.js';
+import { nextBatch, type SequenceWork } from '../log/event-sequence.js';
 import { ABSENT } from '../projections/fold.js';
 import type { ProjectionRuntime } from '../projections/projection.js';
 import type { KeyFailure } from '../projections/states.js';
@@ -20,9 +20,6 @@ export interface ReplayDifference {
   readonly storedFailure?: ProjectionFailedError;
 }
 
-/** Keys that the store is asked for at once. */
-const KEYS = 512;
-
 /**
  * All keys that either of the two has, each asked of the store as of `position`, which was routed; the fold lets go of what was compared. A batch is empty where all was the same, so
  * that whoever reads can stop in between.
@@ -40,8 +37,8 @@ export function* compareFold(
     return;
   }
   const at = stop ? stop.position - 1 : position;
-  const keys = runtime.keys()[Symbol.iterator]();
-  for (let batch = next(keys); batch.length > 0; batch = next(keys)) {
+  const keys = runtime.keysBetween('', 0, at);
+  for (let batch = yield* nextBatch(keys); batch; batch = yield* nextBatch(keys)) {
     const outcomes = yield* runtime.outcomes(batch, at);
     const found: ReplayDifference[] = [];
     for (const [index, key] of batch.entries()) {
@@ -53,16 +50,6 @@ export function* compareFold(
   }
   // What is left is unknown to the store.
   for (const [key, replayed] of folded.keys) yield [differenceOf(name, key, replayed, ABSENT_KEY)];
-}
-
-function next(keys: Iterator<string, void>): string[] {
-  const batch: string[] = [];
-  while (batch.length < KEYS) {
-    const { done, value } = keys.next();
-    if (done) break;
-    batch.push(value as string);
-  }
-  return batch;
 }
 
 function outcomeOf(failure: KeyFailure | undefined): FoldedKey {

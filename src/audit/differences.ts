@@ -1,5 +1,5 @@
 /** What changed between two positions, key by key. */
-import type { SequenceWork } from '../log/event-sequence.js';
+import { nextBatch, type SequenceWork } from '../log/event-sequence.js';
 import type { Outcome } from '../projections/key-reader.js';
 import type { ProjectionRuntime } from '../projections/projection.js';
 import type { KeyFailure } from '../projections/states.js';
@@ -19,19 +19,24 @@ const FIRST_KEYS = 16;
 const KEYS_MAX = 512;
 
 /**
- * Those of the keys, in their order, whose state differs. Both positions were routed; `from` may be the later one. Of keys without an event
- * between the two nothing is read.
+ * Those of the keys, in their order, whose state differs. Both positions were routed; `from` may be the later one. The keys are those that may
+ * have had an event between the two.
  * @throws ProjectionFailedError at a key that is stopped at one of them, behind the differences before it
  */
 export function* differencesOf(
   runtime: ProjectionRuntime,
-  keys: Iterable<string>,
+  keys: SequenceWork<string>,
   from: number,
   to: number,
 ): SequenceWork<KeyDifference> {
   const [low, high] = from <= to ? [from, to] : [to, from];
   let size = FIRST_KEYS;
-  for (const batch of batches(touched(runtime, keys, low, high), () => size)) {
+  let waiting: readonly string[] = [];
+  for (;;) {
+    if (waiting.length === 0) waiting = (yield* nextBatch(keys)) ?? [];
+    if (waiting.length === 0) return;
+    const batch = waiting.slice(0, size);
+    waiting = waiting.slice(size);
     const earlier = yield* runtime.outcomes(batch, low);
     // The later states are folded from the earlier ones, which the cache has now.
     const later = yield* runtime.outcomes(batch, high);
@@ -59,27 +64,4 @@ function failureOf(outcomes: readonly Outcome[]): KeyFailure | undefined {
 
 function stateOf(outcome: Outcome): unknown {
   return 'state' in outcome ? outcome.state : undefined;
-}
-
-function* touched(
-  runtime: ProjectionRuntime,
-  keys: Iterable<string>,
-  low: number,
-  high: number,
-): Generator<string, void, undefined> {
-  for (const key of keys) if (runtime.lastPosition(key, high) > low) yield key;
-}
-
-function* batches(
-  keys: Iterable<string>,
-  size: () => number,
-): Generator<string[], void, undefined> {
-  let batch: string[] = [];
-  for (const key of keys) {
-    batch.push(key);
-    if (batch.length < size()) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
 }

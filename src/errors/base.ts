@@ -26,11 +26,15 @@ export function invalidArgument(
   return Object.assign(new TypeError(message), { code });
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped here
-const UNPRINTABLE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\u0000-\u001f]/g;
+/** What is not seen, or turns what is seen around: a text could be hidden with it. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+/** Each of its UTF-16 code units. */
+function escaped(characters: string): string {
+  return characters.replace(
+    /[\s\S]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function cut(text: string, charactersMax: number): string {

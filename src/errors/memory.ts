@@ -77,6 +77,21 @@ export class ImportFailedError extends RecollectError {
   }
 }
 
+/** Memories were to be found in a way that this memory cannot find them. */
+export class ModeUnavailableError extends RecollectError {
+  readonly mode: string;
+  readonly available: readonly string[];
+
+  constructor(mode: string, available: readonly string[]) {
+    super(
+      'MODE_UNAVAILABLE',
+      `Memories cannot be recalled by ${quote(mode)}. Leave mode out, or choose ${available.map((each) => quote(each)).join(' or ')}.`,
+    );
+    this.mode = mode;
+    this.available = available;
+  }
+}
+
 /** What a call wanted to change is not there: never stored, deleted, or expired. Nothing was written. */
 export class MemoryNotFoundError extends RecollectError {
   /** Of what was looked for, such as `records/alice`. */

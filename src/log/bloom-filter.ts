@@ -47,6 +47,11 @@ export class BloomFilter {
     return new BloomFilter(new Uint8Array(Math.ceil((count * BITS_PER_NAME) / 8)));
   }
 
+  /** For so many names it has room. */
+  get namesMax(): number {
+    return Math.floor((this.bytes.length * 8) / BITS_PER_NAME);
+  }
+
   add(hash: NameHash): void {
     const bits = this.bytes.length * 8;
     let at = hash.a;

@@ -73,7 +73,12 @@ export interface AnchorLetter {
   readonly deadline: number;
 }
 
-export type RequestLetter = GroupLetter | AnchorLetter;
+export interface SegmentLetter {
+  readonly kind: 'segment';
+  readonly deadline: number;
+}
+
+export type RequestLetter = GroupLetter | AnchorLetter | SegmentLetter;
 
 export interface MovedLetter {
   readonly bytes: number;
@@ -101,6 +106,7 @@ export type ResultLetter =
   | WrittenLetter
   | Exclude<GroupResult, Written>
   | { readonly kind: 'done' }
+  | { readonly kind: 'ended'; readonly place: Place }
   | FailureLetter;
 
 /** What a request came to, as its owner is told. */

@@ -345,6 +345,14 @@ export class ClosedSegments {
     );
   }
 
+  /** What the closing line of the segment that ends with position `last` says. @throws StoreDamagedError */
+  *closing(first: number, last: number): Io<ClosingFacts> {
+    const closing = yield* this.#present(first, () => closingFactsOf(this.#segments, first, last));
+    if (closing) return closing;
+    const problem = `the segment does not end in the closing line for position ${last}`;
+    throw this.damaged(first, 0, last, problem);
+  }
+
   /** 0 for a dropped segment. */
   *size(first: number): Io<number> {
     if (this.#isDropped(first)) return 0;

@@ -1,4 +1,4 @@
-/** The right to compact: one holder over all processes, given back by the kernel when it dies. */
+/** The right to write snapshots and to compact: one holder over all processes, given back by the kernel when it dies. */
 import type { Disk } from './disk.js';
 import { COMPACTION_LOCK } from './format.js';
 import { closeQuietly } from './io.js';

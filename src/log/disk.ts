@@ -60,6 +60,8 @@ export interface DiskCalls {
   list(path: string): string[];
   makeDirectory(path: string): void;
   rename(from: string, to: string): void;
+  /** Gives a file a second name, where nothing stands; both must lie on one file system that has such names (EXDEV, EPERM, ENOTSUP, EMLINK). */
+  link(from: string, to: string): void;
   /** Removes a file, a link itself, or an empty directory. */
   remove(path: string): void;
 }

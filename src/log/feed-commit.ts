@@ -1,5 +1,6 @@
 import { eventsIn, LineProblem, names } from './decode.js';
-import { Envelope } from './envelope.js';
+import { type CommitHead, Envelope, utf8 } from './envelope.js';
+import { LINE_TAIL_BYTES } from './format.js';
 import type { RecordedEvent } from './types.js';
 
 /** A commit that a feed hands out. It is the same object each time: valid only during that call, except for what it returned. */
@@ -20,6 +21,10 @@ export interface FeedCommit {
   schemaVersion(index: number): number;
   /** All events, deeply frozen, as they are stored; made when first asked for. @throws StoreDamagedError */
   events(): readonly RecordedEvent[];
+  /** The envelope as it is stored. */
+  head(): CommitHead;
+  /** Data and metadata as they are stored: `,"d":[…]` and, when there is any, `,"m":[…]`. */
+  payload(): string;
 }
 
 /** A commit line where it stands in a buffer. */
@@ -95,6 +100,14 @@ export class CommitCursor implements FeedCommit {
 
   schemaVersion(index: number): number {
     return this.#envelope.schemaVersion(index);
+  }
+
+  head(): CommitHead {
+    return this.#envelope.head(this.#buffer);
+  }
+
+  payload(): string {
+    return utf8(this.#buffer, this.#envelope.payloadStart, this.#end - LINE_TAIL_BYTES);
   }
 
   events(): readonly RecordedEvent[] {

@@ -5,10 +5,13 @@ export const FORMAT = 1;
 export const STORE_FILE = 'store.json';
 export const LOCK_FILE = 'lock';
 export const ANCHOR_FILE = 'anchor';
+/** Stands in a backup alone. */
+export const MANIFEST_FILE = 'manifest.json';
 export const LOG_DIRECTORY = 'log';
 export const INDEX_DIRECTORY = 'index';
 export const ARCHIVE_DIRECTORY = 'archive';
 export const REGISTRY_DIRECTORY = 'registry';
+export const SNAPSHOT_DIRECTORY = 'snapshots';
 
 /** Bytes at the end of each line: `,"c":"` + 8 hex digits + `"}` + LF. */
 export const LINE_TAIL_BYTES = 17;

@@ -128,8 +128,11 @@ function streamLines(tail: TailIndex, stream: string): { line: string; first: st
   return lines;
 }
 
-function* streamBlocks(tail: TailIndex, section: Section): Generator<Buffer, BloomFilter> {
-  const names = [...tail.streams()].sort();
+function* streamBlocks(
+  tail: TailIndex,
+  section: Section,
+  names: readonly string[],
+): Generator<Buffer, BloomFilter> {
   const filter = BloomFilter.forNames(names.length);
   for (const stream of names) {
     filter.add(hashName(stream));
@@ -181,14 +184,21 @@ function trailerOf(places: ReadonlyMap<SectionName, string>): Buffer {
   return trailer;
 }
 
-/** The whole index file, piece by piece, in order. */
-export function* encodeIndex(tail: TailIndex, closing: ClosingFacts): Generator<Buffer, void> {
+/**
+ * The whole index file, piece by piece, in order.
+ * @param streams - the names of its streams, sorted; sorting many takes long, and may have been done in slices
+ */
+export function* encodeIndex(
+  tail: TailIndex,
+  closing: ClosingFacts,
+  streams: readonly string[] = [...tail.streams()].sort(),
+): Generator<Buffer, void> {
   const header = headerOf(tail, closing);
   yield header;
-  const streams = new Section('streams', header.length);
-  const streamFilter = yield* streamBlocks(tail, streams);
-  yield* lastBlock(streams);
-  const keys = new Section('keys', streams.offset);
+  const section = new Section('streams', header.length);
+  const streamFilter = yield* streamBlocks(tail, section, streams);
+  yield* lastBlock(section);
+  const keys = new Section('keys', section.offset);
   const keyFilter = yield* keyBlocks(tail, keys);
   yield* lastBlock(keys);
   const positions = new Section('positions', keys.offset);
@@ -198,13 +208,13 @@ export function* encodeIndex(tail: TailIndex, closing: ClosingFacts): Generator<
   let offset = positions.offset;
   const places = new Map<SectionName, string>();
   const directories = [
-    { section: streams, filter: streamFilter },
+    { section, filter: streamFilter },
     { section: keys, filter: keyFilter },
     { section: positions, filter: undefined },
   ];
-  for (const { section, filter } of directories) {
-    const directory = section.directory(filter);
-    places.set(section.name, `${offset},${directory.length},"${checksumText(directory)}"`);
+  for (const { section: part, filter } of directories) {
+    const directory = part.directory(filter);
+    places.set(part.name, `${offset},${directory.length},"${checksumText(directory)}"`);
     offset += directory.length;
     yield directory;
   }

@@ -33,7 +33,14 @@ import { type OpenFiles, readFully } from './open-files.js';
 import type { Paths } from './paths.js';
 import { readAll } from './segment-bytes.js';
 import type { SegmentFiles } from './segment-files.js';
-import type { CommitPlace, KeyPlace, SegmentIndex, TailIndex } from './segment-index.js';
+import type {
+  CommitPlace,
+  KeyPlace,
+  NamedKey,
+  SegmentIndex,
+  StreamVersion,
+  TailIndex,
+} from './segment-index.js';
 
 const FORMAT = 1;
 /** Longer than any header line or closing line. */
@@ -206,6 +213,46 @@ export class IndexFile implements SegmentIndex, ClosingFacts {
     let offset = 0;
     for (let index = 0; index <= steps; index += 1) offset += line.o[index] as number;
     return { position: line.at + steps * this.#stride, offset };
+  }
+
+  *streamsBehind(after: string): Io<StreamVersion[]> {
+    const found: StreamVersion[] = [];
+    const directory = yield* this.load('streams');
+    let number = Math.max(0, directory.find(after, Infinity));
+    for (; number < directory.count; number += 1) {
+      const block = (yield* this.#block('streams', directory, number)) as Block;
+      for (let index = 0; index < block.count; index += 1) {
+        const { s, v } = block.line<StreamLine>(index);
+        if (s <= after) continue;
+        if (found.at(-1)?.key === s) found.pop();
+        found.push({ key: s, version: v[1] });
+      }
+      const last = found.at(-1);
+      const goesOn =
+        last !== undefined &&
+        number + 1 < directory.count &&
+        !directory.beginsBehind(number + 1, last.key, Infinity);
+      if (last && !goesOn) break;
+    }
+    return found;
+  }
+
+  *streamCountMax(): Io<number> {
+    return (yield* this.load('streams')).filter.namesMax;
+  }
+
+  *keysBehind(after: string): Io<NamedKey[]> {
+    const found: NamedKey[] = [];
+    const directory = yield* this.load('keys');
+    let number = Math.max(0, directory.find(after, 0));
+    for (; number < directory.count && found.length === 0; number += 1) {
+      const block = (yield* this.#block('keys', directory, number)) as Block;
+      for (let index = 0; index < block.count; index += 1) {
+        const { k, p, o, n } = block.line<KeyLine>(index);
+        if (k > after) found.push({ key: k, position: p, offset: o, ordinal: n });
+      }
+    }
+    return found;
   }
 
   /** Reads a directory unless it is in memory. */

@@ -4,6 +4,7 @@ import { systemCode } from '../errors.js';
 import { type ClosingFacts, encodeIndex } from './index-encode.js';
 import { indexPath } from './index-file.js';
 import { ask, type Io } from './io.js';
+import { sortedInSlices } from './merge.js';
 import type { Paths } from './paths.js';
 import type { TailIndex } from './segment-index.js';
 import { writeAll } from './whole-file.js';
@@ -21,7 +22,8 @@ export function* writeIndexFile(paths: Paths, tail: TailIndex, closing: ClosingF
   try {
     try {
       let position = 0;
-      for (const piece of piecesOf(tail, closing)) {
+      const streams = yield* sortedStreams(tail);
+      for (const piece of piecesOf(tail, closing, streams)) {
         yield* writeAll(temporary.file, piece, position);
         position += piece.length;
       }
@@ -37,11 +39,24 @@ export function* writeIndexFile(paths: Paths, tail: TailIndex, closing: ClosingF
   yield* ask('syncDirectory', paths.index);
 }
 
+function* sortedStreams(tail: TailIndex): Io<string[]> {
+  const sorted = yield* sortedInSlices(tail.streams());
+  const streams: string[] = [];
+  for (let batch = yield* sorted.next(); batch; batch = yield* sorted.next()) {
+    for (const { key } of batch) streams.push(key);
+  }
+  return streams;
+}
+
 /** Small enough that between two writes nobody waits long for the thread that encodes. */
-function* piecesOf(tail: TailIndex, closing: ClosingFacts): Generator<Buffer, void> {
+function* piecesOf(
+  tail: TailIndex,
+  closing: ClosingFacts,
+  streams: readonly string[],
+): Generator<Buffer, void> {
   let parts: Buffer[] = [];
   let bytes = 0;
-  for (const part of encodeIndex(tail, closing)) {
+  for (const part of encodeIndex(tail, closing, streams)) {
     parts.push(part);
     bytes += part.length;
     if (bytes < WRITE_BYTES) continue;

@@ -24,16 +24,18 @@ import type {
 export interface LogInternals {
   readonly disk: Disk;
   readonly environment: Environment;
+  /** Where the store lies on that disk. */
+  readonly directory: string;
   /** Largest event that is taken, bytes. */
   readonly eventBytes: number;
   readonly paths: Paths;
   readonly storeId: string;
   /** False for a log that was opened for reading only. */
   readonly writable: boolean;
+  /** Names of the files in `snapshots/` before the end of the log was proven. */
+  readonly snapshotsAtOpening: readonly string[];
   /** What can be asked of the log's segments. */
   readonly segments: Segments;
-  /** Waits for others that long, ms. */
-  readonly lockTimeoutMs: number;
   /** Position of the last durable commit this process knows of. */
   readonly position: number;
   /** First position of the segment that is being written. */
@@ -64,10 +66,21 @@ export interface LogInternals {
   commitOwn(parts: readonly CommitPart[], options?: CommitOptions): Promise<Committed>;
   /** The same, at once. */
   commitOwnSync(parts: readonly CommitPart[], options?: CommitOptions): Committed;
-  /** The right to compact, one holder over all processes. Gives the call that gives it back; `undefined` when another has it. */
+  /**
+   * Ends the segment that is being written, unless it holds no commit. Everything known of the log when this resolves, and everything that was handed over
+   * before, stands in closed segments or behind them.
+   * @throws StoreReadOnlyError, LockTimeoutError, StoreFullError, StoreAccessError, StorePoisonedError, StoreClosedError
+   */
+  endSegment(): Promise<void>;
+  endSegmentSync(): void;
+  /** Makes a log snapshot of all closed segments, in short slices; `undefined` when there is none to make it of. */
+  snapshotLog(): Io<{ readonly position: number; readonly bytes: number } | undefined>;
+  /** The right to write snapshots and to compact, one holder over all processes. Gives the call that gives it back; `undefined` when another has it. */
   tryCompactionLock(): (() => void) | undefined;
   /** The error for a right to compact that did not come in time. */
   compactionTimeout(): Error;
+  /** Waits for others that long, ms. */
+  readonly lockTimeoutMs: number;
   /** True when `freshen` would not look: asking costs less than running it. */
   readonly isFresh: boolean;
   /** Whether nobody else has committed anything, as far as `freshnessMs` asks to know. One small read at most; when it says false, ask `freshen`. */

@@ -2,7 +2,7 @@
  * One implementation for synchronous and asynchronous callers: code that reads files is a generator that yields
  * the disk call it wants, and one of two drivers makes it. `runSync` makes it here and now; `runAsync` makes it
  * on the thread pool, so that no asynchronous call does file I/O on its caller's thread. One exception: the look at the mark
- * (docs/decisions/0008-a-look-at-the-mark-is-made-at-once.md).
+ * (docs/decisions/0006-a-look-at-the-mark-is-made-at-once.md).
  *
  * Never used between lock and unlock: that part runs on one thread without a return to an event loop.
  */

@@ -1,7 +1,8 @@
-import { StoreDamagedError } from '../errors.js';
-import { closingLine } from './encode.js';
+import { HistoryPrunedError, StoreDamagedError, systemCode } from '../errors.js';
+import { closingLine, headerLine } from './encode.js';
 import type { Io } from './io.js';
 import { LineReader } from './line-reader.js';
+import type { LogSnapshot } from './log-snapshot.js';
 import { listLog, type Paths, readable } from './paths.js';
 import { firstSeal, type Place, samePlace } from './place.js';
 import { readRemains } from './remains.js';
@@ -13,6 +14,8 @@ import { SegmentProblem, SegmentWalker } from './walk.js';
 
 /** The segments of a log, as opening found them. */
 export interface Layout {
+  /** The log snapshot that was used. */
+  readonly snapshot: LogSnapshot | undefined;
   readonly tail: TailIndex;
   /** Closed segments: first position, and the place behind their last line. */
   readonly closed: readonly Place[];
@@ -29,6 +32,7 @@ const CLOSING_BYTES_MAX = 512;
 /**
  * Reads the current segment up to the proven end and checks that the closed ones fit together.
  * With `tolerate`, damage ends the reading instead of failing it.
+ * @param snapshot - tells of the closed segments before its position; it was there before the end was proven
  * @throws StoreDamagedError
  */
 export function* readLayout(
@@ -36,6 +40,53 @@ export function* readLayout(
   store: StoreFacts,
   to: Place,
   tolerate: boolean,
+  snapshot?: LogSnapshot,
+): Io<Layout> {
+  if (!snapshot) return yield* layoutFrom(paths, store, to, tolerate, undefined);
+  const problem = yield* contradiction(paths, store, to, snapshot);
+  if (!problem) return yield* layoutFrom(paths, store, to, tolerate, snapshot);
+  if (!tolerate) throw problem;
+  const layout = yield* layoutFrom(paths, store, to, tolerate, undefined);
+  return { ...layout, damage: layout.damage ?? problem };
+}
+
+/** What in the log is not as the snapshot says, which was made of what was durable. */
+function* contradiction(
+  paths: Paths,
+  store: StoreFacts,
+  to: Place,
+  snapshot: LogSnapshot,
+): Io<StoreDamagedError | undefined> {
+  const next = snapshot.position + 1;
+  if (to.segment < next) {
+    const problem = `the log ends at position ${to.position}, but ${snapshot.path} was made at position ${snapshot.position}`;
+    const facts = { file: paths.segment(to.segment), offset: to.offset, position: to.position + 1 };
+    return damagedError(paths.directory, { ...facts, problem });
+  }
+  const path = paths.segment(next);
+  const expected = headerLine(next, store.id, snapshot.seal);
+  try {
+    const stands = yield* withSegment(paths, next, function* (source): Io<boolean> {
+      const header = Buffer.alloc(expected.length);
+      const count = yield* readAll(source, header, 0);
+      return count === header.length && header.equals(expected);
+    });
+    if (stands) return undefined;
+  } catch (error) {
+    // A missing segment is found below, and told as that; of a dropped one nothing but its remains is left to look at.
+    if (error instanceof HistoryPrunedError || systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  const problem = `the seal before position ${next} is not the one that ${snapshot.path} was made at`;
+  return damagedError(paths.directory, { file: path, offset: 0, position: next, problem });
+}
+
+function* layoutFrom(
+  paths: Paths,
+  store: StoreFacts,
+  to: Place,
+  tolerate: boolean,
+  snapshot: LogSnapshot | undefined,
 ): Io<Layout> {
   const listing = yield* listLog(paths);
   const segments = readable(listing).filter((first) => first <= to.segment);
@@ -46,11 +97,20 @@ export function* readLayout(
   const damaged = (file: string, offset: number, position: number, problem: string) =>
     damagedError(paths.directory, { file, offset, position, problem });
   try {
-    for (let next = 1; next < to.segment; next = before.position + 1) {
-      if (dropped.includes(next)) before = yield* remainsEnd(paths, next);
-      else if (!segments.includes(next)) {
+    const present = new Set([...segments, ...dropped]);
+    for (const { first, last, bytes, seal } of snapshot?.segments ?? []) {
+      if (!present.has(first)) {
+        throw damaged(paths.segment(first), 0, first, 'the segment is missing');
+      }
+      before = { segment: first, offset: bytes, position: last, seal };
+      closed.push(before);
+    }
+    for (let next = before.position + 1; next < to.segment; next = before.position + 1) {
+      if (!present.has(next)) {
         throw damaged(paths.segment(next), 0, next, 'the segment is missing');
-      } else {
+      }
+      if (dropped.includes(next)) before = yield* remainsEnd(paths, next);
+      else {
         const following = segments.find((other) => other > next) ?? to.segment;
         before = yield* closedEnd(paths, next, following);
       }
@@ -79,7 +139,7 @@ export function* readLayout(
   if (!segments.includes(first)) {
     damage ??= damaged(path, 0, first, 'the segment is missing');
     if (!tolerate) throw damage;
-    return { tail, closed, dropped, time: '', place: start, damage };
+    return { snapshot, tail, closed, dropped, time: '', place: start, damage };
   }
   const limit = damage ? Number.MAX_SAFE_INTEGER : to.offset;
   const problem = yield* walkSegment(paths, first, walker, limit);
@@ -94,8 +154,10 @@ export function* readLayout(
     );
   }
   if (damage && !tolerate) throw damage;
-  const time = walker.time || (yield* lastTimeOf(paths, store, { closed, dropped }, tolerate));
-  return { tail, closed, dropped, time, place: walker.place, damage };
+  const known = closed.at(-1)?.position === snapshot?.position ? snapshot?.time : undefined;
+  const time =
+    walker.time || (known ?? (yield* lastTimeOf(paths, store, { closed, dropped }, tolerate)));
+  return { snapshot, tail, closed, dropped, time, place: walker.place, damage };
 }
 
 /** Time of the last commit in closed segments: times never go back, also when the current segment holds no commit yet. */

@@ -8,8 +8,8 @@
  *   publishes it. Until then nothing stands at the target; when the disk fails, nothing is left beside it either, as far as
  *   the disk allows, and the builder is of no more use.
  */
-import { basename, dirname, join } from 'node:path';
-import { invalidArgument, LimitExceededError, StoreAccessError, systemCode } from '../errors.js';
+import { LimitExceededError, StoreAccessError, systemCode } from '../errors.js';
+import { Beside } from './beside.js';
 import { finishStore, newStoreId } from './create.js';
 import type { CommitHead } from './decode.js';
 import {
@@ -27,12 +27,13 @@ import { lineBytesMax, SALT_DIGITS } from './format.js';
 import { isoTime } from './group.js';
 import { ask, type Io } from './io.js';
 import { idempotencyWindowDefault, segmentBytesDefault } from './limits.js';
-import { type Paths, pathsOf } from './paths.js';
+import { listSegments, type Paths, pathsOf } from './paths.js';
 import { firstSeal, type Place } from './place.js';
+import { rereadLog } from './reread.js';
 import type { Durability, StoreFacts } from './store-file.js';
 import type { Head } from './types.js';
-import { type VerifyReport, verifyLog } from './verify.js';
-import { makeDirectories, removeTree, writeAll, writeWhole } from './whole-file.js';
+import { type VerifyProgress, type VerifyReport, verifyLog } from './verify.js';
+import { writeAll } from './whole-file.js';
 
 export interface BuildOptions {
   readonly durability?: Durability | undefined;
@@ -40,6 +41,13 @@ export interface BuildOptions {
   readonly segmentBytes?: number | undefined;
   /** A group is sealed once its lines are that long. */
   readonly groupBytes?: number | undefined;
+}
+
+export interface PublishOptions {
+  /** Called now and then while the new log is verified. What it throws ends the building. */
+  readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
+  /** Done right before the store gets its name. */
+  readonly before?: (() => Io<void>) | undefined;
 }
 
 /** A commit as it was: its envelope without position and group. Versions are given out anew. */
@@ -50,6 +58,13 @@ export type BuildPayload =
   | string
   | { readonly data: readonly unknown[]; readonly metadata?: readonly unknown[] | undefined };
 
+/** How far a log was built and synced: what it takes to go on from there. */
+export interface BuilderPoint {
+  readonly store: StoreFacts;
+  readonly place: Place;
+  readonly events: number;
+}
+
 const GROUP_BYTES = 1024 * 1024;
 const FIRST_BUFFER_BYTES = 64 * 1024;
 const EMPTY_SALT = '0'.repeat(SALT_DIGITS);
@@ -57,11 +72,11 @@ const EMPTY_SALT = '0'.repeat(SALT_DIGITS);
 export class LogBuilder {
   readonly store: StoreFacts;
   readonly #environment: Environment;
-  readonly #target: string;
+  readonly #beside: Beside;
   readonly #paths: Paths;
   readonly #segmentBytes: number;
   readonly #groupBytes: number;
-  readonly #versions = new Map<string, number>();
+  #versions = new Map<string, number>();
   #file: number | undefined;
   #place: Place;
   #time = '';
@@ -75,14 +90,18 @@ export class LogBuilder {
   #stamp = '';
   #stampTime = '';
 
-  private constructor(environment: Environment, target: string, options: BuildOptions) {
+  private constructor(
+    environment: Environment,
+    beside: Beside,
+    options: BuildOptions,
+    store?: StoreFacts,
+  ) {
     this.#environment = environment;
-    this.#target = target;
-    const suffix = environment.randomBytes(6).toString('hex');
-    this.#paths = pathsOf(join(dirname(target), `${basename(target)}.${suffix}.tmp`));
+    this.#beside = beside;
+    this.#paths = pathsOf(beside.directory);
     this.#segmentBytes = options.segmentBytes ?? segmentBytesDefault;
     this.#groupBytes = options.groupBytes ?? GROUP_BYTES;
-    this.store = {
+    this.store = store ?? {
       id: newStoreId(environment),
       created: isoTime(environment.clock()),
       durability: options.durability ?? 'sync',
@@ -100,11 +119,58 @@ export class LogBuilder {
     target: string,
     options: BuildOptions = {},
   ): Io<LogBuilder> {
-    yield* refuseExisting(target);
-    const builder = new LogBuilder(environment, target, options);
-    yield* makeDirectories(dirname(target));
+    return yield* LogBuilder.within(environment, yield* Beside.begin(environment, target), options);
+  }
+
+  /** Begins a store in a directory in which nothing but the lock file stands. */
+  static *within(
+    environment: Environment,
+    beside: Beside,
+    options: BuildOptions = {},
+  ): Io<LogBuilder> {
+    const builder = new LogBuilder(environment, beside, options);
     yield* builder.#orNothing(builder.#makeFiles());
     return builder;
+  }
+
+  /**
+   * Goes on where `synced` was called. Reads the log again up to there, takes what is behind it away, and gives nothing when it is not what it was.
+   */
+  static *resume(
+    environment: Environment,
+    beside: Beside,
+    point: BuilderPoint,
+    options: BuildOptions = {},
+  ): Io<LogBuilder | undefined> {
+    const builder = new LogBuilder(environment, beside, options, point.store);
+    const again = yield* rereadLog(builder.#paths, point.store.id, point.place);
+    if (!again || again.events !== point.events) return undefined;
+    builder.#place = point.place;
+    builder.#events = again.events;
+    builder.#time = again.time;
+    builder.#versions = again.versions;
+    yield* builder.#orNothing(builder.#cutBehind());
+    return builder;
+  }
+
+  *#cutBehind(): Io<void> {
+    const { segment, offset } = this.#place;
+    for (const first of yield* listSegments(this.#paths)) {
+      if (first > segment) yield* ask('remove', this.#paths.segment(first));
+    }
+    this.#file = yield* ask('open', this.#paths.segment(segment), 'write');
+    yield* ask('truncate', this.#file, offset);
+    yield* ask('sync', this.#file);
+    yield* ask('syncDirectory', this.#paths.log);
+  }
+
+  /** Ends the group and makes all that was added durable where it is built. */
+  *synced(): Io<BuilderPoint> {
+    yield* this.seal();
+    if (this.#file !== undefined) yield* ask('sync', this.#file);
+    yield* ask('syncDirectory', this.#paths.log);
+    yield* ask('syncDirectory', this.#paths.directory);
+    return { store: this.store, place: this.#place, events: this.#events };
   }
 
   /** The last position added. */
@@ -114,6 +180,11 @@ export class LogBuilder {
 
   get events(): number {
     return this.#events;
+  }
+
+  /** Of the stream's last event so far, 0 when it has none. */
+  version(stream: string): number {
+    return this.#versions.get(stream) ?? 0;
   }
 
   /** True once a commit got another position or version than it had. */
@@ -229,10 +300,7 @@ export class LogBuilder {
   }
 
   *#makeFiles(): Io<void> {
-    for (const path of [this.#paths.directory, this.#paths.log, this.#paths.index]) {
-      yield* ask('makeDirectory', path);
-    }
-    yield* writeWhole(this.#paths.lock, Buffer.alloc(0));
+    for (const path of [this.#paths.log, this.#paths.index]) yield* ask('makeDirectory', path);
     yield* this.#openSegment();
   }
 
@@ -267,41 +335,32 @@ export class LogBuilder {
    * Ends the log, verifies what the disk now holds and puts the store at its target.
    * @throws TypeError with code TARGET_EXISTS
    */
-  *publish(): Io<VerifyReport> {
+  *publish(options: PublishOptions = {}): Io<VerifyReport> {
     yield* this.seal();
-    return yield* this.#orNothing(this.#publish());
+    return yield* this.#orNothing(this.#publish(options));
   }
 
-  *#publish(): Io<VerifyReport> {
+  *#publish({ onProgress, before }: PublishOptions): Io<VerifyReport> {
     yield* this.#closeSegment();
     yield* ask('syncDirectory', this.#paths.log);
     yield* finishStore(this.#paths, this.store, this.#place);
-    const report = yield* this.#verify();
-    yield* this.#rename();
+    const report = yield* this.#verify(onProgress);
+    if (before) yield* before();
+    yield* this.#beside.publish();
     return report;
   }
 
-  *#verify(): Io<VerifyReport> {
-    const report = yield* verifyLog(this.#paths, this.store, this.#place, { deep: true });
+  *#verify(onProgress: PublishOptions['onProgress']): Io<VerifyReport> {
+    const options = { deep: true, onProgress };
+    const report = yield* verifyLog(this.#paths, this.store, this.#place, options);
     if (report.ok && report.events === this.#events) return report;
     const { damage } = report;
     const what = damage
       ? `${damage.file} at byte ${damage.offset}: ${damage.problem}`
       : `${report.events} of ${this.#events} events`;
     const cause = new Error(`the new store does not read back as it was written (${what})`);
-    throw new StoreAccessError(this.#target, cause, 'Check the disk; nothing was left there.');
-  }
-
-  *#rename(): Io<void> {
-    const { directory } = this.#paths;
-    yield* refuseExisting(this.#target);
-    yield* ask('rename', directory, this.#target);
-    try {
-      yield* ask('syncDirectory', dirname(this.#target));
-    } catch (error) {
-      yield* ask('rename', this.#target, directory);
-      throw error;
-    }
+    const hint = 'Check the disk; nothing was left there.';
+    throw new StoreAccessError(this.#beside.target, cause, hint);
   }
 
   /** Does a piece of work that leaves nothing of the builder when it fails. */
@@ -323,16 +382,8 @@ export class LogBuilder {
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
     }
-    yield* removeTree(this.#paths.directory);
+    yield* this.#beside.discard();
   }
-}
-
-function* refuseExisting(target: string): Io<void> {
-  if ((yield* ask('facts', target)) === undefined) return;
-  throw invalidArgument(
-    `${target} exists already; a store is only ever made where nothing stands`,
-    'TARGET_EXISTS',
-  );
 }
 
 const CONTEXT_KEYS = ['a', 'r', 'o', 'u', 'k'] as const;

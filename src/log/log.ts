@@ -18,6 +18,7 @@ import { Freshness } from './freshness.js';
 import type { LogInternals } from './internals.js';
 import { closeQuietly, type Io, runAsync, runSync } from './io.js';
 import type { LogSettings } from './log-options.js';
+import { writeLogSnapshot } from './log-snapshot-write.js';
 import { verifyFound } from './maintenance.js';
 import { checkName } from './names.js';
 import { checkSignal } from './on-abort.js';
@@ -119,6 +120,7 @@ export class Log {
   readonly #freshness: Freshness;
   readonly #recovery: Recovery;
   readonly #directory: string;
+  readonly #snapshotsAtOpening: readonly string[];
   #closed = false;
   #closing: Promise<void> | undefined;
   #indexing: Promise<void> | undefined;
@@ -133,7 +135,9 @@ export class Log {
     found: Found,
     state: LogState,
     recovery: Recovery,
+    snapshotsAtOpening: readonly string[] = [],
   ) {
+    this.#snapshotsAtOpening = snapshotsAtOpening;
     this.#environment = environment;
     this.#settings = settings;
     this.#directory = directory;
@@ -300,6 +304,12 @@ export class Log {
     return yield* this.#state.segments.version(stream);
   }
 
+  /** @internal What opening the same directory again takes. */
+  get access(): Pick<LogSettings, 'lockTimeoutMs' | 'allowSharedDirectory' | 'allowFileSystem'> {
+    const { lockTimeoutMs, allowSharedDirectory, allowFileSystem } = this.#settings;
+    return { lockTimeoutMs, allowSharedDirectory, allowFileSystem };
+  }
+
   /**
    * The position of the last commit with an idempotency key; undefined when none of the last `idempotencyWindow` commits with one has it. What it says
    * is for readers: whether an append repeats another one is decided when it is written.
@@ -336,10 +346,12 @@ export class Log {
     return {
       disk: this.#environment.disk,
       environment: this.#environment,
+      directory: this.#directory,
       eventBytes: this.#settings.eventBytes,
       paths: pathsOf(this.#directory),
-      storeId: this.id,
+      storeId: this.#found.store.id,
       writable: this.#writer !== undefined,
+      snapshotsAtOpening: this.#snapshotsAtOpening,
       segments: state.segments,
       lockTimeoutMs: this.#settings.lockTimeoutMs,
       get position() {
@@ -363,6 +375,9 @@ export class Log {
       commit: (parts, options, guard) => this.#commit(parts, options, { guard }),
       commitOwn: (parts, options = {}) => this.#commit(parts, options, { own: true }),
       commitOwnSync: (parts, options = {}) => this.#commitSync(parts, options, { own: true }),
+      endSegment: () => this.#endSegment(),
+      endSegmentSync: () => this.#endSegmentSync(),
+      snapshotLog: () => this.#snapshotLog(),
       tryCompactionLock: () => {
         try {
           return tryCompactionLock(this.#environment.disk, this.#directory);
@@ -397,6 +412,48 @@ export class Log {
       },
       onAdvance: (listener) => state.onAdvance(listener),
     };
+  }
+
+  async #endSegment(): Promise<void> {
+    const writer = this.#checkWritable();
+    const deadline = this.#environment.monotonic() + this.#settings.lockTimeoutMs;
+    for (;;) {
+      let ended: Awaited<ReturnType<Writer['endSegment']>>;
+      try {
+        ended = await writer.endSegment(deadline);
+      } catch (error) {
+        throw this.#told(error);
+      }
+      if (typeof ended === 'object') return await this.#run(this.#state.readOn(ended));
+      if (this.#environment.monotonic() >= deadline) throw this.#lockTimeout();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      this.#checkOpen();
+    }
+  }
+
+  #endSegmentSync(): void {
+    const writer = this.#checkWritable();
+    const ended = writer.endSegmentSync(
+      this.#environment.monotonic() + this.#settings.lockTimeoutMs,
+    );
+    if (typeof ended !== 'object') throw this.#lockTimeout();
+    this.#runSync(this.#state.readOn(ended));
+  }
+
+  #lockTimeout(): Error {
+    const { lock } = pathsOf(this.#directory);
+    const { lockTimeoutMs } = this.#settings;
+    return lockTimeout(this.#environment, this.#found.lockFile, lock, lockTimeoutMs);
+  }
+
+  *#snapshotLog(): Io<{ readonly position: number; readonly bytes: number } | undefined> {
+    const { id, idempotencyWindow } = this.#found.store;
+    const { segments } = this.#state;
+    const paths = pathsOf(this.#directory);
+    const { randomBytes } = this.#environment;
+    const source = { paths, storeId: id, segments, idempotencyWindow, randomBytes };
+    const written = yield* writeLogSnapshot(source);
+    return written && { position: written.snapshot.position, bytes: written.bytes };
   }
 
   /**

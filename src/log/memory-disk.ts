@@ -211,6 +211,15 @@ export class MemoryDisk implements Disk {
     target.entries.set(basename(to), node);
   }
 
+  link(from: string, to: string): void {
+    const file = this.#find(from);
+    if (!file) throw systemError('ENOENT', 'link', from);
+    if (file.kind === 'directory') throw systemError('EPERM', 'link', from);
+    const entries = this.#parent(to, 'link').entries;
+    if (entries.has(basename(to))) throw systemError('EEXIST', 'link', to);
+    entries.set(basename(to), file);
+  }
+
   remove(path: string): void {
     const directory = this.#parent(path, 'unlink');
     const node = directory.entries.get(basename(path));

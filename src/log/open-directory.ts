@@ -8,7 +8,7 @@ import {
 } from '../errors.js';
 import type { Disk } from './disk.js';
 import type { Environment } from './environment.js';
-import { STORE_FILE } from './format.js';
+import { MANIFEST_FILE, STORE_FILE } from './format.js';
 import { runSync } from './io.js';
 import type { OpenSettings } from './open-settings.js';
 import { listSegments, type Paths } from './paths.js';
@@ -33,6 +33,13 @@ export function prepareDirectory(environment: Environment, settings: OpenSetting
       paths.directory,
       new Error(`other users may write there (mode ${facts.mode.toString(8)})`),
       'Take that right away (chmod go-w), or accept it with allowSharedDirectory: true.',
+    );
+  }
+  if (!settings.readOnly && disk.facts(join(paths.directory, MANIFEST_FILE)) !== undefined) {
+    throw new StoreAccessError(
+      paths.directory,
+      new Error('it is a backup, and writing would change what its manifest says'),
+      'Open it with readOnly: true, or restore it and open what was restored.',
     );
   }
   if (!create && disk.facts(paths.store) === undefined) {

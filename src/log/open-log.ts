@@ -7,6 +7,7 @@ import { closeQuietly, type Io, runAsync, runSync } from './io.js';
 import { readLayout } from './layout.js';
 import { Log, listenForExit } from './log.js';
 import { checkOptions, LOG_OPTIONS, type LogOptions, type LogSettings } from './log-options.js';
+import { newestLogSnapshot } from './log-snapshot.js';
 import { MemoryDisk } from './memory-disk.js';
 import { findStore, findStoreSync } from './open.js';
 import type { Found, OpenSettings } from './open-settings.js';
@@ -14,6 +15,8 @@ import { pathsOf } from './paths.js';
 import { RealDisk } from './real-disk.js';
 import { asStoreError } from './section.js';
 import { Segments } from './segments.js';
+import { listSnapshots } from './snapshot-files.js';
+import { SortedFiles } from './sorted-read.js';
 import { LogState } from './state.js';
 import type { Recovery } from './types.js';
 
@@ -39,9 +42,13 @@ function* learn(
   settings: LogSettings,
   directory: string,
   found: Found,
+  snapshots: readonly string[],
 ): Io<Log> {
   const paths = pathsOf(directory);
-  const layout = yield* readLayout(paths, found.store, found.place, settings.readOnly);
+  const { store, place: end } = found;
+  const sorted = new SortedFiles();
+  const newest = yield* newestLogSnapshot(paths, store.id, snapshots, sorted);
+  const layout = yield* readLayout(paths, store, end, settings.readOnly, newest);
   const segments = new Segments({
     paths,
     storeId: found.store.id,
@@ -50,6 +57,8 @@ function* learn(
     dropped: layout.dropped,
     writable: !settings.readOnly,
     idempotencyWindow: found.store.idempotencyWindow,
+    snapshot: layout.snapshot,
+    sorted,
   });
   const { place, time, damage } = layout;
   const state = new LogState(environment, paths, found.store, segments, { place, time });
@@ -62,7 +71,15 @@ function* learn(
         problem: damage.problem,
       }
     : found.recovery;
-  return new Log(environment, settings, directory, found, state, recovery);
+  return new Log(environment, settings, directory, found, state, recovery, snapshots);
+}
+
+function* snapshotsIn(directory: string): Io<string[]> {
+  try {
+    return yield* listSnapshots(pathsOf(directory));
+  } catch (error) {
+    throw asStoreError(error, directory);
+  }
 }
 
 function abandon(disk: Disk, found: Found): void {
@@ -77,9 +94,12 @@ export async function openLogOn(
   options: LogOptions = {},
 ): Promise<Log> {
   const settings = checkOptions(options);
+  // Looked for before the end of the log is proven: one that lies beyond that end was not made meanwhile.
+  const snapshots = await runAsync(environment.disk, snapshotsIn(directory));
   const found = await findStore(environment, openSettings(directory, settings));
   try {
-    return await runAsync(environment.disk, learn(environment, settings, directory, found));
+    const work = learn(environment, settings, directory, found, snapshots);
+    return await runAsync(environment.disk, work);
   } catch (error) {
     abandon(environment.disk, found);
     throw asStoreError(error, directory);
@@ -93,9 +113,10 @@ export function openLogOnSync(
   options: LogOptions = {},
 ): Log {
   const settings = checkOptions(options);
+  const snapshots = runSync(environment.disk, snapshotsIn(directory));
   const found = findStoreSync(environment, openSettings(directory, settings));
   try {
-    return runSync(environment.disk, learn(environment, settings, directory, found));
+    return runSync(environment.disk, learn(environment, settings, directory, found, snapshots));
   } catch (error) {
     abandon(environment.disk, found);
     throw asStoreError(error, directory);

@@ -1,5 +1,6 @@
 import { StoreDamagedError, systemCode } from '../errors.js';
 import { nextPause } from '../locks/wait.js';
+import { tryCompactionLock } from './compaction-lock.js';
 import { type CreateOptions, tryCreateStore } from './create.js';
 import type { Disk } from './disk.js';
 import type { Environment } from './environment.js';
@@ -9,7 +10,9 @@ import { prepareDirectory } from './open-directory.js';
 import { readFully } from './open-files.js';
 import { endForReading } from './open-read-only.js';
 import type { Found, OpenFiles, OpenSettings } from './open-settings.js';
+import type { Paths } from './paths.js';
 import { asStoreError, Section, type SectionOptions } from './section.js';
+import { listSnapshots, removeSnapshotLeftovers } from './snapshot-files.js';
 import { decodeStoreFile, type StoreFacts } from './store-file.js';
 import { lockTimeout } from './write-lock.js';
 
@@ -194,6 +197,19 @@ function end(environment: Environment, settings: OpenSettings, files: OpenFiles)
   };
 }
 
+/** Nobody's files are taken away who writes them right now. */
+function removeSnapshots(disk: Disk, paths: Paths): void {
+  const names = runSync(disk, listSnapshots(paths));
+  if (!names.some((name) => name.endsWith('.tmp'))) return;
+  const release = tryCompactionLock(disk, paths.directory);
+  if (!release) return;
+  try {
+    runSync(disk, removeSnapshotLeftovers(paths));
+  } finally {
+    release();
+  }
+}
+
 function endForWriting(
   environment: Environment,
   settings: OpenSettings,
@@ -212,6 +228,7 @@ function endForWriting(
       return undefined;
     }
     runSync(environment.disk, removeLeftovers(paths));
+    removeSnapshots(environment.disk, paths);
     return { ...files, section, place: proven.place, recovery: proven.recovery };
   } catch (error) {
     section.close();

@@ -12,6 +12,7 @@ import {
   REGISTRY_DIRECTORY,
   remainsName,
   remainsOfName,
+  SNAPSHOT_DIRECTORY,
   STORE_FILE,
   segmentName,
   segmentOfName,
@@ -27,6 +28,7 @@ export interface Paths {
   readonly index: string;
   readonly archive: string;
   readonly registry: string;
+  readonly snapshots: string;
   segment(first: number): string;
   /** The same segment, once it was moved to the archive. */
   archived(first: number): string;
@@ -46,6 +48,7 @@ export function pathsOf(directory: string): Paths {
     index: join(directory, INDEX_DIRECTORY),
     archive,
     registry: join(directory, REGISTRY_DIRECTORY),
+    snapshots: join(directory, SNAPSHOT_DIRECTORY),
     segment: (first) => join(log, segmentName(first)),
     archived: (first) => join(archive, archiveName(first)),
     remains: (first) => join(archive, remainsName(first)),

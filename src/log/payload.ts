@@ -47,7 +47,9 @@ export interface EncodedCommit {
 /** More than any envelope takes besides texts: keys, position, tag, times, checksum, and per event a version and punctuation. */
 const ENVELOPE_BYTES = 200;
 const EVENT_ENVELOPE_BYTES = 32;
-function checkReason(reason: unknown): asserts reason is string {
+
+/** @throws TypeError, LimitExceededError */
+export function checkReason(reason: unknown): asserts reason is string {
   if (typeof reason !== 'string')
     throw invalidArgument(`reason must be a string, not ${kindOf(reason)}`);
   if (!reason.isWellFormed())

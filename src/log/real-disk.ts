@@ -251,6 +251,7 @@ const asynchronous: AsyncDiskCalls = {
   list: async (path) => (await answer<string[]>((done) => fs.readdir(path, done))).sort(),
   makeDirectory: makeDirectoryAsync,
   rename: (from, to) => answer((done) => fs.rename(from, to, done as Done<void>)),
+  link: (from, to) => answer((done) => fs.link(from, to, done as Done<void>)),
   remove: removeAsync,
 };
 
@@ -274,6 +275,7 @@ export class RealDisk implements Disk {
   readonly list: Disk['list'] = naming((path) => fs.readdirSync(path).sort());
   readonly makeDirectory: Disk['makeDirectory'] = naming(makeDirectory);
   readonly rename: Disk['rename'] = naming(fs.renameSync);
+  readonly link: Disk['link'] = naming(fs.linkSync);
   readonly remove: Disk['remove'] = naming(remove);
   readonly pause: Disk['pause'] = pause;
   readonly bootId: Disk['bootId'] = bootId;

@@ -217,6 +217,25 @@ export class Section {
     }
   }
 
+  /**
+   * Ends the segment that is being written, unless it holds no commit, so that the next group begins another. Gives where the log stands then.
+   * Errors as {@link Section.write}.
+   */
+  endSegment(patience: LockPatience): Place | 'timeout' | 'interrupted' {
+    if (this.#poison !== undefined) throw new StorePoisonedError(this.#poison);
+    const taken = this.#acquire(patience);
+    if (taken !== 'taken') return taken;
+    try {
+      this.#checkMoved();
+      const place = this.#end();
+      return place.position < place.segment ? place : this.#nextSegment(place);
+    } catch (error) {
+      throw this.#told(error);
+    } finally {
+      this.#release(false);
+    }
+  }
+
   /** Moves the anchor to the proven end of the log. */
   anchor(patience: LockPatience): 'done' | 'timeout' | 'interrupted' {
     const taken = this.#acquire(patience);

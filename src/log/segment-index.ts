@@ -45,11 +45,27 @@ export interface SegmentIndex extends SegmentFacts {
   key(key: string): Io<KeyPlace | undefined>;
   /** A commit at or before that position from which to read on; the first commit at the earliest. */
   commitBefore(position: number): Io<CommitPlace>;
+  /** Some streams behind that name, in the order of their UTF-16 code units, each with its last version here; none at the end. */
+  streamsBehind(after: string): Io<StreamVersion[]>;
+  /** Streams with an event here, or more. */
+  streamCountMax(): Io<number>;
+  /** Some idempotency keys behind that one, in the same order, each with its last place here; none at the end. */
+  keysBehind(after: string): Io<NamedKey[]>;
+}
+
+export interface StreamVersion {
+  readonly key: string;
+  readonly version: number;
+}
+
+export interface NamedKey extends KeyPlace {
+  readonly key: string;
 }
 
 /** Every this many commits a position is noted. */
 export const POSITION_STRIDE = 64;
 const NONE = -1;
+const NAMES_AT_ONCE = 512;
 const POSTING_FIELDS = 5;
 
 /**
@@ -70,6 +86,9 @@ export class TailIndex implements SegmentIndex {
   readonly #keys = new Map<string, KeyPlace>();
   #keyed = 0;
   readonly #strides: CommitPlace[] = [];
+  /** Names in order, once somebody asked for that. */
+  #sortedStreams: string[] | undefined;
+  #sortedKeys: string[] | undefined;
 
   constructor(first: number) {
     this.first = first;
@@ -208,6 +227,31 @@ export class TailIndex implements SegmentIndex {
     return place ?? { position: this.first, offset: 0 };
   }
 
+  *streamsBehind(after: string): Io<StreamVersion[]> {
+    if (this.#sortedStreams?.length !== this.#streams.size) {
+      this.#sortedStreams = [...this.#streams.keys()].sort();
+    }
+    return namesBehind(this.#sortedStreams, after).map((key) => ({
+      key,
+      version: this.versionNow(key),
+    }));
+  }
+
+  // biome-ignore lint/correctness/useYield: this index does no I/O, others do
+  *streamCountMax(): Io<number> {
+    return this.#streams.size;
+  }
+
+  *keysBehind(after: string): Io<NamedKey[]> {
+    if (this.#sortedKeys?.length !== this.#keys.size) {
+      this.#sortedKeys = [...this.#keys.keys()].sort();
+    }
+    return namesBehind(this.#sortedKeys, after).map((key) => ({
+      key,
+      ...(this.#keys.get(key) as KeyPlace),
+    }));
+  }
+
   /** All streams, in no order. */
   streams(): Iterable<string> {
     return this.#streams.keys();
@@ -236,6 +280,18 @@ export class TailIndex implements SegmentIndex {
   strides(): readonly CommitPlace[] {
     return this.#strides;
   }
+}
+
+/** Some of the sorted names behind one. */
+function namesBehind(sorted: readonly string[], after: string): readonly string[] {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as string) > after) high = middle;
+    else low = middle + 1;
+  }
+  return sorted.slice(low, low + NAMES_AT_ONCE);
 }
 
 /** A commit's events summed up by stream, in order of first appearance. */

@@ -14,8 +14,12 @@ import {
   ClosedSegments,
   type ClosedSegmentsOptions,
 } from './closed-segments.js';
+import type { ClosingFacts } from './index-encode.js';
 import type { Io } from './io.js';
+import type { LogSnapshot } from './log-snapshot.js';
 import type { CommitPlace, KeyPlace, SegmentIndex, TailIndex } from './segment-index.js';
+import { SortedProblem } from './sorted-format.js';
+import { SortedFiles } from './sorted-read.js';
 import { VersionCache } from './version-cache.js';
 
 export interface SegmentsOptions extends ClosedSegmentsOptions {
@@ -26,6 +30,10 @@ export interface SegmentsOptions extends ClosedSegmentsOptions {
   readonly keyedBeforeTail?: number;
   /** Streams whose version is remembered once it was looked up. */
   readonly versionsMax?: number;
+  /** What is known of the segments before its position without asking them. */
+  readonly snapshot?: LogSnapshot | undefined;
+  /** The sorted files of the store. */
+  readonly sorted?: SortedFiles | undefined;
 }
 
 /** A commit with the key, and the how-manieth commit with a key it is, as `Segments.keyed` counts. */
@@ -49,8 +57,10 @@ export class Segments {
   readonly #closed: ClosedSegments;
   readonly #window: number;
   readonly #versions: VersionCache;
+  readonly sorted: SortedFiles;
   #tail: TailIndex;
   #keyedBeforeTail: number;
+  #snapshot: LogSnapshot | undefined;
 
   constructor(options: SegmentsOptions) {
     this.#closed = new ClosedSegments(options, options.tail.first);
@@ -58,6 +68,29 @@ export class Segments {
     this.#versions = new VersionCache(options.versionsMax ?? VERSIONS_MAX);
     this.#tail = options.tail;
     this.#keyedBeforeTail = options.keyedBeforeTail ?? 0;
+    this.#snapshot = options.snapshot;
+    this.sorted = options.sorted ?? new SortedFiles();
+  }
+
+  /** The log snapshot in use. */
+  get snapshot(): LogSnapshot | undefined {
+    return this.#snapshot;
+  }
+
+  /** From now on that snapshot answers for the segments before its position. */
+  adopt(snapshot: LogSnapshot): void {
+    if (snapshot.position > (this.#snapshot?.position ?? 0)) this.#snapshot = snapshot;
+  }
+
+  /** A piece of it was broken: the segments' own indexes answer from now on. */
+  lose(snapshot: LogSnapshot, error: unknown): void {
+    if (!(error instanceof SortedProblem)) throw error;
+    if (this.#snapshot === snapshot) this.#snapshot = undefined;
+  }
+
+  /** Whether the log snapshot answers for that segment. */
+  #isCovered({ first }: ClosedSegment): boolean {
+    return first <= (this.#snapshot?.position ?? 0);
   }
 
   /** The index of the segment that is being written. */
@@ -108,6 +141,9 @@ export class Segments {
     const hash = hashName(stream);
     for (let index = closed.length - 1; index >= 0; index -= 1) {
       const segment = closed[index] as ClosedSegment;
+      if (this.#isCovered(segment)) {
+        return this.#snapshot?.mayHaveNow('streams', hash) === false ? 0 : undefined;
+      }
       if (segment.pending) {
         const version = segment.pending.versionNow(stream);
         if (version > 0) return version;
@@ -132,7 +168,16 @@ export class Segments {
     const closed = yield* this.#closed.list();
     const hash = hashName(stream);
     for (let index = closed.length - 1; index >= 0; index -= 1) {
-      const version = yield* this.#versionIn(closed[index] as ClosedSegment, stream, hash);
+      const segment = closed[index] as ClosedSegment;
+      const snapshot = this.#snapshot;
+      if (snapshot && this.#isCovered(segment)) {
+        try {
+          return yield* snapshot.version(stream);
+        } catch (error) {
+          this.lose(snapshot, error);
+        }
+      }
+      const version = yield* this.#versionIn(segment, stream, hash);
       if (version > 0) return version;
     }
     return 0;
@@ -153,8 +198,12 @@ export class Segments {
     if (!closed) return true;
     let hash: NameHash | undefined;
     for (let index = closed.length - 1; index >= 0 && newer < this.#window; index -= 1) {
-      const { pending, index: opened, dropped } = closed[index] as ClosedSegment;
-      if (dropped) {
+      const segment = closed[index] as ClosedSegment;
+      const { pending, index: opened } = segment;
+      if (this.#isCovered(segment)) {
+        return this.#snapshot?.mayHaveNow('keys', hashName(key)) !== false;
+      }
+      if (segment.dropped) {
         // What it was about is gone, and the key with it.
       } else if (pending) {
         if (pending.mayHaveKey(key)) return true;
@@ -174,6 +223,8 @@ export class Segments {
       const found = this.keyInTail(key) ?? (yield* this.#keyInClosed(key, window));
       if (tail !== this.#tail) continue;
       const last = this.keyInTail(key) ?? found;
+      // What it was about is gone, and the key with it.
+      if (last && last.segment < this.firstKept) return undefined;
       return last && this.keyed - last.ordinal < window ? last : undefined;
     }
   }
@@ -192,6 +243,15 @@ export class Segments {
     const closed = yield* this.#closed.list();
     for (let index = closed.length - 1; index >= 0 && total - before < window; index -= 1) {
       const segment = closed[index] as ClosedSegment;
+      const snapshot = this.#snapshot;
+      if (snapshot && this.#isCovered(segment)) {
+        try {
+          const place = yield* snapshot.key(key);
+          return place && { ...place, ordinal: before - (snapshot.keyed - place.ordinal) };
+        } catch (error) {
+          this.lose(snapshot, error);
+        }
+      }
       const { keyed, place } = yield* this.#closed.ask(segment, function* (facts) {
         return { keyed: facts.keyed, place: yield* facts.key(key) };
       });
@@ -291,7 +351,17 @@ export class Segments {
       : undefined;
   }
 
-  /** Asks the index of the segment of that name. */
+  /** First positions of the closed segments, ascending. */
+  *closedFirsts(): Io<number[]> {
+    return (yield* this.#closed.list()).map(({ first }) => first);
+  }
+
+  /** Size and seal of a closed segment, as its closing line says. @throws StoreDamagedError */
+  *closingOf(first: number): Io<ClosingFacts> {
+    return yield* this.#closed.closing(first, yield* this.lastOf(first));
+  }
+
+  /** Asks a segment's index. */
   *ask<T>(first: number, question: (index: SegmentIndex) => Io<T>): Io<T> {
     if (first === this.#tail.first) return yield* question(this.#tail);
     const closed = yield* this.#closed.list();
@@ -347,6 +417,7 @@ export class Segments {
   /** Closes the files kept open for reading. Reads that follow throw StoreClosedError. */
   *close(): Io<void> {
     yield* this.#closed.close();
+    yield* this.sorted.close();
   }
 }
 

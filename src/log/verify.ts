@@ -75,6 +75,8 @@ export interface WalkedSegment {
 export interface VerifyHooks {
   /** Called for each closed segment; what it gives is damage of that segment. */
   readonly segment?: (walked: WalkedSegment) => Io<DamageFacts | undefined>;
+  /** Called for each commit that was found right, its group not yet; what it stands in is valid during the call. */
+  readonly commit?: (envelope: Envelope, buffer: Buffer) => void;
 }
 
 const SEAL = /^[0-9a-f]{64}$/i;
@@ -344,6 +346,7 @@ class Verification {
           envelope.checkPayload(buffer, end);
           if (deep) checkForm(buffer, start, end);
           checkVersions(versions, envelope, buffer);
+          this.#hooks.commit?.(envelope, buffer);
           events += envelope.eventCount;
           lastTime = envelope.time;
           if (firstTime === '') firstTime = lastTime;

@@ -3,7 +3,7 @@
  * so that a crash at any point leaves nothing that looks finished and is not.
  */
 import { dirname, join } from 'node:path';
-import { systemCode } from '../errors.js';
+import { invalidArgument, systemCode } from '../errors.js';
 import { ask, type Io } from './io.js';
 
 /** Writes all the bytes, going on after a short count; the write that cannot go on throws why. */
@@ -87,4 +87,13 @@ export function* removeTree(path: string): Io<void> {
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
   }
+}
+
+/** @throws TypeError with code TARGET_EXISTS when something stands there */
+export function* refuseExisting(target: string): Io<void> {
+  if ((yield* ask('facts', target)) === undefined) return;
+  throw invalidArgument(
+    `${target} exists already; it is only ever made where nothing stands`,
+    'TARGET_EXISTS',
+  );
 }

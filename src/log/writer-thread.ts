@@ -101,6 +101,10 @@ function run(request: RequestLetter): ResultLetter {
     if (request.kind === 'group') {
       return letterOf(section.write(requestOf(request), patience, decideAgain));
     }
+    if (request.kind === 'segment') {
+      const ended = section.endSegment(patience);
+      return typeof ended === 'string' ? { kind: ended } : { kind: 'ended', place: ended };
+    }
     const outcome = section.anchor(patience);
     return { kind: outcome };
   } catch (error) {

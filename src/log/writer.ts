@@ -16,7 +16,7 @@ import {
   StorePoisonedError,
   VersionConflictError,
 } from '../errors.js';
-import type { AnchorLetter, Result } from './channel.js';
+import type { AnchorLetter, Result, SegmentLetter } from './channel.js';
 import { SEAL_LINE_ROOM } from './encode.js';
 import type { Environment } from './environment.js';
 import { errorOf } from './error-letter.js';
@@ -83,7 +83,18 @@ interface Flight {
 
 type Outcome = Result | { readonly kind: 'thrown'; readonly error: unknown };
 
-type Task = { readonly kind: 'group'; readonly group: Group } | { readonly kind: 'anchor' };
+type Task =
+  | { readonly kind: 'group'; readonly group: Group }
+  | { readonly kind: 'anchor' }
+  | { readonly kind: 'segment'; readonly deadline: number; readonly settle: Settle };
+
+/** How an attempt to end the segment went. */
+type Ended = Place | 'timeout' | 'interrupted';
+
+interface Settle {
+  readonly resolve: (ended: Ended) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 export class Writer {
   readonly #environment: Environment;
@@ -216,6 +227,32 @@ export class Writer {
     } finally {
       this.#sync -= 1;
       this.#maybeIdle();
+    }
+  }
+
+  /**
+   * Ends the segment that is being written, unless it holds no commit, when what was handed over before is written. Gives where the log stands
+   * then, which this process does not know yet. An attempt that a synchronous caller interrupted may be made again.
+   * @param deadline - how long to wait for the lock; without a writer thread one attempt is made
+   */
+  endSegment(deadline: number): Promise<Ended> {
+    return new Promise((resolve, reject) => {
+      this.#line.push({ kind: 'segment', deadline, settle: { resolve, reject } });
+    });
+  }
+
+  /** {@link Writer.endSegment}, at once. */
+  endSegmentSync(deadline: number): Ended {
+    this.#sync += 1;
+    try {
+      while (this.#flight || this.#anchoring) this.#stepSync();
+      if (this.#poison !== undefined) throw new StorePoisonedError(this.#poison);
+      return this.#section.endSegment({ deadline });
+    } finally {
+      if (this.#section.poison !== undefined) this.#poison ??= this.#section.poison;
+      this.#sync -= 1;
+      if (this.#hasWork()) this.#schedule();
+      else this.#maybeIdle();
     }
   }
 
@@ -403,6 +440,7 @@ export class Writer {
 
   #work(task: Task, done: () => void): void {
     if (task.kind === 'anchor') this.#writeAnchor(done);
+    else if (task.kind === 'segment') this.#endSegment(task.deadline, task.settle, done);
     else this.#write(task.group, done);
   }
 
@@ -771,6 +809,49 @@ export class Writer {
     const request = this.#request(group);
     const moved = (bytes: Buffer, place: Place) => this.#decideAgain(bytes, place);
     this.#settle(this.#writeHere(request, this.#deadline(group), moved));
+  }
+
+  #endSegment(deadline: number, { resolve, reject }: Settle, done: () => void): void {
+    const finish = (settle: () => void) => {
+      this.#anchoring = false;
+      done();
+      settle();
+      if (this.#sync === 0) this.#start();
+    };
+    if (this.#poison !== undefined || this.#closing) {
+      const { poison } = this;
+      const error = poison === undefined ? new StoreClosedError() : new StorePoisonedError(poison);
+      finish(() => reject(error));
+      return;
+    }
+    if (this.#sync > 0) {
+      finish(() => resolve('interrupted'));
+      return;
+    }
+    this.#anchoring = true;
+    const thread = this.#readyThread();
+    if (!thread) {
+      try {
+        const ended = this.#section.endSegment({ deadline: this.#environment.monotonic() });
+        finish(() => resolve(ended));
+      } catch (error) {
+        if (this.#section.poison !== undefined) this.#poison ??= this.#section.poison;
+        finish(() => reject(error));
+      }
+      return;
+    }
+    const letter: SegmentLetter = { kind: 'segment', deadline };
+    thread.submit(letter, {
+      moved: () => undefined,
+      done: (result) => {
+        if (result.kind === 'ended') finish(() => resolve(result.place));
+        else if (result.kind === 'failed') {
+          const error = errorOf(result.error, this.#options.paths.directory);
+          if (result.poisoned) this.#poison ??= error;
+          finish(() => reject(error));
+        } else finish(() => resolve(result.kind === 'timeout' ? 'timeout' : 'interrupted'));
+      },
+    });
   }
 
   #wantAnchor(): void {

@@ -8,6 +8,7 @@ import type {
   EntriesOptions,
   Entry,
   ExpectedVersion,
+  IndexDefinition,
   NewEvent,
   Projection,
   RecordedEvent,
@@ -16,6 +17,7 @@ import type {
 import { checkDemands, checksOf, conditionOf, type Demand } from './conditions.js';
 import { Lanes } from './lanes.js';
 import { carryOut, carryOutSync, type Plan } from './plan.js';
+import type { MemoryIndex } from './recall-index.js';
 import { asRepeated, changedNothing, refusalOf, repeatedEvent } from './repeats.js';
 import { latest } from './store-time.js';
 import { checkWriteOptions } from './write-options.js';
@@ -84,6 +86,9 @@ export interface Access {
     projection: Projection<State>,
     options: EntriesOptions,
   ): Iterable<Entry<State>>;
+  /** What can be found of the models named, or of all. */
+  recall(models?: readonly string[]): Promise<MemoryIndex>;
+  recallSync(models?: readonly string[]): MemoryIndex;
   run<State>(command: Command<State>, options: WriteOptions): Promise<Written>;
   runSync<State>(command: Command<State>, options: WriteOptions): Written;
   /** Several commands on different streams as one commit. */
@@ -117,13 +122,20 @@ export class StoreAccess implements Access {
   readonly #store: Store;
   readonly #clock: () => number;
   readonly #context: WriteOptions;
+  readonly #recall: IndexDefinition<MemoryIndex>;
   readonly #lanes: Lanes;
 
   /** `context` is what calls get that say nothing else: the actor of `memory.as(actor)`. */
-  constructor(store: Store, clock: () => number, context: WriteOptions) {
+  constructor(
+    store: Store,
+    clock: () => number,
+    context: WriteOptions,
+    recall: IndexDefinition<MemoryIndex>,
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.#context = context;
+    this.#recall = recall;
     this.#lanes = lanesOf.get(store) ?? new Lanes();
     lanesOf.set(store, this.#lanes);
   }
@@ -156,6 +168,14 @@ export class StoreAccess implements Access {
     options: EntriesOptions,
   ): Iterable<Entry<State>> {
     return this.#store.entriesSync(projection, options);
+  }
+
+  recall(): Promise<MemoryIndex> {
+    return this.#store.index(this.#recall);
+  }
+
+  recallSync(): MemoryIndex {
+    return this.#store.indexSync(this.#recall);
   }
 
   async run<State>(command: Command<State>, options: WriteOptions): Promise<Written> {

@@ -8,7 +8,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { ProjectionFailedError } from '../errors.js';
 import type { Entry, Store } from '../store.js';
-import type { ModelDefinition } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 
 /** What one model holds. */
 export interface ModelStatus {

@@ -2,7 +2,8 @@
 import { current, type Draft } from 'immer';
 import { defineEvents, defineProjection, event, type Projection, removed } from '../store.js';
 import { defined } from './defined.js';
-import { after, type ModelDefinition } from './model.js';
+import { after } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { isOver } from './record-state.js';
 import { type Reverted, reverted } from './revert.js';
 
@@ -68,7 +69,7 @@ export interface ConversationState {
 const PAGE = 64;
 
 /** What a fresh working memory holds: a text for each section, to be updated under these ids. */
-const SECTIONS: ReadonlyMap<string, string> = new Map(
+export const SECTIONS: ReadonlyMap<string, string> = new Map(
   ['user context', 'conversation flow', 'current focus', 'interaction tone'].map((section) => [
     section.replace(' ', '-'),
     section,
@@ -242,7 +243,8 @@ export const conversations: Projection<ConversationState> = defineProjection({
   },
 });
 
-function freshText(section: string): string {
+/** What a section says before anything is put there. */
+export function freshText(section: string): string {
   return `${section.charAt(0).toUpperCase()}${section.slice(1)}: nothing yet.`;
 }
 

@@ -18,9 +18,9 @@ import {
   checkText,
   checkTexts,
   Model,
-  type ModelDefinition,
   type ModelSettings,
 } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 
 /** What happened. */
 export interface NewEpisode {

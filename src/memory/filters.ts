@@ -1,7 +1,10 @@
 /** Which memories a listing or a search is about. */
 import { invalidArgument } from '../errors.js';
 import { checkedMoment, diff } from '../store.js';
+import type { Facts } from './facts.js';
 import { checkMembers, checkText, checkTexts } from './model.js';
+
+export type { Facts } from './facts.js';
 
 /** Conditions that all must hold. Text is compared as it is, with its case. */
 export interface Filters {
@@ -24,19 +27,6 @@ export interface Filters {
   readonly until?: Date | string | undefined;
   /** Its metadata has these members with equal values. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** What filters are asked about. */
-export interface Facts {
-  readonly tags: readonly string[];
-  readonly section: string | undefined;
-  readonly persona: string | undefined;
-  readonly actor: string | undefined;
-  readonly session: string | undefined;
-  readonly importance: number | undefined;
-  /** ISO 8601, of the last change. */
-  readonly time: string;
-  readonly metadata: Readonly<Record<string, unknown>>;
 }
 
 /** Filters, checked. */

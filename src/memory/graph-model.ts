@@ -15,7 +15,8 @@ import {
   type Projection,
   removed,
 } from '../store.js';
-import { fitsStream, type ModelDefinition } from './model.js';
+import { fitsStream } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { type Reverted, revert } from './revert.js';
 
 /** A node of the graph. */

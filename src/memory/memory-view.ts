@@ -1,8 +1,8 @@
 /** The memory as of a moment: the same models, whose writing calls are refused. */
 import type { StoreView } from '../store.js';
 import type { Meter } from './meter.js';
-import type { ModelSettings } from './model.js';
 import { Models } from './models.js';
+import type { MemorySettings } from './options.js';
 import { ViewAccess } from './view-access.js';
 
 /**
@@ -14,11 +14,12 @@ export class MemoryView extends Models {
   readonly engine: StoreView;
 
   /** @internal Made by `memory.at`. */
-  constructor(view: StoreView, settings: ModelSettings, meter: Meter) {
+  constructor(view: StoreView, settings: MemorySettings, meter: Meter) {
     const access = new ViewAccess(
       view,
       () => view.time(),
       () => view.timeSync(),
+      settings.recall,
     );
     super(access, settings, meter);
     this.engine = view;

@@ -17,7 +17,8 @@ import type {
 import { StoreAccess, type WriteOptions, withoutUndefined } from './access.js';
 import { MemoryView } from './memory-view.js';
 import { Meter } from './meter.js';
-import { checkText, type ModelDefinition } from './model.js';
+import { checkText } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { Models, modelDefinitions } from './models.js';
 import { type MemoryOptions, type MemorySettings, memorySettings } from './options.js';
 import { openPlace, openPlaceSync } from './places.js';
@@ -44,7 +45,8 @@ export class Memory extends Models {
   /** @internal Made by `openMemory`. */
   constructor(shared: Shared, context: WriteOptions) {
     const { store, settings, meter } = shared;
-    super(new StoreAccess(store, settings.clock, context), settings, meter);
+    const access = new StoreAccess(store, settings.clock, context, settings.recall);
+    super(access, settings, meter);
     this.#shared = shared;
     this.#context = context;
   }

@@ -1,6 +1,5 @@
 /** What every memory model is made of, and what it is given. */
 import { invalidArgument, quote } from '../errors.js';
-import type { Events, Projection } from '../store.js';
 import type { Access } from './access.js';
 import type { Meter } from './meter.js';
 import { LAST_MS } from './store-time.js';
@@ -11,29 +10,6 @@ export interface ModelSettings {
   readonly workingTtlMs: number;
   /** Language of texts, as a Snowball stemmer is named; `none` for none. */
   readonly language: string;
-}
-
-/** What undoes an event of a type: an event of this type that holds patches of the state, or nothing does. */
-export type Opposites = Readonly<Record<string, string | undefined>>;
-
-/** A model as the memory takes it in: what it stores and how it is folded. */
-export interface ModelDefinition {
-  /** The category of its streams, such as `records`. */
-  readonly name: string;
-  readonly events: Events;
-  /** Keyed by stream. */
-  readonly projection: Projection;
-  /** Every event type of the model. */
-  readonly opposites: Opposites;
-  /** JSON pointers of what every event changes, such as `/updatedAt`: two events that change nothing else in common do not stand in each other's way. */
-  readonly bookkeeping: readonly string[];
-  /**
-   * True: each event adds to a state of which the initial one knows nothing, so that the event that began a key can be taken back from under those that came
-   * later, like any other. Left out, the first event makes the whole state, and stands or falls with it.
-   */
-  readonly additive?: boolean;
-  /** When each item of a state expires, ISO 8601; undefined for never. Left out, a state is one item that never does. */
-  expiries?(state: unknown): readonly (string | undefined)[];
 }
 
 const STREAM_BYTES_MAX = 200;

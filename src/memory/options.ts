@@ -1,7 +1,16 @@
 /** Options of an open memory, checked, with their defaults. */
 import { checkOptionNames, invalidArgument, optionNames, quote } from '../errors.js';
-import { defineEvents, type Events, STORE_OPTIONS, type StoreOptions } from '../store.js';
-import { checkDurationMs, type ModelDefinition, type ModelSettings } from './model.js';
+import { LANGUAGES } from '../recall/language.js';
+import {
+  defineEvents,
+  type Events,
+  type IndexDefinition,
+  STORE_OPTIONS,
+  type StoreOptions,
+} from '../store.js';
+import { checkDurationMs, type ModelSettings } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
+import { type MemoryIndex, memoryIndexOf } from './recall-index.js';
 
 /**
  * What a store is opened with, and what the memory adds. Event types, projections and indexes given here are your own: they are added to those of the
@@ -19,6 +28,9 @@ export interface MemoryOptions extends StoreOptions {
 export interface MemorySettings extends ModelSettings {
   readonly slowOperationMs: number;
   readonly clock: () => number;
+  readonly definitions: readonly ModelDefinition[];
+  /** What can be found. */
+  readonly recall: IndexDefinition<MemoryIndex>;
   /** What the store is opened with. */
   readonly store: StoreOptions;
 }
@@ -42,8 +54,12 @@ export function memorySettings(
 ): MemorySettings {
   checkOptionNames(options, MEMORY_OPTIONS, 'openMemory');
   const { language, workingTtlMs, slowOperationMs, ...store } = options;
+  const known = checkedLanguage(language);
+  const recall = memoryIndexOf(definitions, known);
   return {
-    language: checkedLanguage(language),
+    language: known,
+    definitions,
+    recall,
     workingTtlMs: checkedTtlMs(workingTtlMs),
     slowOperationMs: checkedSlowMs(slowOperationMs),
     clock: store.clock ?? Date.now,
@@ -51,13 +67,15 @@ export function memorySettings(
       ...store,
       events: allEvents(definitions, store.events),
       projections: withModels(definitions, store.projections),
+      indexes: withRecall(recall, store.indexes),
     },
   };
 }
 
 function checkedLanguage(language: unknown = 'english'): string {
-  if (typeof language === 'string' && /^[a-z]+$/.test(language)) return language;
-  throw invalidArgument("language must be the name of one in lower case, such as 'english'");
+  if (typeof language === 'string' && LANGUAGES.includes(language)) return language;
+  const given = typeof language === 'string' ? `, not ${quote(language)}` : '';
+  throw invalidArgument(`language must be one of ${LANGUAGES.join(', ')}${given}`);
 }
 
 function checkedTtlMs(workingTtlMs: unknown = WORKING_TTL_MS): number {
@@ -92,4 +110,12 @@ function withModels(
 ): StoreOptions['projections'] {
   if (own !== undefined && !Array.isArray(own)) throw invalidArgument('projections must be a list');
   return [...definitions.map(({ projection }) => projection), ...(own ?? [])];
+}
+
+function withRecall(
+  recall: IndexDefinition<MemoryIndex>,
+  own: MemoryOptions['indexes'],
+): StoreOptions['indexes'] {
+  if (own !== undefined && !Array.isArray(own)) throw invalidArgument('indexes must be a list');
+  return [recall as IndexDefinition, ...(own ?? [])];
 }

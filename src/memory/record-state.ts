@@ -11,7 +11,8 @@ import {
   removed,
 } from '../store.js';
 import { defined } from './defined.js';
-import { after, type ModelDefinition } from './model.js';
+import { after } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { type Reverted, reverted } from './revert.js';
 
 /** What a caller says of a record. */

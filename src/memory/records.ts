@@ -11,14 +11,8 @@ import { type Filter, type Filters, filterOf } from './filters.js';
 import type { Meter } from './meter.js';
 import { checkLimit, checkMembers, checkText, frozen, Model, type ModelSettings } from './model.js';
 import { newIds } from './new-id.js';
-import {
-  type ContextOptions,
-  Gathering,
-  Recalling,
-  type RecordContext,
-  type RecordHit,
-  type RecordQuery,
-} from './record-context.js';
+import { askedOf, type Hit, hitsOf, type RecallQuery } from './recall.js';
+import { type ContextOptions, ContextQuestion, type RecordContext } from './record-context.js';
 import { type RecordInput, type RecordOptions, storedOf } from './record-input.js';
 import { isOver, type RecordState, type RecordStored, records } from './record-state.js';
 import { factsOf, type MemoryRecord, recordOf } from './record-view.js';
@@ -268,26 +262,42 @@ export class Records extends Model {
   }
 
   /**
-   * The records that share words with the query, best first: those that share more of them, then those changed last.
+   * The records that answer a question, best first, each with why it was found.
    * @param query - in words
+   * @throws TypeError
    */
-  recall(query: string, options: RecordQuery = {}): Promise<readonly RecordHit[]> {
+  recall(query: string, options: RecallQuery = {}): Promise<readonly Hit[]> {
     return this.measured('recall', async () => {
-      const recalling = new Recalling(query, options, await this.access.now());
-      for await (const entry of this.access.entries(records, ALL)) recalling.take(entry);
-      return recalling.hits();
+      const asked = askedOf(query, options, ['records']);
+      return hitsOf(await this.access.recall(asked.models), asked, await this.access.now());
+    });
+  }
+
+  /** {@link Records.recall}, at once. */
+  recallSync(query: string, options: RecallQuery = {}): readonly Hit[] {
+    return this.measuredSync('recall', () => {
+      const asked = askedOf(query, options, ['records']);
+      return hitsOf(this.access.recallSync(asked.models), asked, this.access.nowSync());
     });
   }
 
   /**
-   * What a persona should know for a task: its own records and unowned ones that share words with the task, its last results of tasks like it, and what
-   * is of importance 0.8 and more. Never another persona's.
+   * What a persona should know for a task: its own records and unowned ones that answer it, its last results of tasks like it, and what is of importance 0.8
+   * and more. Never another persona's.
+   * @throws TypeError
    */
   getContext(persona: string, task: string, options: ContextOptions = {}): Promise<RecordContext> {
     return this.measured('getContext', async () => {
-      const gathering = new Gathering(persona, task, options, await this.access.now());
-      for await (const entry of this.access.entries(records, ALL)) gathering.take(entry);
-      return gathering.context();
+      const question = new ContextQuestion(persona, task, options);
+      return question.answer(await this.access.recall(['records']), await this.access.now());
+    });
+  }
+
+  /** {@link Records.getContext}, at once. */
+  getContextSync(persona: string, task: string, options: ContextOptions = {}): RecordContext {
+    return this.measuredSync('getContext', () => {
+      const question = new ContextQuestion(persona, task, options);
+      return question.answer(this.access.recallSync(['records']), this.access.nowSync());
     });
   }
 }

@@ -1,6 +1,6 @@
 /** What is stored of web sites, and how it is folded. */
 import { defineEvents, defineProjection, type Events, event, type Projection } from '../store.js';
-import type { ModelDefinition } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { type Reverted, revert } from './revert.js';
 import { type ImportedSite, mergeSite } from './site-merge.js';
 import {

@@ -26,7 +26,7 @@ import {
   type SiteQuirk,
   type SiteSelector,
 } from './site-profile.js';
-import { promptOf } from './site-prompt.js';
+import { promptOf, type SiteContextOptions } from './site-prompt.js';
 import type { Steps } from './site-state.js';
 
 export type { CachePatternDetails, CacheSelectorDetails, Visit } from './site-commands.js';
@@ -219,25 +219,29 @@ export class Sites extends Model {
   /**
    * What is known of the site as text for a prompt: one line for each fact, the most useful first (selectors, quirks, patterns, visits), under a line that
    * says that it is data. What was remembered stands in JSON quotation marks, with control characters, line breaks and `<` escaped. Empty when nothing is known.
-   * @param options - maxChars: length of the text at most, in UTF-16 code units; a fact that does not fit is left out. Default 2000.
    * @throws TypeError
    */
-  getContextForPrompt(
-    url: string | URL,
-    options: { readonly maxChars?: number | undefined } = {},
-  ): Promise<string> {
-    return this.measured('getContextForPrompt', async () =>
-      contextOf(await this.#profile(hostOf(url)), options),
-    );
+  getContextForPrompt(url: string | URL, options: SiteContextOptions = {}): Promise<string> {
+    return this.measured('getContextForPrompt', async () => {
+      checkContext(options);
+      const host = hostOf(url);
+      const profile = await this.#profile(host);
+      if (!profile) return '';
+      const index = await this.access.recall(['sites']);
+      const stream = this.streamOf(host, 'host');
+      return promptOf(profile, options, index, stream, await this.access.now());
+    });
   }
 
-  getContextForPromptSync(
-    url: string | URL,
-    options: { readonly maxChars?: number | undefined } = {},
-  ): string {
-    return this.measuredSync('getContextForPrompt', () =>
-      contextOf(this.#profileSync(hostOf(url)), options),
-    );
+  getContextForPromptSync(url: string | URL, options: SiteContextOptions = {}): string {
+    return this.measuredSync('getContextForPrompt', () => {
+      checkContext(options);
+      const host = hostOf(url);
+      const profile = this.#profileSync(host);
+      if (!profile) return '';
+      const index = this.access.recallSync(['sites']);
+      return promptOf(profile, options, index, this.streamOf(host, 'host'), this.access.nowSync());
+    });
   }
 
   /**
@@ -304,14 +308,12 @@ function quirksOf(site: SiteProfile | undefined): readonly SiteQuirk[] {
   return site?.quirks ?? NO_QUIRKS;
 }
 
-function contextOf(
-  site: SiteProfile | undefined,
-  options: { readonly maxChars?: number | undefined },
-): string {
-  checkMembers(options, 'the options', ['maxChars']);
-  const { maxChars = 2000 } = options;
+/** @throws TypeError */
+function checkContext(options: SiteContextOptions): void {
+  checkMembers(options, 'the options', ['maxChars', 'task']);
+  const { maxChars = 0, task } = options as SiteContextOptions;
   checkLimit(maxChars, 'maxChars');
-  return site ? promptOf(site, maxChars) : '';
+  if (task !== undefined) checkText(task, 'task');
 }
 
 function bytesOf(file: string): Buffer {

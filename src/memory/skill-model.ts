@@ -7,7 +7,7 @@ import {
   type Projection,
   removed,
 } from '../store.js';
-import type { ModelDefinition } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { type Reverted, revert } from './revert.js';
 
 /** What a revision says. */

@@ -9,9 +9,12 @@ import {
   checkMembers,
   checkText,
   checkTexts,
+  frozen,
   Model,
   type ModelSettings,
 } from './model.js';
+import type { HitReason } from './recall.js';
+import type { MemoryIndex } from './recall-index.js';
 import {
   type Skill,
   type SkillContent,
@@ -20,7 +23,6 @@ import {
   skillOf,
   skillsProjection,
 } from './skill-model.js';
-import { matchOf, wordsOf } from './skill-words.js';
 
 export { type Skill, type SkillOutcomes, skillsModel } from './skill-model.js';
 
@@ -68,14 +70,24 @@ export interface SkillPage {
   readonly next?: string;
 }
 
+export interface SkillSearchOptions {
+  /** At most. Default 10. */
+  readonly limit?: number | undefined;
+  /** Default false. */
+  readonly includeDeprecated?: boolean | undefined;
+}
+
 export interface SkillHit {
   readonly skill: Skill;
   /** Above 0; larger is better. */
   readonly score: number;
+  /** Why it was found. */
+  readonly reasons: readonly HitReason[];
 }
 
 const CONTENT = ['description', 'steps', 'body', 'tags'] as const;
 const LIST_LIMIT = 100;
+const SEARCH_LIMIT = 10;
 
 /** `memory.skills`. */
 export class Skills extends Model {
@@ -177,32 +189,27 @@ export class Skills extends Model {
   }
 
   /**
-   * Skills that share words with the query in their name, description, tags, steps or body, the best first; among equals those that went well more often.
+   * Skills that answer a question, by their name, description, tags, steps and body, the best first.
    * @param options - limit: at most so many. Default 10. includeDeprecated: default false.
    * @throws TypeError
    */
-  search(
-    query: string,
-    options: {
-      readonly limit?: number | undefined;
-      readonly includeDeprecated?: boolean | undefined;
-    } = {},
-  ): Promise<readonly SkillHit[]> {
+  search(query: string, options: SkillSearchOptions = {}): Promise<readonly SkillHit[]> {
     return this.measured('search', async () => {
-      checkText(query, 'query');
-      checkMembers(options, 'the options', ['limit', 'includeDeprecated']);
-      const { limit = 10, includeDeprecated = false } = options;
-      checkLimit(limit);
-      const words = wordsOf(query);
-      const hits: SkillHit[] = [];
-      for await (const [, state] of this.access.entries(skillsProjection, { prefix: 'skills/' })) {
-        if (state.deprecated !== null && !includeDeprecated) continue;
-        const skill = skillOf(state) as Skill;
-        const score = matchOf(words, skill);
-        if (score > 0) hits.push(Object.freeze({ skill, score }));
-      }
-      hits.sort((one, other) => other.score - one.score || went(other) - went(one));
-      return Object.freeze(hits.slice(0, limit));
+      checkSearch(query, options);
+      return skillHits(
+        await this.access.recall(['skills']),
+        query,
+        options,
+        await this.access.now(),
+      );
+    });
+  }
+
+  /** {@link Skills.search}, at once. */
+  searchSync(query: string, options: SkillSearchOptions = {}): readonly SkillHit[] {
+    return this.measuredSync('search', () => {
+      checkSearch(query, options);
+      return skillHits(this.access.recallSync(['skills']), query, options, this.access.nowSync());
     });
   }
 
@@ -339,9 +346,28 @@ function requireRevision(
   throw invalidArgument(`revision must be at most ${state.revisions.length}, the newest there is`);
 }
 
-function went({ skill }: SkillHit): number {
-  const { successes, failures } = skill.outcomes;
-  return (successes + 1) / (successes + failures + 2);
+/** @throws TypeError */
+function checkSearch(query: string, options: SkillSearchOptions): void {
+  checkText(query, 'query');
+  checkMembers(options, 'the options', ['limit', 'includeDeprecated']);
+  const { limit = SEARCH_LIMIT } = options as SkillSearchOptions;
+  checkLimit(limit);
+}
+
+function skillHits(
+  index: MemoryIndex,
+  query: string,
+  { limit = SEARCH_LIMIT, includeDeprecated = false }: SkillSearchOptions,
+  now: string,
+): readonly SkillHit[] {
+  const found = index.find(query, { limit, now, models: ['skills'], retired: includeDeprecated });
+  return frozen(
+    found.map(({ state, score, reasons }) => ({
+      skill: skillOf(state as SkillState) as Skill,
+      score,
+      reasons,
+    })),
+  );
 }
 
 /** One page of a listing. */

@@ -2,7 +2,7 @@
 import type { Store, StoreStats } from '../store.js';
 import { Census, type ModelStatus } from './census.js';
 import type { LastError, Meter, OperationStats } from './meter.js';
-import type { ModelDefinition } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 
 export type { ModelStatus } from './census.js';
 

@@ -6,6 +6,16 @@ export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
+/** A name in a title: it came from elsewhere as well. */
+export function memoryName(text: string): string {
+  return /^[\w.:/@-]+$/.test(text) ? text : quotation(text);
+}
+
+/** In quotation marks, on one line, without what is not seen, and without the `<` that tags begin with. */
+export function quotation(text: string): string {
+  return quoteWhole(text).replaceAll('<', '\\u003c');
+}
+
 /** A passage made of quotations. */
 export interface QuotedText<T> {
   readonly text: string;
@@ -38,19 +48,19 @@ const QUOTED_MIN = 40;
 export function quoted<T>(quotations: readonly Quotation<T>[], maxChars: number): QuotedText<T> {
   const items: T[] = [];
   let text = '';
-  for (const quotation of quotations) {
-    const { item, title, actor, time } = quotation;
-    const author = actor === undefined ? 'an unknown author' : quoteWhole(actor);
+  for (const memory of quotations) {
+    const { item, title, actor, time } = memory;
+    const author = actor === undefined ? 'an unknown author' : quotation(actor);
     const start = `${text === '' ? HEADING : ''}\n- ${title}, by ${author}, ${time}: `;
     const room = maxChars - text.length - start.length;
-    const whole = quoteWhole(quotation.text);
+    const whole = quotation(memory.text);
     if (whole.length <= room) {
       text += start + whole;
       items.push(item);
       continue;
     }
     if (room >= QUOTED_MIN) {
-      text += start + quoteWithin(quotation.text, room);
+      text += start + quoteWithin(memory.text, room);
       items.push(item);
     }
     return { text, items, truncated: true };
@@ -61,10 +71,10 @@ export function quoted<T>(quotations: readonly Quotation<T>[], maxChars: number)
 /** As much of it as fits with its quotation marks, with an ellipsis for the rest. */
 function quoteWithin(text: string, room: number): string {
   let length = Math.min(text.length, room);
-  let quotation: string;
+  let cut: string;
   do {
-    quotation = `${quoteWhole(text.slice(0, length).toWellFormed()).slice(0, -1)}…"`;
-    length = Math.max(0, length - Math.max(1, Math.ceil((quotation.length - room) / 6)));
-  } while (quotation.length > room);
-  return quotation;
+    cut = `${quotation(text.slice(0, length).toWellFormed()).slice(0, -1)}…"`;
+    length = Math.max(0, length - Math.max(1, Math.ceil((cut.length - room) / 6)));
+  } while (cut.length > room);
+  return cut;
 }

@@ -10,17 +10,29 @@ import {
   withoutUndefined,
 } from './access.js';
 import { checkDemands, strictest } from './conditions.js';
+import type { ModelDefinition } from './model-definition.js';
 import type { Plan } from './plan.js';
+import { MemoryIndex } from './recall-index.js';
 import { checkWriteOptions } from './write-options.js';
 
 /** A transaction: what is written is committed at its end. It has no synchronous calls. */
 export class TransactionAccess implements Access {
   readonly #transaction: Transaction;
   readonly #clock: () => number;
+  readonly #definitions: readonly ModelDefinition[];
+  readonly #language: string;
 
-  constructor(transaction: Transaction, clock: () => number) {
+  /** The definitions and the language are for what can be found. */
+  constructor(
+    transaction: Transaction,
+    clock: () => number,
+    definitions: readonly ModelDefinition[],
+    language: string,
+  ) {
     this.#transaction = transaction;
     this.#clock = clock;
+    this.#definitions = definitions;
+    this.#language = language;
   }
 
   async now(): Promise<string> {
@@ -47,6 +59,24 @@ export class TransactionAccess implements Access {
   }
 
   entriesSync(): never {
+    throw onlyAsynchronous();
+  }
+
+  /** Made anew each time, of every state that the transaction sees; all of them are conditions of its commit. */
+  async recall(models?: readonly string[]): Promise<MemoryIndex> {
+    const index = new MemoryIndex(this.#definitions, this.#language);
+    for (const { name, projection } of this.#definitions) {
+      if (models?.includes(name) === false) continue;
+      for await (const [stream, state] of this.#transaction.entries(projection, {
+        prefix: `${name}/`,
+      })) {
+        index.putState(stream, state);
+      }
+    }
+    return index;
+  }
+
+  recallSync(): never {
     throw onlyAsynchronous();
   }
 

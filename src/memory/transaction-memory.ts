@@ -1,8 +1,8 @@
 /** The models inside a transaction. */
 import type { Transaction } from '../store.js';
 import type { Meter } from './meter.js';
-import type { ModelSettings } from './model.js';
 import { Models } from './models.js';
+import type { MemorySettings } from './options.js';
 import { TransactionAccess } from './transaction-access.js';
 
 /** The models, reading as of one position plus what the transaction wrote. What they write is committed together at its end. They have no synchronous calls. */
@@ -14,10 +14,11 @@ export class TransactionMemory extends Models {
   constructor(
     transaction: Transaction,
     clock: () => number,
-    settings: ModelSettings,
+    settings: MemorySettings,
     meter: Meter,
   ) {
-    super(new TransactionAccess(transaction, clock), settings, meter);
+    const { definitions, language } = settings;
+    super(new TransactionAccess(transaction, clock, definitions, language), settings, meter);
     this.engine = transaction;
   }
 }

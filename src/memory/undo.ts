@@ -22,7 +22,7 @@ import {
   type Store,
 } from '../store.js';
 import type { WriteOptions } from './access.js';
-import type { ModelDefinition } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { isAtOrBelow, overlaps, touchedPaths } from './touched-paths.js';
 
 /** What undoing is told besides the position. */

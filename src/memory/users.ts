@@ -22,12 +22,12 @@ import {
   checkTexts,
   frozen,
   Model,
-  type ModelDefinition,
   type ModelSettings,
 } from './model.js';
+import type { ModelDefinition } from './model-definition.js';
 import { lastOf } from './repeats.js';
 import { patched, type Reverted, revert } from './revert.js';
-import { type UserHit, UserSearch } from './user-search.js';
+import { type UserHit, userHits } from './user-recall.js';
 
 /** Deeply frozen. */
 export interface UserContext {
@@ -198,25 +198,32 @@ export class Users extends Model {
     );
   }
 
-  /** What was remembered of the user and the episodes with them that share words with the query, best first. Reads all episodes. */
+  /**
+   * What was remembered of the user, and the episodes with them, that answer a question, best first.
+   * @param options - limit: at most so many. Default 10.
+   * @throws TypeError
+   */
   recall(
     userId: string,
     query: string,
     options: { readonly limit?: number | undefined } = {},
   ): Promise<readonly UserHit[]> {
     return this.measured('recall', async () => {
-      const stream = this.#stream(userId);
-      checkText(query, 'the query');
-      checkMembers(options, 'the options', ['limit']);
-      const { limit = LIMIT } = options;
-      checkLimit(limit);
-      const search = new UserSearch(query);
-      const user = await this.access.get(projection, stream);
-      for (const [id, { text, at }] of Object.entries(user?.memories ?? {})) {
-        search.take({ id, kind: 'memory', text, at });
-      }
-      await search.takeEpisodes(this.access, userId);
-      return search.best(limit);
+      const asked = { stream: this.#stream(userId), userId, query, limit: limitOf(query, options) };
+      const index = await this.access.recall(['users', 'episodes']);
+      return userHits(index, asked, await this.access.now());
+    });
+  }
+
+  /** {@link Users.recall}, at once. */
+  recallSync(
+    userId: string,
+    query: string,
+    options: { readonly limit?: number | undefined } = {},
+  ): readonly UserHit[] {
+    return this.measuredSync('recall', () => {
+      const asked = { stream: this.#stream(userId), userId, query, limit: limitOf(query, options) };
+      return userHits(this.access.recallSync(['users', 'episodes']), asked, this.access.nowSync());
     });
   }
 
@@ -276,6 +283,15 @@ function remembering(stream: string, text: string): Command<User> {
       return (event?.data as { text?: unknown } | undefined)?.text === text ? event : undefined;
     },
   };
+}
+
+/** @throws TypeError */
+function limitOf(query: string, options: { readonly limit?: number | undefined }): number {
+  checkText(query, 'the query');
+  checkMembers(options, 'the options', ['limit']);
+  const { limit = LIMIT } = options;
+  checkLimit(limit);
+  return limit;
 }
 
 /** @throws TypeError */

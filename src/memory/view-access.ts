@@ -1,19 +1,29 @@
 /** What a model reads from when it is asked for the past. */
 import { StoreReadOnlyError } from '../errors.js';
-import type { EntriesOptions, Entry, Projection, StoreView } from '../store.js';
+import type { EntriesOptions, Entry, IndexDefinition, Projection, StoreView } from '../store.js';
 import type { Access } from './access.js';
+import type { MemoryIndex } from './recall-index.js';
 
 /** The store as of a moment: reading only. */
 export class ViewAccess implements Access {
   readonly #view: StoreView;
   readonly #time: () => Promise<string>;
   readonly #timeSync: () => string;
+  readonly #recall: IndexDefinition<MemoryIndex>;
+  /** Made when it is first asked for: what was cannot change any more. */
+  #index: MemoryIndex | undefined;
 
   /** The times are those of the moment, by which expiry is judged. */
-  constructor(view: StoreView, time: () => Promise<string>, timeSync: () => string) {
+  constructor(
+    view: StoreView,
+    time: () => Promise<string>,
+    timeSync: () => string,
+    recall: IndexDefinition<MemoryIndex>,
+  ) {
     this.#view = view;
     this.#time = time;
     this.#timeSync = timeSync;
+    this.#recall = recall;
   }
 
   now(): Promise<string> {
@@ -44,6 +54,25 @@ export class ViewAccess implements Access {
     options: EntriesOptions,
   ): Iterable<Entry<State>> {
     return this.#view.entriesSync(projection, options);
+  }
+
+  /** Reads all that the models wrote up to the moment. */
+  async recall(): Promise<MemoryIndex> {
+    if (this.#index) return this.#index;
+    const index = this.#recall.create();
+    const { types } = this.#recall;
+    for await (const event of this.#view.readAll({ types })) this.#recall.apply(index, [event]);
+    this.#index ??= index;
+    return this.#index;
+  }
+
+  recallSync(): MemoryIndex {
+    if (this.#index) return this.#index;
+    const index = this.#recall.create();
+    const { types } = this.#recall;
+    for (const event of this.#view.readAllSync({ types })) this.#recall.apply(index, [event]);
+    this.#index = index;
+    return index;
   }
 
   async run(): Promise<never> {

@@ -9,7 +9,7 @@
  */
 import { StoreClosedError } from '../errors.js';
 import { monotonicMs } from '../log/environment.js';
-import { type Io, runAsync, runSync } from '../log/io.js';
+import { type Io, rest, runAsync, runSync } from '../log/io.js';
 import { Background, measured } from './background.js';
 import { NEEDS_IO } from './key-reader.js';
 import type { LogSource, ReadErrors, Runtime } from './ports.js';
@@ -156,6 +156,18 @@ export class Engine {
       track.problem = undefined;
       this.#background.wake();
     });
+  }
+
+  /**
+   * Brings a runtime to a position that the log has reached, if it is not there yet, in portions of so many commits.
+   * @throws StoreClosedError, StoreDamagedError
+   */
+  *advanceTo(runtime: Runtime, position: number, portion: number): Io<void> {
+    while (runtime.position < position) {
+      this.#checkOpen();
+      yield* this.#track(runtime).advance(Math.min(position, runtime.position + portion));
+      yield* rest();
+    }
   }
 
   /** Builds all that is not ready, and brings all to the head. @throws StoreClosedError, StoreDamagedError */

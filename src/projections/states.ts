@@ -21,6 +21,8 @@ export interface KeyState {
   readonly position: number;
   /** The key's next event cannot be folded. */
   readonly failure?: KeyFailure | undefined;
+  /** No event of the key stands behind `position` up to here; at least `position`. Only ever raised. */
+  through?: number | undefined;
 }
 
 /** Beside a state itself: entries in both maps, the record, the list by use. */
@@ -99,6 +101,7 @@ export class ProjectionStates {
     const name = this.#prefix + key;
     const known = this.#lru.peek(name);
     if (known && isNewer(known, value)) return;
+    if (known?.position === value.position) reach(value, known.through ?? 0);
     this.hot.delete(key);
     this.#lru.set(name, value, { size: ENTRY_BYTES + 4 * key.length + Math.ceil(bytes) });
     if (current && this.#lru.has(name)) this.warm(key, value.state);
@@ -114,6 +117,11 @@ export class ProjectionStates {
   touch(key: string): void {
     this.hot.delete(key);
   }
+}
+
+/** No event of the key stands between the state and that position. */
+export function reach(state: KeyState, through: number): void {
+  if ((state.through ?? state.position) < through) state.through = through;
 }
 
 function isNewer(known: KeyState, value: KeyState): boolean {

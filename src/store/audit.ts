@@ -173,7 +173,11 @@ export class Audit {
     const first = yield* from.position();
     const second = yield* to.position();
     yield* this.#reach(runtime, Math.max(first, second));
-    const among = typeof keys === 'string' ? [keys] : runtime.keys(keys.prefix);
+    const [low, high] = first <= second ? [first, second] : [second, first];
+    const among =
+      typeof keys === 'string'
+        ? only(runtime.mayBeTouched(keys, low, high) ? [keys] : [])
+        : runtime.keysBetween(keys.prefix, low, high);
     yield* differencesOf(runtime, among, first, second);
   }
 
@@ -185,6 +189,10 @@ export class Audit {
   *#reach(runtime: ProjectionRuntime, position: number): Io<void> {
     if (runtime.position < position) yield* this.#reads.engine.catchUp();
   }
+}
+
+function* only(keys: readonly string[]): SequenceWork<string> {
+  yield keys;
 }
 
 /** The first position of a history that begins at a moment, which belongs to it. */

@@ -29,6 +29,8 @@ export interface StoreOptions<E extends Events = Events> extends LogOptions {
   readonly compaction?: CompactionOptions | boolean | undefined;
   /** What compaction drops for good. Default: nothing. Must be the same in every program that opens the store: each of them may compact. */
   readonly retention?: RetentionOptions | undefined;
+  /** Snapshots kept of the log, and of each projection and index, from 1. Default 2. */
+  readonly snapshotsKept?: number | undefined;
 }
 
 /** Names of all options of a store. @internal */
@@ -41,6 +43,7 @@ export const STORE_OPTIONS: ReadonlySet<string> = optionNames<StoreOptions & { m
   cacheBytes: true,
   compaction: true,
   retention: true,
+  snapshotsKept: true,
   memory: true,
 });
 
@@ -53,6 +56,7 @@ export interface StoreSettings {
   readonly indexes: readonly IndexDefinition[];
   readonly cacheBytes: number;
   readonly compaction: CompactionSettings;
+  readonly snapshotsKept: number;
   /** True when some type is declared or upcast, so that events must be looked at on their way in and out. */
   readonly typed: boolean;
 }
@@ -62,10 +66,13 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 /** @throws TypeError */
 export function storeSettings(options: StoreOptions): StoreSettings {
   checkOptionNames(options, STORE_OPTIONS, 'openStore');
-  const { events, upcasters, cacheBytes = CACHE_BYTES } = options;
+  const { events, upcasters, cacheBytes = CACHE_BYTES, snapshotsKept = 2 } = options;
   checkEvents(events, 'events');
   if (typeof cacheBytes !== 'number' || !(cacheBytes >= 0)) {
     throw invalidArgument('cacheBytes must be a number of bytes, from 0');
+  }
+  if (!Number.isSafeInteger(snapshotsKept) || snapshotsKept < 1) {
+    throw invalidArgument('snapshotsKept must be an integer from 1');
   }
   const projections = listOf(options.projections, 'projections', 'defineProjection', isProjection);
   const indexes = listOf(options.indexes, 'indexes', 'defineIndex', isIndexDefinition);
@@ -78,6 +85,7 @@ export function storeSettings(options: StoreOptions): StoreSettings {
     indexes,
     cacheBytes,
     compaction: compactionSettings(options.compaction, options.retention),
+    snapshotsKept,
     typed: events !== undefined || upcasters !== undefined,
   };
 }

@@ -1,4 +1,5 @@
 /** Reading from the projections and indexes of one open store: what `Store`, its views of the past, and transactions share. */
+import type { SnapshotSource } from '../compaction/snapshot.js';
 import {
   checkOptionNames,
   invalidArgument,
@@ -9,18 +10,23 @@ import {
 import type { SequenceWork } from '../log/event-sequence.js';
 import type { LogInternals } from '../log/internals.js';
 import type { Io } from '../log/io.js';
+import type { RecordedEvent } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 import type { IndexDefinition } from '../projections/define-index.js';
 import { Engine } from '../projections/engine.js';
 import { ABSENT, type Foldable, FoldFailure, fold, OpenFold } from '../projections/fold.js';
-import { IndexRuntime } from '../projections/index-runtime.js';
+import { type IndexParts, IndexRuntime, type SavedIndex } from '../projections/index-runtime.js';
+import { FiledPlaces, type FiledPlacesParts, StreamPlaces } from '../projections/key-places.js';
 import { NEEDS_IO } from '../projections/key-reader.js';
+import { Past } from '../projections/past.js';
 import type { Folding, ReadErrors, RuntimeDefinition } from '../projections/ports.js';
-import { ProjectionRuntime } from '../projections/projection.js';
+import { type ProjectionHistory, ProjectionRuntime } from '../projections/projection.js';
+import type { Shelf } from '../projections/shelf.js';
 import { bytesOf } from '../projections/size.js';
 import { StateCache } from '../projections/states.js';
 import { StoredEvents } from '../projections/stored-events.js';
 import { ENTRIES_OPTIONS, type EntriesOptions, type Entry } from '../projections/types.js';
+import type { Bases, IndexBase, ProjectionBase } from './bases.js';
 import type { StoreSettings } from './options.js';
 import { SharedLook } from './shared-look.js';
 
@@ -56,12 +62,14 @@ export class Reads {
   readonly #projections = new Map<Projection, ProjectionRuntime>();
   readonly #indexes = new Map<IndexDefinition, IndexRuntime>();
   readonly #cache: StateCache;
+  readonly #shelves = new Map<IndexRuntime, Shelf>();
   readonly #stopListening: () => void;
   /** Whoever is read is mostly read again. */
   #last: Projection | undefined;
   #lastRuntime: ProjectionRuntime | undefined;
 
-  constructor(log: LogInternals, settings: StoreSettings) {
+  /** @param bases - the snapshots to begin with; without them all is folded from the log's beginning */
+  constructor(log: LogInternals, settings: StoreSettings, bases?: Bases) {
     const { interpreter, projections, indexes, cacheBytes } = settings;
     this.log = log;
     this.settings = settings;
@@ -72,17 +80,21 @@ export class Reads {
     for (const definition of projections) {
       const states = this.#cache.view();
       const parts = { definition, interpreter, folding, errors, states, events };
-      const runtime = new ProjectionRuntime(parts);
+      const base = bases?.projections.get(definition.name);
+      const runtime: ProjectionRuntime = new ProjectionRuntime({
+        ...parts,
+        history: base && historyOf(log, definition, base, () => runtime),
+      });
       this.#projections.set(definition, runtime);
       this.engine.add(runtime);
     }
     for (const definition of indexes) {
-      const runtime = new IndexRuntime({
-        definition,
-        interpreter,
-        bytesOf,
-        errors,
-      }) as IndexRuntime;
+      const base = bases?.indexes.get(definition.name);
+      const runtime = indexRuntime(
+        { definition, interpreter, bytesOf, errors } as IndexParts<unknown, unknown, unknown>,
+        base?.saved,
+      );
+      if (base) this.#shelves.set(runtime, base.shelf);
       this.#indexes.set(definition, runtime);
       this.engine.add(runtime);
     }
@@ -158,7 +170,7 @@ export class Reads {
     if (this.log.position !== position) {
       // What is behind the position must not be told, and neither that it cannot be folded.
       if (!this.engine.catchUpNow() || runtime.stopped) return NEEDS_IO;
-      if (runtime.lastPosition(key) > position) return NEEDS_IO;
+      if (runtime.mayBeTouched(key, position, this.log.position)) return NEEDS_IO;
     }
     const known = this.engine.getNow(runtime, key);
     return known === NEEDS_IO ? NEEDS_IO : given(known);
@@ -211,6 +223,20 @@ export class Reads {
     log.runSync(engine.build());
   }
 
+  /** What snapshots are made of. */
+  get snapshotSource(): SnapshotSource {
+    const { log, engine, settings } = this;
+    const { interpreter, snapshotsKept: kept } = settings;
+    const indexes = [...this.#shelves].map(([runtime, shelf]) => {
+      const { definition } = runtime;
+      const again = (saved: SavedIndex<unknown> | undefined) =>
+        new IndexRuntime({ definition, interpreter, bytesOf, errors }, saved);
+      return { runtime, shelf, again };
+    });
+    const projections = [...this.#projections.values()];
+    return { log, engine, projections, indexes, kept, absent: ABSENT };
+  }
+
   get stats(): { readonly states: number; readonly bytes: number } {
     return { states: this.#cache.count, bytes: this.#cache.bytes };
   }
@@ -226,6 +252,46 @@ export class Reads {
   close(): void {
     this.#stopListening();
     this.engine.close();
+  }
+}
+
+/** What is known of the projection without routing the log to it. */
+function historyOf(
+  log: LogInternals,
+  definition: Projection,
+  { shelf, snapshot }: ProjectionBase,
+  runtime: () => ProjectionRuntime,
+): ProjectionHistory {
+  const { segments } = log;
+  const feed = (after: number) => log.feed(after);
+  const places = definition.keyIsStream
+    ? new StreamPlaces(segments)
+    : new FiledPlaces({
+        place: placeOf(log),
+        identity: shelf.identity,
+        feed,
+        keysOf: (commit) => runtime().keysIn(commit),
+      });
+  const belongs = (event: RecordedEvent, key: string) => runtime().belongs(event, key);
+  return { past: new Past({ shelf, places, segments, log, belongs }), feed, base: snapshot };
+}
+
+function placeOf(log: LogInternals): FiledPlacesParts['place'] {
+  const { paths, storeId, segments, snapshotsAtOpening, writable, environment } = log;
+  const { randomBytes } = environment;
+  return { paths, storeId, segments, snapshotsAtOpening, writable, randomBytes };
+}
+
+/** An index as it was saved; built again when it cannot load what it saved. */
+function indexRuntime(
+  parts: IndexParts<unknown, unknown, unknown>,
+  saved: IndexBase['saved'],
+): IndexRuntime {
+  if (!saved) return new IndexRuntime(parts);
+  try {
+    return new IndexRuntime(parts, saved);
+  } catch {
+    return new IndexRuntime(parts);
   }
 }
 

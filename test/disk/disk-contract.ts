@@ -269,6 +269,21 @@ export function diskContract(
       expect(await calls.facts(join(root, 'a'))).toBeUndefined();
     });
 
+    test('gives a file a second name, and takes one of the two away', async () => {
+      const { calls, root } = make();
+      await calls.makeDirectory(join(root, 'directory'));
+      await writeNew(calls, join(root, 'first'), 'x');
+      await calls.link(join(root, 'first'), join(root, 'directory', 'second'));
+      const facts = await calls.facts(join(root, 'first'));
+      expect(await calls.facts(join(root, 'directory', 'second'))).toEqual(facts);
+      const again = () => calls.link(join(root, 'first'), join(root, 'directory', 'second'));
+      expect(await codeOf(again)).toBe('EEXIST');
+      const missing = () => calls.link(join(root, 'none'), join(root, 'other'));
+      expect(await codeOf(missing)).toBe('ENOENT');
+      await calls.remove(join(root, 'first'));
+      expect(await readPath(calls, join(root, 'directory', 'second'))).toBe('x');
+    });
+
     test('removes files and empty directories', async () => {
       const { calls, root } = make();
       await calls.makeDirectory(join(root, 'directory'));

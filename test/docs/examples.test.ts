@@ -99,6 +99,8 @@ const pages = [
   'docs/TESTING.md',
   'docs/COMING-FROM.md',
   'docs/MEMORY.md',
+  'docs/BACKUP.md',
+  'docs/RECALL.md',
 ].filter((path) => existsSync(join(root, path)));
 
 describe.each(pages)('%s', (path) => {

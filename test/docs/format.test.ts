@@ -11,6 +11,7 @@ import {
   ENDING_BYTES,
   encodeDirectory,
 } from '#src/log/archive-file.js';
+import { BloomFilter, hashName } from '#src/log/bloom-filter.js';
 import { closingLine, headerLine } from '#src/log/encode.js';
 import { codeBlocksOf } from '../support/code-blocks.js';
 import { exampleId, writeExample } from '../support/worked-example.js';
@@ -25,12 +26,17 @@ function linesOf(name: string): string[] {
 }
 
 const segment = linesOf('log/00000000000000000001.ndjson');
+const logSnapshot = 'snapshots/log-00000000000000000003.ndjson';
+const stateSnapshot = 'snapshots/projection-people-1-43e8a8c130f2fd6b-00000000000000000003.ndjson';
+const snapshots = [...linesOf(logSnapshot), ...linesOf(stateSnapshot)];
+const withChecksum = snapshots.filter((line) => line.includes(',"c":"'));
 const everyLine = [
   ...linesOf('store.json'),
   ...segment,
   ...linesOf('anchor'),
   ...linesOf('next'),
   ...linesOf('archive'),
+  ...withChecksum,
 ];
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -154,5 +160,55 @@ describe('the worked example', () => {
     const { seal } = JSON.parse(segment.at(-1) ?? '') as { seal: string };
     const next = Buffer.concat([closingLine(3, seal), headerLine(4, exampleId, seal)]);
     expect(next.toString('utf8')).toBe(withEnds(linesOf('next')));
+    for (const name of [logSnapshot, stateSnapshot]) {
+      const lines = linesOf(name);
+      const filled = [...lines.slice(0, -1), (lines.at(-1) ?? '').padEnd(511)];
+      expect(files.get(name)?.toString('utf8')).toBe(withEnds(filled));
+    }
+  });
+
+  test.each([
+    [logSnapshot, { segments: 1, streams: 2, keys: 1 }],
+    [stateSnapshot, { states: 1 }],
+  ])('has blocks and filters in %s where its trailer says', (name, counts) => {
+    const lines = linesOf(name);
+    const body = Buffer.from(
+      lines
+        .slice(0, -1)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    const trailer = JSON.parse(lines.at(-1) ?? '') as {
+      bytes: number;
+      crc: string;
+      sections: Record<string, [number, number, number, string, number, number, number, number]>;
+    };
+    const digits = (bytes: Buffer) => crc32(bytes).toString(16).padStart(8, '0');
+    expect([trailer.bytes, trailer.crc]).toEqual([body.length, digits(body)]);
+    const header = JSON.parse(lines[0] ?? '') as { position: number; seal: string };
+    const { seal } = JSON.parse(segment.at(-1) ?? '') as { seal: string };
+    expect(header).toMatchObject({ format: 1, store: exampleId, position: 3, seal });
+    for (const [section, count] of Object.entries(counts)) {
+      const facts = trailer.sections[section];
+      if (!facts) throw new Error(`${section} is missing`);
+      const [lineCount, offset, bytes, crc, levels, pagesAt, pages, pageBytes] = facts;
+      const block = body.subarray(offset, offset + bytes);
+      expect([lineCount, digits(block), levels]).toEqual([count, crc, 0]);
+      const keys = block
+        .toString()
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => (JSON.parse(line) as { k: string }).k);
+      expect(keys).toEqual([...keys].sort());
+      expect([keys.length, pages]).toEqual([count, section === 'segments' ? 0 : 1]);
+      if (pages === 0) continue;
+      const page = JSON.parse(body.subarray(pagesAt).toString().split('\n')[0] ?? '') as {
+        page: string;
+        bits: string;
+      };
+      expect([page.page, Buffer.from(page.bits, 'base64').length]).toEqual(['00000000', pageBytes]);
+      const filter = new BloomFilter(Buffer.from(page.bits, 'base64'));
+      for (const key of keys) expect(filter.mayHave(hashName(key))).toBe(true);
+    }
   });
 });

@@ -4,6 +4,7 @@ import { StoreAccess } from '#src/memory/access.js';
 import { Meter } from '#src/memory/meter.js';
 import type { ModelSettings } from '#src/memory/model.js';
 import { Models, modelDefinitions } from '#src/memory/models.js';
+import { memoryIndexOf } from '#src/memory/recall-index.js';
 import { TransactionAccess } from '#src/memory/transaction-access.js';
 import { ViewAccess } from '#src/memory/view-access.js';
 import {
@@ -23,6 +24,7 @@ const events: Events = defineEvents(
   Object.assign({}, ...modelDefinitions.map((definition) => definition.events.map)),
 );
 const projections = modelDefinitions.map(({ projection }) => projection);
+const recall = memoryIndexOf(modelDefinitions, settings.language);
 
 export type Kind = 'file store' | 'memory store';
 export const kinds: readonly Kind[] = ['file store', 'memory store'];
@@ -40,7 +42,8 @@ export class Memory {
     this.clock = clock;
     this.directory = directory;
     this.#meter = new Meter(1000, clock.now);
-    this.#models = new Models(new StoreAccess(store, clock.now, { actor }), settings, this.#meter);
+    const access = new StoreAccess(store, clock.now, { actor }, recall);
+    this.#models = new Models(access, settings, this.#meter);
   }
 
   get records(): Models['records'] {
@@ -72,15 +75,18 @@ export class Memory {
       view,
       async () => time,
       () => time,
+      recall,
     );
     return new Models(access, settings, this.#meter);
   }
 
   /** Runs a function with the models of a transaction. */
   transaction<T>(work: (models: Models) => Promise<T>): Promise<T> {
-    return this.store.transaction((transaction) =>
-      work(new Models(new TransactionAccess(transaction, this.clock.now), settings, this.#meter)),
-    );
+    return this.store.transaction((transaction) => {
+      const { language } = settings;
+      const access = new TransactionAccess(transaction, this.clock.now, modelDefinitions, language);
+      return work(new Models(access, settings, this.#meter));
+    });
   }
 
   /** The same, opened anew. */
@@ -101,7 +107,7 @@ async function opened(
   clock: ManualClock,
   options: StoreOptions,
 ): Promise<Memory> {
-  const all = { events, projections, clock: clock.now, ...options };
+  const all = { events, projections, indexes: [recall], clock: clock.now, ...options };
   const store =
     directory === undefined
       ? await openStore({ memory: true, ...all })

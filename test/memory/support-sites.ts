@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import { StoreAccess, type WriteOptions } from '#src/memory/access.js';
 import { Meter } from '#src/memory/meter.js';
 import { Models, modelDefinitions } from '#src/memory/models.js';
+import { memoryIndexOf } from '#src/memory/recall-index.js';
 import { TransactionAccess } from '#src/memory/transaction-access.js';
 import { ViewAccess } from '#src/memory/view-access.js';
 import { defineEvents, openStore, type Store, type StoreOptions } from '#src/store.js';
@@ -14,6 +15,7 @@ const events = defineEvents(
 );
 const projections = modelDefinitions.map(({ projection }) => projection);
 const settings = { workingTtlMs: 12 * 3_600_000, language: 'none' };
+const recall = memoryIndexOf(modelDefinitions, settings.language);
 
 export interface OpenModels extends Models {
   readonly store: Store;
@@ -29,22 +31,30 @@ export async function openModels(
   options: StoreOptions = {},
 ): Promise<OpenModels> {
   const clock = new ManualClock();
-  const all = { ...options, events, projections, clock: clock.now } as StoreOptions;
+  const indexes = [recall];
+  const all = { ...options, events, projections, indexes, clock: clock.now } as StoreOptions;
   const store = await (directory === undefined
     ? openStore({ ...all, memory: true })
     : openStore(directory, all));
   onTestFinished(() => store.close());
   const meter = new Meter(Number.POSITIVE_INFINITY, clock.now);
   const on = (context: WriteOptions) =>
-    new Models(new StoreAccess(store as Store, clock.now, context), settings, meter);
+    new Models(new StoreAccess(store as Store, clock.now, context, recall), settings, meter);
   const as = (actor: string) => on({ actor });
   const at = (moment: number) => {
     const now = () => new Date(clock.now()).toISOString();
-    return new Models(new ViewAccess(store.at(moment), async () => now(), now), settings, meter);
+    const access = new ViewAccess(store.at(moment), async () => now(), now, recall);
+    return new Models(access, settings, meter);
   };
   const transaction = (work: (models: Models) => Promise<void>) =>
     store.transaction((inside) =>
-      work(new Models(new TransactionAccess(inside, clock.now), settings, meter)),
+      work(
+        new Models(
+          new TransactionAccess(inside, clock.now, modelDefinitions, settings.language),
+          settings,
+          meter,
+        ),
+      ),
     );
   return Object.assign(on({}), { store, clock, as, at, transaction });
 }

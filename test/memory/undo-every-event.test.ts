@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Memory, UndoConflictError, UndoRefusedError } from '#src/index.js';
-import type { ModelDefinition } from '#src/memory/model.js';
+import type { ModelDefinition } from '#src/memory/model-definition.js';
 import { modelDefinitions } from '#src/memory/models.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { opened, places, refusal } from './support-memory.js';

@@ -190,11 +190,12 @@ describe.each(places)('users of a memory in %s', (_, location) => {
     await memory.users.remember('ben', 'Likes black tea.');
     await memory.users.updateContext('anna', exchange);
     const hits = await memory.users.recall('anna', 'green TEA?');
-    expect(hits.map(({ kind, text, score }) => [kind, text, score])).toEqual([
-      ['memory', 'Likes green tea.', 1],
-      ['conversation', 'Where is the tea?\nOn the shelf.', 0.5],
+    expect(hits.map(({ kind, text }) => [kind, text])).toEqual([
+      ['memory', 'Likes green tea.'],
+      ['conversation', 'Where is the tea?\nOn the shelf.'],
     ]);
-    expect(hits[0]?.id).toBe(`${position}.0`);
+    expect(hits[0]).toMatchObject({ id: `users/anna/${position}.0`, position });
+    expect(memory.users.recallSync('anna', 'green TEA?')).toEqual(hits);
     expectDeeplyFrozen(hits);
     expect(await memory.users.recall('anna', 'tea', { limit: 1 })).toHaveLength(1);
     expect(await memory.users.recall('anna', 'coffee')).toEqual([]);

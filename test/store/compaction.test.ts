@@ -1,5 +1,6 @@
 /** `store.compact`: what moves, what is dropped, what must stay, and what every question is answered afterwards. */
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { register } from '#src/compaction/registry.js';
 import {
   defineProjection,
   HistoryPrunedError,
@@ -48,8 +49,11 @@ describe('compact', () => {
     const report = await store.compact();
     expect(report).toMatchObject({ dryRun: false, position: 100, dropped: [], refused: [] });
     expect(report.moved.length).toBeGreaterThan(4);
-    expect(report.moved.map(({ archiveBytes: _, ...rest }) => rest)).toEqual(plan.moved);
-    expect(plan).toMatchObject({ dryRun: true, bytesBefore: report.bytesBefore });
+    // The snapshot ends the segment that was being written, so that one more may go.
+    const moved = report.moved.map(({ archiveBytes: _, ...rest }) => rest);
+    expect(moved.slice(0, plan.moved.length)).toEqual(plan.moved);
+    expect(moved.length - plan.moved.length).toBeLessThanOrEqual(1);
+    expect(plan).toMatchObject({ dryRun: true, dropped: [], refused: [] });
     expect(report.bytesAfter).toBeLessThan(report.bytesBefore);
     expect(listing(disk).archived).toEqual(report.moved.map(({ first }) => first));
     expect(await store.readAll().toArray()).toEqual(events);
@@ -192,8 +196,10 @@ describe('retention', () => {
 
   test('waits for every projection that programs read, and names it', async () => {
     const { disk, store } = await tenDays({ days: 5 });
-    const other = await openOn(disk, 'b', { projections: [sum], retention: { days: 5 } });
-    await other.compact();
+    const identity = { name: 'sum', version: 1, fingerprint: sum.fingerprint };
+    const process = disk.process('p');
+    const random = (count: number) => Buffer.alloc(count, 7);
+    runSync(process, register(paths, identity, 0, disk.clock.now(), random));
     const { dropped, refused } = await store.compact();
     expect(dropped).toEqual([]);
     expect(refused).toEqual([
@@ -203,7 +209,11 @@ describe('retention', () => {
         reason: expect.stringContaining('covered nothing yet'),
       }),
     ]);
+    // A program that has it open and makes a snapshot of it takes the hold away.
+    const other = await openOn(disk, 'b', { projections: [sum], retention: { days: 5 } });
+    expect((await other.compact()).dropped.length).toBeGreaterThan(1);
     expect(await other.get(sum, 'a/1')).toEqual({ n: 34 });
+    runSync(process, register(paths, { ...identity, version: 2 }, 0, disk.clock.now(), random));
     // Nobody had it open for a month.
     disk.clock.advance(31 * DAY_MS);
     expect((await store.compact()).dropped.length).toBeGreaterThan(4);
@@ -237,8 +247,7 @@ describe('retention', () => {
     const process = disk.process('d');
     const file = process.open(paths.remains(1), 'write');
     process.write(file, Buffer.from('X'), 0, 1, 40);
-    const damage = expect.objectContaining({ code: 'STORE_DAMAGED', file: paths.remains(1) });
-    await expect(openOn(disk, 'b')).rejects.toThrow(damage);
+    expect(verified(disk)).toMatchObject({ ok: false, damage: { file: paths.remains(1) } });
     process.remove(paths.remains(1));
     await expect(openOn(disk, 'c')).rejects.toThrow(
       expect.objectContaining({ code: 'STORE_DAMAGED', file: paths.segment(1) }),

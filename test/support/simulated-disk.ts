@@ -85,6 +85,8 @@ interface Change {
   readonly to: Place;
   /** What stands at `to` afterwards. */
   readonly node: SimulatedNode | undefined;
+  /** True of a further name: the node keeps the one that it has. */
+  readonly isLink: boolean;
   /** Directories that must be synced before it is durable. */
   readonly waitsFor: Set<SimulatedDirectory>;
 }
@@ -243,6 +245,17 @@ export class SimulatedDisk {
     if (replaced) this.#gone(replaced);
   }
 
+  /** A second name of a file; a power loss leaves it or not, and the first name is none of its business. */
+  link(from: string, to: string): void {
+    const node = this.find(from);
+    const place = this.#place(to, 'link');
+    if (!node) throw systemError('ENOENT', 'link', from);
+    if (node.kind !== 'file') throw systemError('EPERM', 'link', from);
+    if (place.directory.entries.has(place.name)) throw systemError('EEXIST', 'link', to);
+    place.directory.entries.set(place.name, node);
+    this.#change(place, node, undefined, true);
+  }
+
   remove(path: string): void {
     const place = this.#place(path, 'unlink');
     const node = place.directory.entries.get(place.name);
@@ -292,14 +305,16 @@ export class SimulatedDisk {
 
   #gone(node: SimulatedNode): void {
     if (node.kind !== 'file') return;
-    this.giveRoom(node.size);
+    const hasAnotherName =
+      this.freeBytes !== undefined && [...this.#walk()].some(([, other]) => other === node);
+    if (!hasAnotherName) this.giveRoom(node.size);
     this.changed(node);
   }
 
-  #change(to: Place, node: SimulatedNode | undefined, from?: Place): void {
+  #change(to: Place, node: SimulatedNode | undefined, from?: Place, isLink = false): void {
     this.#lastChange += 1;
     const waitsFor = new Set([to.directory, from?.directory ?? to.directory]);
-    this.#changes.push({ number: this.#lastChange, from, to, node, waitsFor });
+    this.#changes.push({ number: this.#lastChange, from, to, node, isLink, waitsFor });
   }
 
   #place(path: string, call: string): Place {
@@ -319,6 +334,10 @@ export class SimulatedDisk {
       if ((entries.get(place.name)?.change ?? 0) > number) return;
       entries.set(place.name, { node: is, change: number });
     };
+    if (change.isLink) {
+      set(to, node);
+      return;
+    }
     if (from) set(from, undefined);
     const placed = node && names.places.get(node);
     if (!node || (placed && placed.change > number)) {

@@ -243,6 +243,10 @@ export class SimulatedProcess implements Disk {
     this.#call('rename', from, `to ${to}`, () => this.#disk.rename(from, to));
   }
 
+  link(from: string, to: string): void {
+    this.#call('link', from, `to ${to}`, () => this.#disk.link(from, to));
+  }
+
   remove(path: string): void {
     this.#call('remove', path, '', () => this.#disk.remove(path));
   }

@@ -2,12 +2,35 @@
 import type { Environment } from '#src/log/environment.js';
 import { MemoryDisk } from '#src/log/memory-disk.js';
 import { openLogOn } from '#src/log/open-log.js';
+import { defineProjection, openStoreOnSync } from '#src/store.js';
 import { readBytes } from './built-store.js';
 import { ManualClock } from './clock.js';
 
 export const exampleId = '5e0c1f3a-7b2d-4c69-8a4e-0d9b6c3f1e27';
 const salts = ['00112233445566778899aabbccddeeff', 'ffeeddccbbaa99887766554433221100'];
 const nine = Date.UTC(2026, 0, 1, 9);
+
+/** The projection of the page. */
+const people = defineProjection({
+  name: 'people',
+  version: 1,
+  initial: (): { name: string; city: string; likes: Set<string> } => ({
+    name: '',
+    city: '',
+    likes: new Set<string>(),
+  }),
+  on: {
+    'user.named': (draft, event) => {
+      draft.name = (event.data as { name: string }).name;
+    },
+    'user.moved': (draft, event) => {
+      draft.city = (event.data as { to: string }).to;
+    },
+    'user.prefers': (draft, event) => {
+      draft.likes.add((event.data as { answers: string }).answers);
+    },
+  },
+});
 
 /** What 16 random bytes are taken for, in that order: the id of the store, then the salt of each group. */
 function chosenBytes(): Environment['randomBytes'] {
@@ -51,5 +74,12 @@ export async function writeExample(): Promise<Map<string, Buffer>> {
   );
   await log.close();
   const paths = ['store.json', 'log/00000000000000000001.ndjson', 'anchor'];
-  return new Map(paths.map((path) => [path, readBytes(disk, `/example/${path}`)]));
+  const read = (path: string) => [path, readBytes(disk, `/example/${path}`)] as const;
+  const files = paths.map(read);
+  // Ends the segment: what stands in the page is as before.
+  const store = openStoreOnSync(environment, '/example', { projections: [people] });
+  store.snapshotSync();
+  store.closeSync();
+  const names = disk.list('/example/snapshots').map((name) => `snapshots/${name}`);
+  return new Map([...files, ...names.map(read)]);
 }

@@ -1,0 +1,156 @@
+/** Export: every event of a store as a line of text, read while others go on writing. */
+import { Readable, Transform, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import ndjson from 'ndjson';
+import { checkOptionNames, invalidArgument, optionNames, quote } from '../errors.js';
+import { realDirectory } from '../log/directory.js';
+import { type Environment, realEnvironment } from '../log/environment.js';
+import type { FeedCommit, LogFeed } from '../log/feed.js';
+import type { Io } from '../log/io.js';
+import type { Log } from '../log/log.js';
+import { openLogOn } from '../log/open-log.js';
+import { RealDisk } from '../log/real-disk.js';
+import { asStoreError } from '../log/section.js';
+import type { Head } from '../log/types.js';
+import { toCloudEvent } from './cloud-events.js';
+import { Course, type CourseOptions } from './course.js';
+import type { ExportedEvent, ExportFormat } from './exported-event.js';
+import { requireSound } from './restoring.js';
+import { readingOptions, type SourceOptions } from './source.js';
+
+/** Where lines go: a stream of Node, or a function that takes them as they come. Who takes slowly is waited for. */
+export type ExportSink = NodeJS.WritableStream | ((lines: AsyncIterable<Buffer>) => Promise<void>);
+
+export interface ExportOptions extends CourseOptions, SourceOptions {
+  readonly format: ExportFormat;
+  /** Of CloudEvents: a URI reference that names the store. Default `urn:uuid:` and the store's id. */
+  readonly source?: string | undefined;
+}
+
+const EXPORT_OPTIONS = optionNames<ExportOptions>({
+  format: true,
+  source: true,
+  lockTimeoutMs: true,
+  allowSharedDirectory: true,
+  allowFileSystem: true,
+  onProgress: true,
+  signal: true,
+});
+
+export interface ExportReport {
+  readonly commits: number;
+  readonly events: number;
+  readonly bytes: number;
+  /** The end of what was exported. */
+  readonly head: Head;
+}
+
+/** Events are read in portions of about that many bytes. */
+const PORTION_BYTES = 256 * 1024;
+
+/**
+ * Writes every event of a store into a sink, oldest first, as it is stored, one JSON object a line. A stream is ended afterwards, or destroyed when the
+ * export fails. What is committed after the beginning is left out. Memory does not grow with the store.
+ * @throws StoreNotFoundError, StoreDamagedError, FormatTooNewError, LockTimeoutError, StoreAccessError, TypeError, what the sink fails with, the signal's
+ * reason
+ */
+export async function exportStore(
+  directory: string,
+  sink: ExportSink,
+  options: ExportOptions,
+): Promise<ExportReport> {
+  const source = realDirectory(directory);
+  return await exportStoreOn(realEnvironment(new RealDisk()), source, sink, options);
+}
+
+/** @internal {@link exportStore} on any disk. */
+export async function exportStoreOn(
+  environment: Environment,
+  directory: string,
+  sink: ExportSink,
+  options: ExportOptions,
+): Promise<ExportReport> {
+  checkOptionNames(options, EXPORT_OPTIONS, 'exportStore');
+  checkFormat(options);
+  checkSink(sink);
+  const { source } = options;
+  if (source !== undefined && (typeof source !== 'string' || source === '')) {
+    throw invalidArgument('source must be a URI reference that is not empty');
+  }
+  const course = new Course(options);
+  try {
+    const log = await openLogOn(environment, directory, readingOptions(options));
+    try {
+      requireSound(log, directory);
+      return await exportLog(log, sink, options, course);
+    } finally {
+      await log.close();
+    }
+  } catch (error) {
+    throw options.signal?.aborted ? options.signal.reason : asStoreError(error, directory);
+  }
+}
+
+/** @throws TypeError */
+export function checkFormat(options: { readonly format: ExportFormat }): void {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgument('the options must be an object that names the format');
+  }
+  const { format } = options;
+  if (format === 'ndjson' || format === 'cloudevents') return;
+  throw invalidArgument(`format must be 'ndjson' or 'cloudevents', not ${quote(String(format))}`);
+}
+
+function checkSink(sink: unknown): asserts sink is ExportSink {
+  if (typeof sink === 'function') return;
+  const { write, end } = (sink ?? {}) as Partial<NodeJS.WritableStream>;
+  if (typeof write === 'function' && typeof end === 'function') return;
+  throw invalidArgument('the sink must be a stream to write to, or a function that takes lines');
+}
+
+async function exportLog(
+  log: Log,
+  sink: ExportSink,
+  { format, source, signal }: ExportOptions,
+  course: Course,
+): Promise<ExportReport> {
+  const { head } = log;
+  const counts = { events: 0, bytes: 0 };
+  const name = source ?? `urn:uuid:${log.id}`;
+  const events = async function* (): AsyncGenerator<unknown> {
+    course.begin('write', 'commits', head.position);
+    const feed = log.internals.feed(0);
+    while (feed.position < head.position) {
+      const portion = await log.internals.run(portionOf(feed, head.position));
+      for (const event of portion) {
+        counts.events += 1;
+        yield format === 'ndjson' ? event : toCloudEvent(event, name);
+      }
+      course.reach(feed.position);
+    }
+    course.end();
+  };
+  const counting = new Transform({
+    transform(line: Buffer, _encoding, done) {
+      counts.bytes += line.length;
+      done(null, line);
+    },
+  });
+  // The function's end is waited for like a stream's.
+  const end = sink as Writable;
+  await pipeline(Readable.from(events()), ndjson.stringify(), counting, end, { signal });
+  return Object.freeze({ commits: head.position, ...counts, head });
+}
+
+function* portionOf(feed: LogFeed, to: number): Io<ExportedEvent[]> {
+  const events: ExportedEvent[] = [];
+  let bytes = 0;
+  const take = (commit: FeedCommit): void => {
+    const { w: clock } = commit.head();
+    bytes += commit.payload().length;
+    for (const event of commit.events())
+      events.push(clock === undefined ? event : { ...event, clock });
+  };
+  while (feed.position < to && bytes < PORTION_BYTES) yield* feed.advance(take, feed.position + 1);
+  return events;
+}

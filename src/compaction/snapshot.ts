@@ -1,0 +1,324 @@
+/**
+ * Makes snapshots of all that is derived from the log: of the log itself, of every projection and of every index (docs/FORMAT.md, "Snapshots").
+ *
+ * Invariants:
+ * - all of them are as of the same position, the end of a closed segment, and all that they are made of is durable;
+ * - nothing older goes before what replaces it is in place, read back and durable;
+ * - whoever reads or appends meanwhile goes on: states as of that position are folded beside the newer ones.
+ */
+import { join } from 'node:path';
+import type { LogInternals } from '../log/internals.js';
+import { type Io, rest } from '../log/io.js';
+import { Merged, type SortedSource, sortedInSlices } from '../log/merge.js';
+import {
+  type Identity,
+  listSnapshots,
+  logPositions,
+  logSnapshotName,
+  makeSnapshotDirectory,
+  snapshotName,
+} from '../log/snapshot-files.js';
+import { SortedProblem } from '../log/sorted-format.js';
+import { removeIfThere, SortedWriter } from '../log/sorted-write.js';
+import type { IndexSource } from '../projections/define-index.js';
+import type { Engine } from '../projections/engine.js';
+import type { Ground } from '../projections/ground.js';
+import type { IndexRuntime, SavedIndex } from '../projections/index-runtime.js';
+import { SavedParts, savedParts } from '../projections/index-snapshot.js';
+import type { Outcome } from '../projections/key-reader.js';
+import type { ProjectionRuntime } from '../projections/projection.js';
+import type { Shelf } from '../projections/shelf.js';
+import { stateLine } from '../projections/snapshot.js';
+import type { KeyFailure } from '../projections/states.js';
+
+/** What became of one projection or index. */
+export interface SnapshotPart {
+  readonly name: string;
+  readonly version: number;
+  /** Keys with a state, or with a failure; of an index 0. */
+  readonly keys: number;
+  /** Bytes written; 0 when its snapshot was there already. */
+  readonly bytes: number;
+  /** Why there is none. */
+  readonly skipped?: string;
+}
+
+export interface SnapshotReport {
+  /** As of which it was made; 0 when the log is empty. */
+  readonly position: number;
+  /** Of the log snapshot. */
+  readonly bytes: number;
+  readonly parts: readonly SnapshotPart[];
+  readonly elapsedMs: number;
+}
+
+/** An index, where it is saved, and another one of the same definition that begins with what was saved, or with nothing. */
+export interface SnapshotIndex {
+  readonly runtime: IndexRuntime;
+  readonly shelf: Shelf;
+  /** @throws what `load` throws */
+  again(saved: SavedIndex<IndexSource> | undefined): IndexRuntime;
+}
+
+/** What snapshots are made of. */
+export interface SnapshotSource {
+  readonly log: LogInternals;
+  readonly engine: Engine;
+  readonly projections: readonly ProjectionRuntime[];
+  readonly indexes: readonly SnapshotIndex[];
+  /** Snapshots kept of each kind. */
+  readonly kept: number;
+  /** No state: never written, or removed. */
+  readonly absent: symbol;
+}
+
+/** Commits routed at once. */
+const PORTION_COMMITS = 500;
+/** Keys folded at once. */
+const PORTION_KEYS = 128;
+
+/** As of the last closed segment. @throws system errors of the disk: then what is not in place yet is not changed; StoreDamagedError */
+export function* makeSnapshots(source: SnapshotSource): Io<Omit<SnapshotReport, 'elapsedMs'>> {
+  const { log } = source;
+  const written = yield* log.snapshotLog();
+  if (!written) return { position: 0, bytes: 0, parts: [] };
+  const { position, bytes } = written;
+  yield* makeSnapshotDirectory(log.paths);
+  const parts: SnapshotPart[] = [];
+  for (const runtime of source.projections) {
+    const { name, version } = runtime.definition;
+    parts.push({ name, version, ...(yield* snapshotProjection(source, runtime, position)) });
+  }
+  for (const index of source.indexes) {
+    const { name, version } = index.runtime.definition;
+    parts.push({ name, version, ...(yield* snapshotIndex(source, index, position)) });
+  }
+  const names = logPositions(yield* listSnapshots(log.paths)).map(logSnapshotName);
+  yield* removeOlder(source, names);
+  return { position, bytes, parts };
+}
+
+type Made = Omit<SnapshotPart, 'name' | 'version'>;
+
+function* snapshotProjection(
+  source: SnapshotSource,
+  runtime: ProjectionRuntime,
+  position: number,
+): Io<Made> {
+  const { past } = runtime;
+  if (!past) return { keys: 0, bytes: 0, skipped: 'this store keeps no snapshots' };
+  yield* source.engine.advanceTo(runtime, position, PORTION_COMMITS);
+  const { stopped } = runtime;
+  if (stopped && stopped.position <= position) {
+    const skipped = `the projection stopped at position ${stopped.position}`;
+    return { keys: 0, bytes: 0, skipped };
+  }
+  // Another process may have made one meanwhile.
+  yield* past.shelf.look();
+  const there = yield* past.newest(position);
+  if (there?.header.position === position) {
+    yield* runtime.settleDown();
+    return { keys: there.count('states'), bytes: 0 };
+  }
+  const behind = there?.header.position ?? 0;
+  let made: Made | undefined;
+  while (!made) made = yield* writeProjection(source, runtime, position);
+  yield* past.shelf.added(position);
+  for (const first of yield* past.segments.closedFirsts()) {
+    if (first > behind && first <= position) yield* past.places.prepare(first);
+    yield* rest();
+  }
+  yield* runtime.settleDown();
+  yield* removeOlderOf(source, past.shelf);
+  return made;
+}
+
+/** `undefined` when the snapshot before it turned out to be broken. */
+function* writeProjection(
+  source: SnapshotSource,
+  runtime: ProjectionRuntime,
+  position: number,
+): Io<Made | undefined> {
+  const { ground } = runtime;
+  const { shelf } = runtime.past as NonNullable<ProjectionRuntime['past']>;
+  const writer = yield* begin(source, shelf.identity, position);
+  try {
+    const namesMax = (ground.base?.count ?? 0) + ground.postings.size;
+    writer.beginSection('states', namesMax);
+    const keys = yield* writeStates(source, runtime, ground, position, writer);
+    yield* writer.endSection();
+    const { bytes } = yield* writer.publish();
+    return { keys, bytes };
+  } catch (error) {
+    yield* writer.discard();
+    if (!(error instanceof SortedProblem) || !ground.base) throw error;
+    yield* runtime.leave(ground);
+    return undefined;
+  }
+}
+
+interface Line {
+  readonly key: string;
+  /** As it stands in the snapshot before; left out for a key with events since. */
+  readonly text?: string;
+}
+
+function* writeStates(
+  { absent }: SnapshotSource,
+  runtime: ProjectionRuntime,
+  ground: Ground,
+  position: number,
+  writer: SortedWriter,
+): Io<number> {
+  const lines = new Merged<Line>([...filed(ground), yield* touched(ground, position)]);
+  let count = 0;
+  for (let batch = yield* lines.next(); batch; batch = yield* lines.next()) {
+    for (let at = 0; at < batch.length; at += PORTION_KEYS) {
+      const portion = batch.slice(at, at + PORTION_KEYS);
+      const changed = portion.filter(({ text }) => text === undefined).map(({ key }) => key);
+      const outcomes = changed.length === 0 ? [] : yield* runtime.outcomes(changed, position);
+      let next = 0;
+      for (const { key, text } of portion) {
+        let line = text;
+        if (line === undefined) {
+          line = lineOf(key, outcomes[next] as Outcome, ground, position, absent);
+          next += 1;
+        }
+        if (line === undefined) continue;
+        count += 1;
+        if (writer.add(key, line)) yield* writer.flush();
+      }
+      yield* rest();
+    }
+  }
+  return count;
+}
+
+function lineOf(
+  key: string,
+  outcome: Outcome,
+  ground: Ground,
+  to: number,
+  absent: symbol,
+): string | undefined {
+  const position = ground.postings.last(key, to);
+  if ('state' in outcome) return stateLine(key, { state: outcome.state, position }, absent);
+  const failure: KeyFailure = outcome.failure;
+  return stateLine(key, { state: absent, position, failure }, absent);
+}
+
+function filed({ base }: Ground): SortedSource<Line>[] {
+  if (!base) return [];
+  const cursor = base.cursor('');
+  const source: SortedSource<Line> = {
+    *next() {
+      const lines = yield* cursor.next();
+      return lines?.map(({ key, block, index }) => ({ key, text: block.text(index) }));
+    },
+  };
+  return [source];
+}
+
+/** Keys with an event behind the snapshot before, up to that position. */
+function* touched({ postings }: Ground, position: number): Io<SortedSource<Line>> {
+  function* keys(): Generator<string, void, undefined> {
+    for (const key of postings.keys()) if (postings.last(key, position) > 0) yield key;
+  }
+  return yield* sortedInSlices(keys());
+}
+
+function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: number): Io<Made> {
+  const { log, engine } = source;
+  const { runtime, shelf } = index;
+  yield* shelf.look();
+  const there = yield* shelf.newest(position, log.position);
+  if (there?.header.position === position) return { keys: 0, bytes: 0 };
+  if (runtime.position < position) yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
+  const saver =
+    runtime.position === position ? runtime : yield* savedAgain(source, index, position);
+  const parts = new SavedParts();
+  try {
+    saver.save(parts);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { keys: 0, bytes: 0, skipped: `it could not be saved: ${reason}` };
+  } finally {
+    parts.end();
+  }
+  const writer = yield* begin(source, shelf.identity, position);
+  try {
+    yield* parts.writeTo(writer);
+    const { bytes } = yield* writer.publish();
+    yield* shelf.added(position);
+    yield* removeOlderOf(source, shelf);
+    return { keys: 0, bytes };
+  } catch (error) {
+    yield* writer.discard();
+    throw error;
+  }
+}
+
+/** The index as of a position that the live one has passed: another one, brought there from what was saved before. */
+function* savedAgain(
+  { log }: { readonly log: LogInternals },
+  { shelf, again }: SnapshotIndex,
+  position: number,
+): Io<IndexRuntime> {
+  const file = yield* shelf.newest(position, log.position);
+  const saved = file && { position: file.header.position, source: yield* savedParts(file) };
+  const runtime = again(saved);
+  const feed = log.feed(runtime.position);
+  while (feed.position < position) {
+    const to = Math.min(position, feed.position + PORTION_COMMITS);
+    yield* feed.advance((commit) => runtime.route(commit), to);
+    yield* rest();
+  }
+  return runtime;
+}
+
+function* begin({ log }: SnapshotSource, identity: Identity, position: number): Io<SortedWriter> {
+  const { paths, storeId, segments, environment } = log;
+  const { kind, name, version, fingerprint } = identity;
+  const { seal, time } = yield* endAt(segments, position);
+  const file = snapshotName(identity, position);
+  return yield* SortedWriter.begin(paths.snapshots, file, environment.randomBytes, {
+    snapshot: kind,
+    store: storeId,
+    position,
+    time,
+    seal,
+    name,
+    version,
+    fingerprint,
+  });
+}
+
+function* endAt(
+  segments: LogInternals['segments'],
+  position: number,
+): Io<{ readonly seal: string; readonly time: string }> {
+  const { snapshot } = segments;
+  if (snapshot?.position === position) return snapshot;
+  const first = yield* segments.segmentOf(position);
+  const { seal } = yield* segments.closingOf(first);
+  // biome-ignore lint/correctness/useYield: every index knows its facts at once
+  const time = yield* segments.ask(first, function* (index): Io<string> {
+    return index.lastTime;
+  });
+  return { seal, time };
+}
+
+function* removeOlderOf(source: SnapshotSource, shelf: Shelf): Io<void> {
+  yield* shelf.look();
+  const names = shelf.positions.map((position) => snapshotName(shelf.identity, position));
+  yield* removeOlder(source, names);
+}
+
+/** @param names - newest first */
+function* removeOlder({ log, kept }: SnapshotSource, names: readonly string[]): Io<void> {
+  for (const name of names.slice(kept)) {
+    const path = join(log.paths.snapshots, name);
+    yield* log.segments.sorted.forget(path);
+    yield* removeIfThere(path);
+  }
+}

@@ -1,0 +1,128 @@
+/** What a projection can be asked of the time before the snapshot that it stands on: events of a key, and keys, from closed segments. */
+import { type DiskRequest, type Io, rest } from '../log/io.js';
+import { Merged, type SortedSource } from '../log/merge.js';
+import type { Segments } from '../log/segments.js';
+import type { SortedFile } from '../log/sorted-read.js';
+import type { RecordedEvent } from '../log/types.js';
+import type { KeyPlaces, NamedItem } from './key-places.js';
+import type { LogSource } from './ports.js';
+import type { Shelf } from './shelf.js';
+
+/** Commits read at once. */
+const PORTION = 128;
+
+export interface PastParts {
+  readonly shelf: Shelf;
+  readonly places: KeyPlaces;
+  readonly segments: Segments;
+  readonly log: Pick<LogSource, 'position' | 'commitAt' | 'commitsAt'>;
+  /** Whether an event, as stored, belongs to the key. */
+  readonly belongs: (event: RecordedEvent, key: string) => boolean;
+}
+
+export class Past {
+  readonly #parts: PastParts;
+
+  constructor(parts: PastParts) {
+    this.#parts = parts;
+  }
+
+  get shelf(): Shelf {
+    return this.#parts.shelf;
+  }
+
+  get places(): KeyPlaces {
+    return this.#parts.places;
+  }
+
+  get segments(): Segments {
+    return this.#parts.segments;
+  }
+
+  /** The newest snapshot at or before that position. */
+  *newest(to: number): Io<SortedFile | undefined> {
+    return yield* this.#parts.shelf.newest(to, this.#parts.log.position);
+  }
+
+  /** The key's events at positions `from` to `to`, which lie in closed segments, as stored, oldest first, in portions of whole commits. */
+  *events(
+    key: string,
+    from: number,
+    to: number,
+  ): Generator<DiskRequest | readonly RecordedEvent[], void, unknown> {
+    const { segments, places } = this.#parts;
+    let first = from > to ? 0 : yield* segments.segmentOf(from);
+    while (first > 0 && first <= to) {
+      const last = yield* segments.lastOf(first);
+      let offsets = yield* places.commitsIn(first, key);
+      if (from > first && offsets.length > 0) {
+        const { offset } = yield* segments.commitBefore(first, from);
+        offsets = offsets.filter((each) => each >= offset);
+      }
+      for (let at = 0; at < offsets.length; at += PORTION) {
+        const commits = yield* this.#commits(first, offsets.slice(at, at + PORTION));
+        const events = commits.flat().filter((event) => {
+          const { position } = event;
+          return position >= from && position <= to && this.#parts.belongs(event, key);
+        });
+        if (events.length > 0) yield events;
+        if ((commits.at(-1)?.[0]?.position ?? 0) >= to) return;
+        yield* rest();
+      }
+      if (last < first) return;
+      first = last + 1;
+    }
+  }
+
+  *#commits(first: number, offsets: readonly number[]): Io<readonly (readonly RecordedEvent[])[]> {
+    const { log } = this.#parts;
+    const [only] = offsets;
+    if (log.commitsAt && offsets.length > 1) return yield* log.commitsAt(first, offsets);
+    return only === undefined ? [] : [yield* log.commitAt(first, only)];
+  }
+
+  /** Keys that may have had an event at positions `from` to `to`, which lie in closed segments: sources to be merged. */
+  *keySources(from: number, to: number, after: string): Io<SortedSource<NamedItem>[]> {
+    const { segments, places } = this.#parts;
+    const sources: SortedSource<NamedItem>[] = [];
+    let first = from > to ? 0 : yield* segments.segmentOf(from);
+    while (first > 0 && first <= to) {
+      sources.push(places.keysIn(first, after));
+      const last = yield* segments.lastOf(first);
+      if (last < first) break;
+      first = last + 1;
+    }
+    return sources;
+  }
+}
+
+/** Keys of several sources, each once, that begin with the prefix and stand behind `after`. */
+export function keysWithin(
+  sources: readonly SortedSource<NamedItem>[],
+  prefix: string,
+  after: string | undefined,
+): SortedSource<NamedItem> {
+  const merged = new Merged(sources);
+  return {
+    *next() {
+      for (let items = yield* merged.next(); items; items = yield* merged.next()) {
+        const kept = items.filter(
+          ({ key }) => key.startsWith(prefix) && (after === undefined || key > after),
+        );
+        if (kept.length > 0) return kept;
+        if ((items[0]?.key ?? '') > prefix && !items.some(({ key }) => key < prefix))
+          return undefined;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** A key behind which all stand that begin with the prefix and stand behind `after`, and little else. */
+export function beginOf(prefix: string, after: string | undefined): string {
+  if (after !== undefined && after >= prefix) return after;
+  if (prefix === '') return '';
+  const last = prefix.charCodeAt(prefix.length - 1);
+  const before = prefix.slice(0, -1);
+  return last === 0 ? before : `${before}${String.fromCharCode(last - 1)}\uffff`;
+}

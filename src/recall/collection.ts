@@ -1,0 +1,394 @@
+/**
+ * The documents of an index, in columns, and everything that is counted of them. A document that is put in again gets a new ordinal; one that is deleted
+ * keeps its ordinal, marked, until there are more deleted ones than others: then all is written anew.
+ *
+ * Invariants: counts, lengths and the terms' numbers of documents are whole numbers and those of the documents that are there; nothing that is asked
+ * depends on ordinals.
+ */
+import type { Analyzer } from './analyzer.js';
+import type { RecallDocument } from './document.js';
+import { withRoom } from './growing.js';
+import { Sessions } from './sessions.js';
+import { Speakers } from './speakers.js';
+import { ORDINALS_MAX, TermTable, WEIGHT_MAX } from './terms.js';
+import { type Span, saysTimeVaguely, timesIn } from './times.js';
+
+/** What words of a field count, against those of the text. */
+const FIELD_WEIGHTS = { title: 3, text: 1, tags: 2 } as const;
+
+/** No session, no speaker. */
+const NONE = -1;
+const COLUMNS_BEGIN = 1024;
+/** So many deleted documents are not worth writing anything anew. */
+const DELETED_MIN = 1024;
+const ASKED_SHIFT = 8;
+
+/** A document as it is kept: its terms, counted. */
+export interface Analyzed {
+  readonly id: string;
+  readonly session: string | undefined;
+  readonly speaker: string | undefined;
+  /** NaN for none, as are `time` and `importance`. */
+  readonly order: number;
+  readonly time: number;
+  readonly importance: number;
+  /** Words, those of fields that count more counted more. */
+  readonly length: number;
+  readonly saysTime: boolean;
+  readonly spans: readonly Span[];
+  /** In order of appearance. `weight` is how often it stands there, `asked` how often of that in sentences that ask. */
+  readonly terms: readonly {
+    readonly term: string;
+    readonly weight: number;
+    readonly asked: number;
+  }[];
+}
+
+export class Collection {
+  readonly terms: TermTable = new TermTable();
+  readonly sessions: Sessions = new Sessions();
+  readonly speakers: Speakers = new Speakers();
+  readonly #analyzer: Analyzer;
+  readonly #ordinals = new Map<string, number>();
+  readonly #ids: string[] = [];
+  readonly #spans = new Map<number, readonly Span[]>();
+  #alive = new Uint8Array(COLUMNS_BEGIN);
+  #saysTime = new Uint8Array(COLUMNS_BEGIN);
+  #session = new Int32Array(COLUMNS_BEGIN);
+  #speaker = new Int32Array(COLUMNS_BEGIN);
+  #order = new Float64Array(COLUMNS_BEGIN);
+  #time = new Float64Array(COLUMNS_BEGIN);
+  #importance = new Float64Array(COLUMNS_BEGIN);
+  #length = new Float64Array(COLUMNS_BEGIN);
+  /** Where the terms of each document begin in #entries: pairs of a term's number and its counts. */
+  #start = new Uint32Array(COLUMNS_BEGIN + 1);
+  #entries = new Uint32Array(8 * COLUMNS_BEGIN);
+  #count = 0;
+  #lengths = 0;
+  #newest: number | undefined = Number.NEGATIVE_INFINITY;
+  #spanCount = 0;
+  /** Of each term: its place among those of the document that is read, from 1. */
+  #slots = new Uint32Array(COLUMNS_BEGIN);
+
+  constructor(analyzer: Analyzer) {
+    this.#analyzer = analyzer;
+  }
+
+  /** Documents that are there. */
+  get size(): number {
+    return this.#count;
+  }
+
+  /** Ordinals given out. */
+  get ordinals(): number {
+    return this.#ids.length;
+  }
+
+  /** Too many are deleted: worth writing anew. */
+  get isSparse(): boolean {
+    return (
+      this.ordinals - this.#count > this.#count + DELETED_MIN || this.ordinals >= ORDINALS_MAX - 1
+    );
+  }
+
+  get averageLength(): number {
+    return this.#count === 0 ? 0 : this.#lengths / this.#count;
+  }
+
+  /** Of the newest document, ms; -Infinity when none has a time. */
+  get newestTime(): number {
+    if (this.#newest === undefined) {
+      this.#newest = Number.NEGATIVE_INFINITY;
+      for (let at = 0; at < this.ordinals; at += 1) {
+        if (this.#alive[at] === 1) this.#see(this.#time[at] as number);
+      }
+    }
+    return this.#newest;
+  }
+
+  has(id: string): boolean {
+    return this.#ordinals.has(id);
+  }
+
+  ids(): Iterable<string> {
+    return this.#ordinals.keys();
+  }
+
+  idOf(ordinal: number): string {
+    return this.#ids[ordinal] as string;
+  }
+
+  isAlive(ordinal: number): boolean {
+    return this.#alive[ordinal] === 1;
+  }
+
+  lengthOf(ordinal: number): number {
+    return this.#length[ordinal] as number;
+  }
+
+  /** -1 for none. */
+  sessionOf(ordinal: number): number {
+    return this.#session[ordinal] as number;
+  }
+
+  /** -1 for none. */
+  speakerOf(ordinal: number): number {
+    return this.#speaker[ordinal] as number;
+  }
+
+  /** NaN for none. */
+  timeOf(ordinal: number): number {
+    return this.#time[ordinal] as number;
+  }
+
+  importanceOf(ordinal: number): number {
+    return this.#importance[ordinal] as number;
+  }
+
+  saysTime(ordinal: number): boolean {
+    return this.#saysTime[ordinal] === 1;
+  }
+
+  spansOf(ordinal: number): readonly Span[] {
+    return this.#spans.get(ordinal) ?? [];
+  }
+
+  /**
+   * The terms of all documents: pairs of a term's number and its counts, `weight | asked << 8`. Those of a document stand from {@link Collection.startOf} to
+   * before {@link Collection.endOf}.
+   */
+  get entries(): Uint32Array {
+    return this.#entries;
+  }
+
+  startOf(ordinal: number): number {
+    return this.#start[ordinal] as number;
+  }
+
+  endOf(ordinal: number): number {
+    return this.#start[ordinal + 1] as number;
+  }
+
+  /** The terms of a document: `take(term, weight, asked)`. */
+  eachTerm(ordinal: number, take: (term: number, weight: number, asked: number) => void): void {
+    const end = this.#start[ordinal + 1] as number;
+    for (let at = this.#start[ordinal] as number; at < end; at += 2) {
+      const counts = this.#entries[at + 1] as number;
+      take(this.#entries[at] as number, counts & WEIGHT_MAX, counts >>> ASKED_SHIFT);
+    }
+  }
+
+  /** Before the other in their session: by order, then time, then id. */
+  readonly compareTurns = (one: number, other: number): number =>
+    compareNumbers(this.#order[one] as number, this.#order[other] as number) ||
+    compareNumbers(this.#time[one] as number, this.#time[other] as number) ||
+    (this.idOf(one) < this.idOf(other) ? -1 : 1);
+
+  neighbour(ordinal: number, distance: number): number | undefined {
+    const session = this.#session[ordinal] as number;
+    if (session === NONE) return undefined;
+    return this.sessions.neighbour(session, ordinal, distance, this.compareTurns);
+  }
+
+  put(document: RecallDocument): void {
+    const { id, text, title, tags, session, speaker, order, time, importance } = document;
+    this.delete(id);
+    const ordinal = this.#append(id);
+    // A lone turn of nobody's, at no time, is a text like any other.
+    const isSaid = session !== undefined || speaker !== undefined || time !== undefined;
+    const mayTime = this.#readFields(ordinal, text, title, tags);
+    this.#describe(ordinal, { session, speaker, order, time, importance });
+    const spans = isSaid && mayTime ? timesIn(text, time) : [];
+    this.#setTimes(
+      ordinal,
+      spans,
+      isSaid && mayTime && (spans.length > 0 || saysTimeVaguely(text)),
+    );
+    this.#enter(ordinal);
+  }
+
+  /** Puts in what was read before. */
+  putAnalyzed(document: Analyzed): void {
+    const { id, session, speaker, order, time, importance, length, saysTime, spans } = document;
+    this.delete(id);
+    const ordinal = this.#append(id);
+    for (const { term, weight, asked } of document.terms) {
+      this.#entry(ordinal, this.terms.idOf(term), weight, asked);
+    }
+    this.#length[ordinal] = length;
+    this.#describe(ordinal, { session, speaker, order, time, importance });
+    this.#setTimes(ordinal, spans, saysTime);
+    this.#enter(ordinal);
+  }
+
+  /** False when there is none. */
+  delete(id: string): boolean {
+    const ordinal = this.#ordinals.get(id);
+    if (ordinal === undefined) return false;
+    this.#ordinals.delete(id);
+    this.#alive[ordinal] = 0;
+    this.#count -= 1;
+    const length = this.lengthOf(ordinal);
+    this.#lengths -= length;
+    this.eachTerm(ordinal, (term) => this.terms.release(term));
+    const [session, speaker] = [this.sessionOf(ordinal), this.speakerOf(ordinal)];
+    if (session !== NONE) this.sessions.remove(session, ordinal, length);
+    if (speaker !== NONE) this.speakers.count(speaker, -1);
+    this.#spanCount -= this.spansOf(ordinal).length;
+    this.#spans.delete(ordinal);
+    if (this.#time[ordinal] === this.#newest) this.#newest = undefined;
+    return true;
+  }
+
+  /** The documents that are there, in order of their putting in. */
+  *analyzed(): Iterable<Analyzed> {
+    const sessions = this.sessions.names();
+    const speakers = this.speakers.names();
+    for (let ordinal = 0; ordinal < this.ordinals; ordinal += 1) {
+      if (!this.isAlive(ordinal)) continue;
+      const terms: { term: string; weight: number; asked: number }[] = [];
+      this.eachTerm(ordinal, (term, weight, asked) =>
+        terms.push({ term: this.terms.termOf(term), weight, asked }),
+      );
+      yield {
+        id: this.idOf(ordinal),
+        session: sessions[this.sessionOf(ordinal)],
+        speaker: speakers[this.speakerOf(ordinal)],
+        order: this.#order[ordinal] as number,
+        time: this.timeOf(ordinal),
+        importance: this.importanceOf(ordinal),
+        length: this.lengthOf(ordinal),
+        saysTime: this.saysTime(ordinal),
+        spans: this.spansOf(ordinal),
+        terms,
+      };
+    }
+  }
+
+  /** About, bytes. */
+  get bytes(): number {
+    const columns = [this.#alive, this.#saysTime, this.#session, this.#speaker, this.#order];
+    const others = [this.#time, this.#importance, this.#length, this.#start, this.#entries];
+    let bytes = [...columns, ...others].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    bytes += 150 * this.#ids.length + 100 * this.#spanCount;
+    return bytes + this.terms.bytes + this.sessions.bytes;
+  }
+
+  #append(id: string): number {
+    const ordinal = this.#ids.length;
+    if (ordinal >= ORDINALS_MAX) throw new RangeError(`more than ${ORDINALS_MAX} documents`);
+    this.#ids.push(id);
+    const room = ordinal + 1;
+    this.#alive = withRoom(this.#alive, room);
+    this.#saysTime = withRoom(this.#saysTime, room);
+    this.#session = withRoom(this.#session, room);
+    this.#speaker = withRoom(this.#speaker, room);
+    this.#order = withRoom(this.#order, room);
+    this.#time = withRoom(this.#time, room);
+    this.#importance = withRoom(this.#importance, room);
+    this.#length = withRoom(this.#length, room);
+    this.#start = withRoom(this.#start, room + 1);
+    this.#start[ordinal + 1] = this.#start[ordinal] as number;
+    return ordinal;
+  }
+
+  #describe(
+    ordinal: number,
+    facts: {
+      readonly session: string | undefined;
+      readonly speaker: string | undefined;
+      readonly order: number | undefined;
+      readonly time: number | undefined;
+      readonly importance: number | undefined;
+    },
+  ): void {
+    const { session, speaker, order, time, importance } = facts;
+    this.#session[ordinal] = session === undefined ? NONE : this.sessions.idOf(session);
+    this.#speaker[ordinal] = speaker === undefined ? NONE : this.speakers.idOf(speaker);
+    this.#order[ordinal] = order ?? Number.NaN;
+    this.#time[ordinal] = time ?? Number.NaN;
+    this.#importance[ordinal] = importance ?? Number.NaN;
+  }
+
+  #setTimes(ordinal: number, spans: readonly Span[], saysTime: boolean): void {
+    this.#saysTime[ordinal] = saysTime ? 1 : 0;
+    if (spans.length > 0) this.#spans.set(ordinal, spans);
+    this.#spanCount += spans.length;
+  }
+
+  /** From now on it is there. */
+  #enter(ordinal: number): void {
+    const length = this.lengthOf(ordinal);
+    this.#ordinals.set(this.idOf(ordinal), ordinal);
+    this.#alive[ordinal] = 1;
+    this.#count += 1;
+    this.#lengths += length;
+    this.eachTerm(ordinal, (term, weight) => this.terms.add(term, ordinal, weight));
+    const [session, speaker] = [this.sessionOf(ordinal), this.speakerOf(ordinal)];
+    if (session !== NONE) this.sessions.add(session, ordinal, length, this.compareTurns);
+    if (speaker !== NONE) this.speakers.count(speaker, 1);
+    if (this.#newest !== undefined) this.#see(this.timeOf(ordinal));
+  }
+
+  /** Whether the text may say a time. */
+  #readFields(
+    ordinal: number,
+    text: string,
+    title: string | undefined,
+    tags: readonly string[] | undefined,
+  ): boolean {
+    let length = 0;
+    let weight = 0;
+    const start = this.#start[ordinal] as number;
+    const take = (term: string, asked: boolean) => {
+      length += weight;
+      this.#countTerm(ordinal, start, this.terms.idOf(term), weight, asked);
+    };
+    weight = FIELD_WEIGHTS.title;
+    if (title !== undefined) this.#analyzer.read(title, take);
+    weight = FIELD_WEIGHTS.tags;
+    for (const tag of tags ?? []) this.#analyzer.read(tag, take);
+    weight = FIELD_WEIGHTS.text;
+    const mayTime = this.#analyzer.read(text, take);
+    this.#length[ordinal] = length;
+    for (let at = start; at < (this.#start[ordinal + 1] as number); at += 2) {
+      this.#slots[this.#entries[at] as number] = 0;
+    }
+    return mayTime;
+  }
+
+  #countTerm(ordinal: number, start: number, term: number, weight: number, asked: boolean): void {
+    this.#slots = withRoom(this.#slots, term + 1);
+    const slot = this.#slots[term] as number;
+    if (slot === 0) {
+      this.#slots[term] = 1 + ((this.#start[ordinal + 1] as number) - start) / 2;
+      this.#entry(ordinal, term, weight, asked ? weight : 0);
+      return;
+    }
+    const at = start + 2 * (slot - 1) + 1;
+    const counts = this.#entries[at] as number;
+    const sum = Math.min(WEIGHT_MAX, (counts & WEIGHT_MAX) + weight);
+    const sumAsked = Math.min(sum, (counts >>> ASKED_SHIFT) + (asked ? weight : 0));
+    this.#entries[at] = sum | (sumAsked << ASKED_SHIFT);
+  }
+
+  #entry(ordinal: number, term: number, weight: number, asked: number): void {
+    const end = this.#start[ordinal + 1] as number;
+    this.#entries = withRoom(this.#entries, end + 2);
+    this.#entries[end] = term;
+    this.#entries[end + 1] = weight | (asked << ASKED_SHIFT);
+    this.#start[ordinal + 1] = end + 2;
+  }
+
+  #see(time: number): void {
+    if (time > (this.#newest as number)) this.#newest = time;
+  }
+}
+
+/** NaN is none, and comes first. */
+function compareNumbers(one: number, other: number): number {
+  if (one === other) return 0;
+  if (Number.isNaN(one)) return Number.isNaN(other) ? 0 : -1;
+  if (Number.isNaN(other)) return 1;
+  return one - other;
+}

@@ -1,0 +1,206 @@
+/**
+ * From a question to documents, best first, in two steps. First every document that has a word of the question gets the score of plain BM25. Then the best
+ * of them, and the turns beside these in their sessions, get their whole score (scoring.ts). Nothing depends on ordinals: equals are in order of time, then
+ * id.
+ */
+import type { Collection } from './collection.js';
+import type { Part, Ranked, Reason, SearchOptions } from './document.js';
+import type { Question } from './question.js';
+import { Scoring } from './scoring.js';
+import { ordinalOf, weightOf } from './terms.js';
+import { Top } from './top.js';
+import { B, K1, MENTION, WINDOW } from './weights.js';
+
+/** How many of the first step go into the second at least. */
+const SEEDS_MIN = 256;
+
+/** Arrays that the searches of one index share: as long as there are ordinals, and terms. All zeros between two searches. */
+export class Scratch {
+  scores: Float64Array = new Float64Array(0);
+  /** Of each term: its place among those of the question, from 1. */
+  slots: Uint8Array = new Uint8Array(0);
+  touched: Uint32Array = new Uint32Array(0);
+
+  fit(ordinals: number, terms: number): void {
+    if (this.scores.length < ordinals) {
+      this.scores = new Float64Array(2 * ordinals);
+      this.touched = new Uint32Array(2 * ordinals);
+    }
+    if (this.slots.length < terms) this.slots = new Uint8Array(2 * terms);
+  }
+}
+
+export class Ranking {
+  readonly #collection: Collection;
+  readonly #question: Question;
+  readonly #scratch: Scratch;
+  readonly #parts: ReadonlySet<Part>;
+  readonly #accepts: ((ordinal: number) => boolean) | undefined;
+  readonly #limit: number;
+  readonly #average: number;
+  /** Of each term, for each session: how often it is said there. */
+  #sessionCounts: Float64Array = new Float64Array(0);
+  #touchedCount = 0;
+
+  constructor(
+    collection: Collection,
+    question: Question,
+    scratch: Scratch,
+    parts: ReadonlySet<Part>,
+    { limit = 10, accepts }: SearchOptions,
+  ) {
+    this.#collection = collection;
+    this.#question = question;
+    this.#scratch = scratch;
+    this.#parts = parts;
+    this.#limit = limit;
+    this.#average = Math.max(1, collection.averageLength);
+    this.#accepts = accepts && remembered((ordinal) => accepts(collection.idOf(ordinal)));
+  }
+
+  run(): readonly Ranked[] {
+    if (this.#limit === 0) return [];
+    this.#scratch.fit(this.#collection.ordinals, this.#collection.terms.size);
+    this.#scoreText();
+    const scoring = new Scoring(
+      this.#collection,
+      this.#question,
+      this.#parts,
+      this.#scratch.slots,
+      this.#sessionCounts,
+      this.#touchedCount === 0,
+    );
+    const best = new Top(this.#limit, this.#before);
+    try {
+      for (const ordinal of this.#candidates(scoring)) {
+        const score = scoring.score(ordinal);
+        if (score > 0 && best.takes(ordinal, score)) best.add(ordinal, score);
+      }
+      return best.sorted().map(({ ordinal, score }) => {
+        const reasons: Reason[] = [];
+        scoring.score(ordinal, reasons);
+        return { id: this.#collection.idOf(ordinal), score, reasons };
+      });
+    } finally {
+      scoring.close();
+    }
+  }
+
+  /** Of equals the newest come first; where that is equal too, by id. */
+  readonly #before = (one: number, other: number): number => {
+    const [time, otherTime] = [this.#timeOf(one), this.#timeOf(other)];
+    if (time !== otherTime) return otherTime > time ? 1 : -1;
+    const [id, otherId] = [this.#collection.idOf(one), this.#collection.idOf(other)];
+    if (id === otherId) return 0;
+    return id < otherId ? -1 : 1;
+  };
+
+  #timeOf(ordinal: number): number {
+    const time = this.#collection.timeOf(ordinal);
+    return Number.isNaN(time) ? Number.NEGATIVE_INFINITY : time;
+  }
+
+  /** Plain BM25 of all documents into the scratch. */
+  #scoreText(): void {
+    const { terms, sessions } = this.#collection;
+    const bySession = this.#parts.has('session') && sessions.size > 0;
+    const asked = this.#question.terms;
+    if (bySession) this.#sessionCounts = new Float64Array(asked.length * sessions.size);
+    for (const [place, { known, idf, isName }] of asked.entries()) {
+      const mention = isName && this.#parts.has('speaker') ? MENTION : 1;
+      const row = bySession ? place * sessions.size : -1;
+      for (const { id, weight } of known) {
+        this.#scorePostings(terms.postings(id), weight, idf, mention, row);
+      }
+    }
+  }
+
+  #scorePostings(
+    postings: Uint32Array,
+    weight: number,
+    idf: number,
+    mention: number,
+    row: number,
+  ): void {
+    const collection = this.#collection;
+    const { scores, touched } = this.#scratch;
+    const perWord = (K1 * B) / this.#average;
+    for (let at = 0; at < postings.length; at += 1) {
+      const posting = postings[at] as number;
+      const ordinal = ordinalOf(posting);
+      if (!collection.isAlive(ordinal)) continue;
+      const amount = weight * weightOf(posting);
+      const held = K1 * (1 - B) + perWord * collection.lengthOf(ordinal);
+      const counts = mention === 1 || collection.speakerOf(ordinal) < 0 ? idf : mention * idf;
+      if (scores[ordinal] === 0) {
+        touched[this.#touchedCount] = ordinal;
+        this.#touchedCount += 1;
+      }
+      scores[ordinal] =
+        (scores[ordinal] as number) + (counts * (K1 + 1) * amount) / (held + amount);
+      const session = row < 0 ? -1 : collection.sessionOf(ordinal);
+      if (session < 0) continue;
+      // Whole numbers, whose sum is the same in any order.
+      this.#sessionCounts[row + session] =
+        (this.#sessionCounts[row + session] as number) + weightOf(posting);
+    }
+  }
+
+  /** Ordinals that get their whole score. */
+  #candidates(scoring: Scoring): ReadonlySet<number> {
+    const most = Math.max(SEEDS_MIN, 2 * this.#limit);
+    const { scores, touched } = this.#scratch;
+    // A turn that is not asked for may stand beside one that is, so both kinds of seeds are needed.
+    const accepts = this.#accepts;
+    const accepted = new Top(most, this.#before);
+    const any = accepts ? new Top(most, this.#before) : accepted;
+    for (let at = 0; at < this.#touchedCount; at += 1) {
+      const ordinal = touched[at] as number;
+      const score = scores[ordinal] as number;
+      scores[ordinal] = 0;
+      if (any.takes(ordinal, score)) any.add(ordinal, score);
+      if (!accepts) continue;
+      if (accepted.takes(ordinal, score) && accepts(ordinal)) accepted.add(ordinal, score);
+    }
+    const candidates = new Set(accepted.all());
+    if (this.#parts.has('neighbour')) {
+      for (const ordinal of accepted.all()) this.#addNeighbours(ordinal, candidates);
+      if (accepts) for (const ordinal of any.all()) this.#addNeighbours(ordinal, candidates);
+    }
+    if (this.#touchedCount === 0) this.#addUntold(scoring, candidates, most);
+    return candidates;
+  }
+
+  #addNeighbours(ordinal: number, candidates: Set<number>): void {
+    if (this.#collection.sessionOf(ordinal) < 0) return;
+    for (let distance = -WINDOW; distance <= WINDOW; distance += 1) {
+      const neighbour = this.#collection.neighbour(ordinal, distance);
+      if (neighbour === undefined || candidates.has(neighbour)) continue;
+      if (!this.#accepts || this.#accepts(neighbour)) candidates.add(neighbour);
+    }
+  }
+
+  /** No word is found, but a speaker or a time may be named: the newest documents of that speaker, at that time. */
+  #addUntold(scoring: Scoring, candidates: Set<number>, most: number): void {
+    const newest = new Top(most, this.#before);
+    for (let ordinal = 0; ordinal < this.#collection.ordinals; ordinal += 1) {
+      if (!this.#collection.isAlive(ordinal) || !scoring.fitsUntold(ordinal)) continue;
+      if (!newest.takes(ordinal, 0)) continue;
+      if (!this.#accepts || this.#accepts(ordinal)) newest.add(ordinal, 0);
+    }
+    for (const ordinal of newest.all()) candidates.add(ordinal);
+  }
+}
+
+/** Asks once for each. */
+function remembered(accepts: (ordinal: number) => boolean): (ordinal: number) => boolean {
+  const verdicts = new Map<number, boolean>();
+  return (ordinal) => {
+    let verdict = verdicts.get(ordinal);
+    if (verdict === undefined) {
+      verdict = accepts(ordinal);
+      verdicts.set(ordinal, verdict);
+    }
+    return verdict;
+  };
+}

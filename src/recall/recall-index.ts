@@ -1,0 +1,111 @@
+/** The index of texts: put in, delete, search, save. Pure: no clock, no files, nothing of the store. */
+import { Analyzer } from './analyzer.js';
+import { Collection } from './collection.js';
+import {
+  PARTS,
+  type Part,
+  type Ranked,
+  type RecallDocument,
+  type SearchOptions,
+} from './document.js';
+import { NearTerms } from './near-terms.js';
+import { readQuestion } from './question.js';
+import { Ranking, Scratch } from './ranking.js';
+import {
+  languageOf,
+  type ReadPart,
+  readCollection,
+  type WritePart,
+  writeCollection,
+} from './saved.js';
+
+const ALL_PARTS: ReadonlySet<Part> = new Set(PARTS);
+
+/**
+ * Documents that can be found by words. However it came about, by updates and deletes in any order or out of what was saved, it gives the scores of an index
+ * into which the same documents were put afresh.
+ */
+export class RecallIndex {
+  readonly #analyzer: Analyzer;
+  readonly #scratch = new Scratch();
+  #collection: Collection;
+  #near: NearTerms;
+
+  /** @param language - one of `LANGUAGES` @throws RangeError for another one */
+  constructor(language: string) {
+    this.#analyzer = new Analyzer(language);
+    this.#collection = new Collection(this.#analyzer);
+    this.#near = new NearTerms(this.#collection.terms);
+  }
+
+  get language(): string {
+    return this.#analyzer.language;
+  }
+
+  /** Documents that are there. */
+  get size(): number {
+    return this.#collection.size;
+  }
+
+  has(id: string): boolean {
+    return this.#collection.has(id);
+  }
+
+  /** Of the documents that are there. */
+  ids(): Iterable<string> {
+    return this.#collection.ids();
+  }
+
+  /** Puts a document in, in place of one of the same id. */
+  put(document: RecallDocument): void {
+    this.#collection.put(document);
+    this.#tidy();
+  }
+
+  /** False when there is none. */
+  delete(id: string): boolean {
+    const deleted = this.#collection.delete(id);
+    if (deleted) this.#tidy();
+    return deleted;
+  }
+
+  /** The documents that answer a question, best first. */
+  search(query: string, options: SearchOptions = {}): readonly Ranked[] {
+    const { parts, now = this.#collection.newestTime } = options;
+    const question = readQuestion(query, now, this.#collection, this.#analyzer, this.#near);
+    const counted = parts === undefined ? ALL_PARTS : new Set<Part>(parts);
+    return new Ranking(this.#collection, question, this.#scratch, counted, options).run();
+  }
+
+  /** The terms of a text by which it could be found. */
+  termsOf(text: string): ReadonlySet<string> {
+    const terms = new Set<string>();
+    this.#analyzer.read(text, (term) => terms.add(term));
+    return terms;
+  }
+
+  /** Writes all of it in parts; {@link RecallIndex.load} reads them. */
+  save(write: WritePart): void {
+    writeCollection(this.#collection, this.language, write);
+  }
+
+  /** The index that was saved, without reading any text again. @throws RangeError for what `save` did not write */
+  static load(read: ReadPart): RecallIndex {
+    const index = new RecallIndex(languageOf(read));
+    readCollection(index.#collection, read);
+    return index;
+  }
+
+  /** About how much memory it takes, bytes. */
+  get bytes(): number {
+    return this.#collection.bytes;
+  }
+
+  #tidy(): void {
+    if (!this.#collection.isSparse) return;
+    const fresh = new Collection(this.#analyzer);
+    for (const document of this.#collection.analyzed()) fresh.putAnalyzed(document);
+    this.#collection = fresh;
+    this.#near = new NearTerms(fresh.terms);
+  }
+}

@@ -1,0 +1,63 @@
+/** The snapshots that an open store begins with: what they hold need not be folded again. */
+import type { LogInternals } from '../log/internals.js';
+import type { Io } from '../log/io.js';
+import type { Identity } from '../log/snapshot-files.js';
+import { SortedProblem } from '../log/sorted-format.js';
+import type { IndexSource } from '../projections/define-index.js';
+import { ABSENT } from '../projections/fold.js';
+import { savedParts } from '../projections/index-snapshot.js';
+import { Shelf } from '../projections/shelf.js';
+import { ProjectionSnapshot } from '../projections/snapshot.js';
+import type { StoreSettings } from './options.js';
+
+export interface ProjectionBase {
+  readonly shelf: Shelf;
+  readonly snapshot: ProjectionSnapshot | undefined;
+}
+
+export interface IndexBase {
+  readonly shelf: Shelf;
+  readonly saved: { readonly position: number; readonly source: IndexSource } | undefined;
+}
+
+/** By name: no two definitions of a store share one. */
+export interface Bases {
+  readonly projections: ReadonlyMap<string, ProjectionBase>;
+  readonly indexes: ReadonlyMap<string, IndexBase>;
+}
+
+export function identityOf(kind: Identity['kind'], definition: Omit<Identity, 'kind'>): Identity {
+  const { name, version, fingerprint } = definition;
+  return { kind, name, version, fingerprint };
+}
+
+/** @throws StoreDamagedError when a snapshot is right in itself, and the log is not as it says */
+export function* findBases(log: LogInternals, settings: StoreSettings): Io<Bases> {
+  const projections = new Map<string, ProjectionBase>();
+  for (const definition of settings.projections) {
+    const shelf = new Shelf(log, identityOf('projection', definition));
+    const file = yield* shelf.newest(log.position, log.position);
+    const snapshot = file && new ProjectionSnapshot(file, ABSENT);
+    projections.set(definition.name, { shelf, snapshot });
+  }
+  const indexes = new Map<string, IndexBase>();
+  for (const definition of settings.indexes) {
+    const shelf = new Shelf(log, identityOf('index', definition));
+    indexes.set(definition.name, { shelf, saved: yield* savedIndex(shelf, log.position) });
+  }
+  return { projections, indexes };
+}
+
+function* savedIndex(shelf: Shelf, head: number): Io<IndexBase['saved']> {
+  for (;;) {
+    const file = yield* shelf.newest(head, head);
+    if (!file) return undefined;
+    const { position } = file.header;
+    try {
+      return { position, source: yield* savedParts(file) };
+    } catch (error) {
+      if (!(error instanceof SortedProblem)) throw error;
+      yield* shelf.lose(position);
+    }
+  }
+}

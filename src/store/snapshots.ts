@@ -1,0 +1,101 @@
+/** `store.snapshot`: ends the segment, waits for what is built, makes the snapshots, one caller at a time over all processes. */
+import { makeSnapshots, type SnapshotReport } from '../compaction/snapshot.js';
+import { LockTimeoutError, StoreReadOnlyError } from '../errors.js';
+import type { Reads } from './reads.js';
+
+const RETRY_MS = 5;
+
+export class Snapshots {
+  readonly #reads: Reads;
+  /** While this store holds the lock. */
+  #running = false;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(reads: Reads) {
+    this.#reads = reads;
+  }
+
+  async make(): Promise<SnapshotReport> {
+    // Whoever asks meanwhile wants one that holds what was appended since.
+    const made = this.#last.then(() => this.#make());
+    this.#last = made.catch(() => undefined);
+    return await made;
+  }
+
+  async #make(): Promise<SnapshotReport> {
+    const { log, engine } = this.#reads;
+    this.#checkWritable();
+    const { monotonic } = log.environment;
+    const began = monotonic();
+    const release = await this.#lock(began + log.lockTimeoutMs);
+    this.#running = true;
+    try {
+      await log.endSegment();
+      const { snapshotSource: source } = this.#reads;
+      const indexes = source.indexes.map(({ runtime }) => runtime);
+      for (const runtime of [...source.projections, ...indexes]) await engine.whenReady(runtime);
+      const report = await log.run(makeSnapshots(source));
+      return Object.freeze({ ...report, elapsedMs: monotonic() - began });
+    } finally {
+      this.#running = false;
+      release();
+    }
+  }
+
+  async #lock(deadline: number): Promise<() => void> {
+    const { log } = this.#reads;
+    for (;;) {
+      const release = await log.run(tryLock(log));
+      if (release) return release;
+      if (log.environment.monotonic() >= deadline) throw this.#late();
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  makeSync(): SnapshotReport {
+    const { log } = this.#reads;
+    this.#checkWritable();
+    const { monotonic } = log.environment;
+    const began = monotonic();
+    const release = this.#lockSync(began + log.lockTimeoutMs);
+    try {
+      log.endSegmentSync();
+      this.#reads.buildSync();
+      const report = log.runSync(makeSnapshots(this.#reads.snapshotSource));
+      return Object.freeze({ ...report, elapsedMs: monotonic() - began });
+    } finally {
+      release();
+    }
+  }
+
+  /** An asynchronous call of this very store cannot go on while this one waits: two who write the same file each put a whole one in place. */
+  #lockSync(deadline: number): () => void {
+    if (this.#running) return () => {};
+    const { log } = this.#reads;
+    for (;;) {
+      const release = log.runSync(tryLock(log));
+      if (release) return release;
+      if (log.environment.monotonic() >= deadline) throw this.#late();
+      log.disk.pause(RETRY_MS);
+    }
+  }
+
+  #checkWritable(): void {
+    const { writable, paths } = this.#reads.log;
+    if (!writable) throw new StoreReadOnlyError(paths.directory);
+  }
+
+  #late(): Error {
+    const { paths, lockTimeoutMs } = this.#reads.log;
+    return new LockTimeoutError({
+      file: paths.lock,
+      timeoutMs: lockTimeoutMs,
+      label: 'snapshots and compaction',
+    });
+  }
+}
+
+// biome-ignore lint/correctness/useYield: run as work, so that what the disk says is told as callers know it
+function* tryLock(log: Reads['log']): Generator<never, (() => void) | undefined, unknown> {
+  return log.tryCompactionLock();
+}
