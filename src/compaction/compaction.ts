@@ -120,7 +120,9 @@ export class Compaction {
     const began = monotonic();
     // What others wrote counts as well.
     await log.run(log.look());
-    const cover = await this.#source.snapshotAll(dryRun);
+    const cover = await this.#source.snapshotAll(dryRun).catch((error: unknown) => {
+      throw asStoreError(error, log.paths.directory);
+    });
     const release = dryRun ? () => {} : await this.#lock(began, patient);
     if (!release) return undefined;
     try {
