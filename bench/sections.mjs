@@ -1,4 +1,5 @@
 import * as append from './append.mjs';
+import * as compaction from './compaction.mjs';
 import * as cost from './cost.mjs';
 import * as latency from './latency.mjs';
 import * as memory from './memory.mjs';
@@ -27,6 +28,7 @@ export const sections = {
   opening,
   restore,
   memory,
+  compaction,
 };
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */
@@ -43,6 +45,7 @@ export const settings = {
     historyEvents: [100_000, 1_000_000],
     tailCommits: 10_000,
     useTurns: 100_000,
+    archivedEvents: 100_000,
     restoreEvents: 300_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
@@ -59,6 +62,7 @@ export const settings = {
     historyEvents: [20_000, 200_000],
     tailCommits: 10_000,
     useTurns: 20_000,
+    archivedEvents: 60_000,
     restoreEvents: 100_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
@@ -75,6 +79,7 @@ export const settings = {
     historyEvents: [200, 1_000],
     tailCommits: 50,
     useTurns: 200,
+    archivedEvents: 500,
     restoreEvents: 500,
     inFlight: [1, 16],
     appendCallers: 16,

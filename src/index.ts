@@ -7,6 +7,13 @@ export type { HistoryEntry } from './audit/history.js';
 export { applyPatch } from './audit/json-patch.js';
 export type { Moment } from './audit/moment.js';
 export type { BackupOptions, BackupReport } from './compaction/backup.js';
+export type {
+  CompactionReport,
+  CompactOptions,
+  DroppedSegment,
+  MovedSegment,
+  RefusedSegment,
+} from './compaction/compaction.js';
 export type { Progress } from './compaction/course.js';
 export {
   type ExportOptions,
@@ -21,7 +28,9 @@ export {
   type ImportSource,
   importStore,
 } from './compaction/import.js';
+export type { CompactionOptions, RetentionOptions, RetentionRule } from './compaction/options.js';
 export { type RestoreOptions, type RestoreReport, restoreStore } from './compaction/restore.js';
+export type { Covered } from './compaction/retention.js';
 export {
   EntityNotFoundError,
   FormatTooNewError,
@@ -234,6 +243,7 @@ export type {
 export type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
 export type { Upcaster, Upcasters } from './projections/upcast.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
+export type { CompactionStats } from './store/compacting.js';
 export type { StoreOptions } from './store/options.js';
 export {
   type ReplayedProjection,

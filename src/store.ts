@@ -7,6 +7,7 @@ import type { KeyDifference } from './audit/differences.js';
 import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
 import { type BackupOptions, type BackupReport, backupStoreOn } from './compaction/backup.js';
+import type { CompactionReport, CompactOptions } from './compaction/compaction.js';
 import type { SnapshotReport } from './compaction/snapshot.js';
 import { checkOptionNames, invalidArgument, optionNames, StoreClosedError } from './errors.js';
 import { deepFreeze } from './log/decode.js';
@@ -35,6 +36,7 @@ import { NEEDS_IO } from './projections/key-reader.js';
 import type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
 import { Audit, type BlameOptions, type DiffKeys, type HistoryOptions } from './store/audit.js';
 import { findBases } from './store/bases.js';
+import { Compacting, type CompactionStats } from './store/compacting.js';
 import { Incoming } from './store/incoming.js';
 import { type StoreOptions, type StoreSettings, storeSettings } from './store/options.js';
 import { checkEntries, checkKey, Reads } from './store/reads.js';
@@ -85,6 +87,7 @@ export interface StoreStats extends LogStats {
   readonly projections: readonly ProjectionStats[];
   readonly cache: { readonly states: number; readonly bytes: number };
   readonly transactions: TransactionStats;
+  readonly compaction: CompactionStats;
 }
 
 export interface CommandOptions extends TransactionOptions {
@@ -108,6 +111,7 @@ export class Store<E extends Events = Events> {
   readonly #audit: Audit;
   readonly #incoming: Incoming;
   readonly #transactions: Transactions;
+  readonly #compacting: Compacting;
   readonly #snapshots: Snapshots;
   #closing: Promise<void> | undefined;
 
@@ -121,6 +125,24 @@ export class Store<E extends Events = Events> {
     this.#incoming = new Incoming(settings, internals.eventBytes);
     const source = transactionSource(this.#reads, this.#incoming, internals.environment);
     this.#transactions = new Transactions(source);
+    this.#compacting = new Compacting({
+      log: internals,
+      settings: settings.compaction,
+      projections: [...settings.projections, ...settings.indexes],
+      append: (stream, event) => internals.commitOwn([{ stream, events: event }]),
+      snapshotAll: async (dryRun) => {
+        const names = [...settings.projections, ...settings.indexes].map(({ name }) => name);
+        if (dryRun) {
+          const { position } = internals;
+          return { position, projections: names.map((name) => ({ name, covered: position })) };
+        }
+        const { position, parts } = await this.#snapshots.make();
+        const covered = ({ skipped }: { skipped?: string }) =>
+          skipped === undefined ? position : 0;
+        const projections = parts.map((part) => ({ name: part.name, covered: covered(part) }));
+        return { position, projections };
+      },
+    });
   }
 
   /** The store's id, a UUID. */
@@ -486,6 +508,17 @@ export class Store<E extends Events = Events> {
   }
 
   /**
+   * Moves closed segments that snapshots cover to the archive, compressed, where everything still reads them, and drops what the `retention` option lets go.
+   * Others go on reading and writing; one process compacts at a time.
+   * @throws LockTimeoutError while another process compacts, StoreReadOnlyError, StoreDamagedError, StoreFullError, StoreAccessError,
+   * StoreClosedError when the store is closed meanwhile: what was moved stays moved, and the next one goes on.
+   */
+  async compact(options: CompactOptions = {}): Promise<CompactionReport> {
+    this.#checkOpen();
+    return await this.#compacting.compact(options);
+  }
+
+  /**
    * Makes a snapshot of the log, of every projection and of every index, all as of the same position, so that the next opening takes them and routes only what
    * stands behind. Ends the segment that is being written. Reads and appends go on meanwhile; this is done in short slices.
    * @throws StoreReadOnlyError, StoreFullError, StoreAccessError: nothing is changed but what was in place before the failure; LockTimeoutError while another
@@ -553,6 +586,7 @@ export class Store<E extends Events = Events> {
       projections,
       cache: this.#reads.stats,
       transactions: this.#transactions.stats,
+      compaction: this.#compacting.stats,
     });
   }
 
@@ -563,8 +597,11 @@ export class Store<E extends Events = Events> {
   }
 
   async #close(): Promise<void> {
+    // At the same time: whoever waits for the log is told at once.
+    const compacting = this.#compacting.close();
     try {
       await this.#log.close();
+      await compacting;
     } finally {
       this.#reads.close();
     }
@@ -572,6 +609,7 @@ export class Store<E extends Events = Events> {
 
   closeSync(): void {
     try {
+      this.#compacting.closeSync();
       this.#log.closeSync();
     } finally {
       this.#reads.close();
@@ -688,6 +726,15 @@ export type { KeyDifference } from './audit/differences.js';
 export type { HistoryEntry } from './audit/history.js';
 export { applyPatch, type JsonPatch } from './audit/json-patch.js';
 export { checkedMoment, type Moment } from './audit/moment.js';
+export type {
+  CompactionReport,
+  CompactOptions,
+  DroppedSegment,
+  MovedSegment,
+  RefusedSegment,
+} from './compaction/compaction.js';
+export type { CompactionOptions, RetentionOptions, RetentionRule } from './compaction/options.js';
+export type { Covered } from './compaction/retention.js';
 export type { SnapshotPart, SnapshotReport } from './compaction/snapshot.js';
 export { jsonText } from './log/json.js';
 export type {
@@ -717,6 +764,7 @@ export { defineEvents, type Events, event, type NewEventOf } from './projections
 export { ABSENT, fold } from './projections/fold.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
+export type { CompactionStats } from './store/compacting.js';
 export { jsonValue } from './store/json-value.js';
 export { STORE_OPTIONS, type StoreOptions } from './store/options.js';
 export type { StoreView } from './store/view.js';

@@ -35,10 +35,10 @@ export async function defineProjections() {
 
 export async function openStoreSync(directory, options) {
   const library = await loadRecollect();
-  return library.openStoreSync(`${directory}/store`, options);
+  return library.openStoreSync(`${directory}/store`, { compaction: false, ...options });
 }
 
 export async function openStore(directory, options) {
   const library = await loadRecollect();
-  return library.openStore(`${directory}/store`, options);
+  return library.openStore(`${directory}/store`, { compaction: false, ...options });
 }

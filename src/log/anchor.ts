@@ -61,6 +61,13 @@ function slotOffset(counter: number): number {
 
 /** The newest anchor of the file; `undefined` when neither slot holds one. */
 export function* readAnchor(file: number): Io<Anchor | undefined> {
+  const [first, second] = yield* readSlots(file);
+  if (first && second) return first.counter > second.counter ? first : second;
+  return first ?? second;
+}
+
+/** The anchors in both slots. While one of them is overwritten, or lost with the power, the other one counts. */
+export function* readSlots(file: number): Io<(Anchor | undefined)[]> {
   const bytes = Buffer.alloc(2 * SLOT_BYTES);
   let filled = 0;
   while (filled < bytes.length) {
@@ -68,10 +75,7 @@ export function* readAnchor(file: number): Io<Anchor | undefined> {
     if (count === 0) break;
     filled += count;
   }
-  const slots = [decodeSlot(bytes.subarray(0, SLOT_BYTES)), decodeSlot(bytes.subarray(SLOT_BYTES))];
-  const [first, second] = slots;
-  if (first && second) return first.counter > second.counter ? first : second;
-  return first ?? second;
+  return [decodeSlot(bytes.subarray(0, SLOT_BYTES)), decodeSlot(bytes.subarray(SLOT_BYTES))];
 }
 
 /**

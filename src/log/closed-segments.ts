@@ -2,7 +2,7 @@
  * The closed segments of a log with their indexes: opened when first needed, built again by one scan of the segment when they
  * are missing or broken, and then written where that is allowed. Everything here is derived: no failure to write it is an error.
  */
-import { RecollectError, StoreDamagedError, systemCode } from '../errors.js';
+import { HistoryPrunedError, RecollectError, StoreDamagedError, systemCode } from '../errors.js';
 import { LF, lineBytesMax } from './format.js';
 import {
   IndexGone,
@@ -15,14 +15,18 @@ import type { ClosingFacts } from './index-encode.js';
 import {
   closingFactsOf,
   type IndexFile,
+  type IndexFiles,
   indexPath,
   openIndexFile,
   openIndexImage,
+  openRemains,
 } from './index-file.js';
 import { writeIndexFile } from './index-write.js';
-import { ask, type Io } from './io.js';
-import { OpenFiles, readFully } from './open-files.js';
-import { listSegments, type Paths } from './paths.js';
+import type { Io } from './io.js';
+import { OpenFiles } from './open-files.js';
+import { listLog, type Paths, readable } from './paths.js';
+import { remainsError } from './remains.js';
+import { SegmentFiles } from './segment-files.js';
 import type { SegmentIndex, TailIndex } from './segment-index.js';
 import { SegmentScan } from './segment-scan.js';
 import { SegmentProblem } from './walk.js';
@@ -34,8 +38,12 @@ export interface ClosedSegmentsOptions extends IndexMemoryLimits {
   readonly writable: boolean;
   /** First positions (names) of the closed segments, ascending, when they are known. */
   readonly closed?: readonly number[];
+  /** Those of them of which only their indexes are left. */
+  readonly dropped?: readonly number[];
   /** Files kept open for the next read. Default 16. */
   readonly openFilesMax?: number;
+  /** Bytes of archived segments kept inflated for the next read. Default 8 MiB. */
+  readonly blockBytesMax?: number;
 }
 
 export interface ClosedSegment {
@@ -49,6 +57,8 @@ export interface ClosedSegment {
   broken: boolean;
   scan: SegmentScan | undefined;
   settling: boolean;
+  /** True when retention took its lines: only its index is left. */
+  dropped: boolean;
 }
 
 const SCAN_BYTES = 256 * 1024;
@@ -62,6 +72,7 @@ function closedSegment(first: number, pending?: TailIndex, seal?: string): Close
     broken: false,
     scan: undefined,
     settling: false,
+    dropped: false,
   };
 }
 
@@ -80,6 +91,7 @@ export class ClosedSegments {
   readonly #storeId: string;
   readonly #writable: boolean;
   readonly #files: OpenFiles;
+  readonly #segments: SegmentFiles;
   readonly #memory: IndexMemory;
   /** Where the segment that is being written begins. */
   #end: number;
@@ -92,9 +104,12 @@ export class ClosedSegments {
     this.#storeId = options.storeId;
     this.#writable = options.writable;
     this.#files = new OpenFiles(options.openFilesMax);
+    this.#segments = new SegmentFiles(this.#paths, this.#files, options.blockBytesMax);
     this.#memory = indexMemory(options);
     this.#end = end;
     this.#all = (options.closed ?? []).map((first) => closedSegment(first));
+    for (const segment of this.#all)
+      segment.dropped = options.dropped?.includes(segment.first) === true;
     this.#listed = options.closed !== undefined || end === 1;
   }
 
@@ -114,20 +129,29 @@ export class ClosedSegments {
     return this.#all;
   }
 
-  *#listAgain(): Io<readonly number[]> {
-    const firsts = yield* listSegments(this.#paths);
+  /** Lists the directories again. Gives the segments that are there, dropped ones included. */
+  *#listAgain(): Io<ReadonlySet<number>> {
+    const listing = yield* listLog(this.#paths);
+    const readableNow = new Set(readable(listing));
+    const present = new Set([...listing.dropped, ...readableNow]);
     const known = new Map(this.#all.map((segment) => [segment.first, segment]));
-    for (const first of firsts) {
+    for (const first of present) {
       if (first < this.#end && !known.has(first)) known.set(first, closedSegment(first));
     }
-    const present = new Set(firsts);
     const all = [...known.values()]
       .filter(({ first, pending }) => pending || present.has(first))
       .sort((a, b) => a.first - b.first);
     if (all[0]?.first !== 1 && this.#end > 1) throw this.missing(1);
+    for (const segment of all) {
+      if (!segment.dropped && present.has(segment.first) && !readableNow.has(segment.first)) {
+        segment.dropped = true;
+        segment.index = undefined;
+        yield* this.#segments.forget(segment.first);
+      }
+    }
     this.#all = all;
     this.#listed = true;
-    return firsts;
+    return present;
   }
 
   /** The last position of a closed segment. */
@@ -158,15 +182,32 @@ export class ClosedSegments {
   }
 
   *#openIndex(segment: ClosedSegment): Io<SegmentIndex | undefined> {
+    if (segment.dropped) return yield* this.#openRemains(segment);
     if (segment.broken) return undefined;
-    const index = yield* openIndexFile(this.#paths, segment.first, this.#files, this.#memory);
+    const index = yield* openIndexFile(this.#paths, segment.first, this.#indexFiles, this.#memory);
     if (index?.last !== this.lastOf(segment)) return undefined;
     segment.index ??= index;
     return segment.index;
   }
 
+  /** @throws StoreDamagedError: nothing else knows what it says */
+  *#openRemains(segment: ClosedSegment): Io<SegmentIndex> {
+    const { first } = segment;
+    try {
+      const index = yield* openRemains(this.#paths, first, this.#files, this.#memory);
+      if (index.last !== this.lastOf(segment)) throw new IndexProblem('another last position');
+      segment.index ??= index;
+      return segment.index;
+    } catch (error) {
+      throw remainsError(this.#paths, first, error);
+    }
+  }
+
   *#rebuild(segment: ClosedSegment): Io<TailIndex> {
     if (segment.pending) return segment.pending;
+    if (segment.dropped) {
+      throw remainsError(this.#paths, segment.first, new IndexProblem('a piece of it is broken'));
+    }
     segment.scan ??= new SegmentScan(segment.first, this.#storeId);
     const { scan } = segment;
     yield* this.#scan(segment.first, scan);
@@ -240,7 +281,7 @@ export class ClosedSegments {
     segment.settling = true;
     try {
       const { first } = segment;
-      const closing = yield* closingFactsOf(this.#paths, first, pending.last, this.#files);
+      const closing = yield* closingFactsOf(this.#segments, first, pending.last);
       if (!closing || closing.seal !== (segment.seal ?? closing.seal)) {
         const problem = `the segment does not end in the closing line for position ${pending.last}`;
         throw this.damaged(first, closing?.bytes ?? 0, pending.last, problem);
@@ -265,7 +306,7 @@ export class ClosedSegments {
     closing: ClosingFacts,
   ): Io<IndexFile | undefined> {
     const { first } = segment;
-    const open = () => openIndexFile(this.#paths, first, this.#files, this.#memory);
+    const open = () => openIndexFile(this.#paths, first, this.#indexFiles, this.#memory);
     const found = segment.broken ? undefined : yield* open();
     if (found || !this.#writable) return found;
     try {
@@ -282,27 +323,55 @@ export class ClosedSegments {
     }
   }
 
-  /** Reads bytes of any segment; fewer than asked for only at its end. */
+  get #indexFiles(): IndexFiles {
+    return { files: this.#files, segments: this.#segments };
+  }
+
+  /**
+   * Reads bytes of any segment; fewer than asked for only at its end.
+   * @throws HistoryPrunedError when it was dropped
+   */
   *read(first: number, buffer: Buffer, start: number, length: number, at: number): Io<number> {
-    const path = this.#paths.segment(first);
     return yield* this.#present(first, () =>
-      this.#files.use(path, (file) => readFully(file, buffer, start, length, at)),
+      this.#segments.use(first, function* (source): Io<number> {
+        let filled = 0;
+        while (filled < length) {
+          const count = yield* source.read(buffer, start + filled, length - filled, at + filled);
+          if (count === 0) break;
+          filled += count;
+        }
+        return filled;
+      }),
     );
   }
 
   /** What the closing line of the segment that ends with position `last` says. @throws StoreDamagedError */
   *closing(first: number, last: number): Io<ClosingFacts> {
-    const closing = yield* this.#present(first, () =>
-      closingFactsOf(this.#paths, first, last, this.#files),
-    );
+    const closing = yield* this.#present(first, () => closingFactsOf(this.#segments, first, last));
     if (closing) return closing;
     const problem = `the segment does not end in the closing line for position ${last}`;
     throw this.damaged(first, 0, last, problem);
   }
 
+  /** 0 for a dropped segment. */
   *size(first: number): Io<number> {
-    const path = this.#paths.segment(first);
-    return yield* this.#present(first, () => this.#files.use(path, (file) => ask('size', file)));
+    if (this.#isDropped(first)) return 0;
+    return yield* this.#present(first, () => this.#segments.use(first, (source) => source.size()));
+  }
+
+  #isDropped(first: number): boolean {
+    return this.#all.some((segment) => segment.dropped && segment.first === first);
+  }
+
+  /** The first position whose lines are still there. */
+  get firstKept(): number {
+    return this.#all.find((segment) => !segment.dropped)?.first ?? this.#end;
+  }
+
+  /** Lets go of what is open of a segment that was moved to the archive or dropped, and looks what became of it. */
+  *forget(first: number): Io<void> {
+    yield* this.#segments.forget(first);
+    yield* this.#listAgain();
   }
 
   /** Does work on a segment's file; when it is not there, the directory is listed again before that is called damage. */
@@ -312,8 +381,9 @@ export class ClosedSegments {
         return yield* work();
       } catch (error) {
         if (!isDiskError(error) || systemCode(error) !== 'ENOENT') throw error;
-        const firsts = yield* this.#listAgain();
-        if (attempt > 1 || !firsts.includes(first)) throw this.missing(first);
+        const present = yield* this.#listAgain();
+        if (attempt > 1 && this.#isDropped(first)) throw new HistoryPrunedError(this.firstKept);
+        if (attempt > 1 || !present.has(first)) throw this.missing(first);
       }
     }
   }

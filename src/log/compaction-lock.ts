@@ -5,12 +5,12 @@ import { closeQuietly } from './io.js';
 import { pathsOf } from './paths.js';
 
 /**
- * Gives the call that gives the right back, or `undefined` when another has it. Where a lock covers a whole file (macOS), it would be that of the
- * writers, so there is none: two who write the same snapshot then write it twice.
+ * Gives the call that gives the right back, or `undefined` when another has it. Where a lock covers a whole file (macOS), the one on the lock file is
+ * the writers', so that store.json, which nobody else locks, stands for this one.
  */
 export function tryCompactionLock(disk: Disk, directory: string): (() => void) | undefined {
-  if (!disk.rangeLocks) return () => {};
-  const file = disk.open(pathsOf(directory).lock, 'write');
+  const paths = pathsOf(directory);
+  const file = disk.open(disk.rangeLocks ? paths.lock : paths.store, 'write');
   try {
     // A descriptor of its own: what one descriptor holds is never in its own way.
     if (disk.tryLock(file, COMPACTION_LOCK, 'exclusive')) return () => closeQuietly(disk, file);

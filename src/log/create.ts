@@ -11,6 +11,7 @@ import { headerLine } from './encode.js';
 import type { Environment } from './environment.js';
 import {
   ANCHOR_FILE,
+  ARCHIVE_DIRECTORY,
   CREATION_LOCK,
   INDEX_DIRECTORY,
   LOCK_FILE,
@@ -39,6 +40,7 @@ const OWN_NAMES = new Set([
   ANCHOR_FILE,
   LOG_DIRECTORY,
   INDEX_DIRECTORY,
+  ARCHIVE_DIRECTORY,
   `${STORE_FILE}.tmp`,
 ]);
 const FIRST = 1;
@@ -91,6 +93,7 @@ function foreignName(disk: Disk, paths: Paths): string | undefined {
   for (const [name, path] of [
     [LOG_DIRECTORY, paths.log],
     [INDEX_DIRECTORY, paths.index],
+    [ARCHIVE_DIRECTORY, paths.archive],
   ] as const) {
     if (names.includes(name) && disk.facts(path)?.kind !== 'directory') return name;
   }
@@ -99,7 +102,7 @@ function foreignName(disk: Disk, paths: Paths): string | undefined {
   const inLog = inside(LOG_DIRECTORY);
   // With a segment it is a store in the making, or one that lost its store.json.
   if (inLog.some((name) => segmentOfName(name) !== undefined)) return undefined;
-  const [inFolder] = [...inLog, ...inside(INDEX_DIRECTORY)];
+  const [inFolder] = [...inLog, ...inside(INDEX_DIRECTORY), ...inside(ARCHIVE_DIRECTORY)];
   if (inFolder !== undefined) return inFolder;
   if (names.includes(LOCK_FILE) && !beginsLike(disk, paths.lock, NO_MARK, LOCK_BYTES)) {
     return LOCK_FILE;

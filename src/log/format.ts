@@ -9,6 +9,8 @@ export const ANCHOR_FILE = 'anchor';
 export const MANIFEST_FILE = 'manifest.json';
 export const LOG_DIRECTORY = 'log';
 export const INDEX_DIRECTORY = 'index';
+export const ARCHIVE_DIRECTORY = 'archive';
+export const REGISTRY_DIRECTORY = 'registry';
 export const SNAPSHOT_DIRECTORY = 'snapshots';
 
 /** Bytes at the end of each line: `,"c":"` + 8 hex digits + `"}` + LF. */
@@ -38,6 +40,8 @@ export const WAITING_LOCK: ByteRange = { offset: 2 ** 40 + 3, length: 1 };
 export const LF = 0x0a;
 
 const SEGMENT_NAME = /^([0-9]{20})\.ndjson$/;
+const ARCHIVE_NAME = /^([0-9]{20})\.ndjson\.gz$/;
+const REMAINS_NAME = /^([0-9]{20})\.dropped\.ndjson$/;
 
 /** `1` -> `00000000000000000001.ndjson` */
 export function segmentName(first: number): string {
@@ -46,7 +50,28 @@ export function segmentName(first: number): string {
 
 /** The first position a segment's name tells, or `undefined` for any other name. */
 export function segmentOfName(name: string): number | undefined {
-  const match = SEGMENT_NAME.exec(name);
+  return firstOf(SEGMENT_NAME.exec(name));
+}
+
+/** `1` -> `00000000000000000001.ndjson.gz` */
+export function archiveName(first: number): string {
+  return `${segmentName(first)}.gz`;
+}
+
+export function archiveOfName(name: string): number | undefined {
+  return firstOf(ARCHIVE_NAME.exec(name));
+}
+
+/** What is left of a segment that retention dropped: `1` -> `00000000000000000001.dropped.ndjson` */
+export function remainsName(first: number): string {
+  return `${String(first).padStart(20, '0')}.dropped.ndjson`;
+}
+
+export function remainsOfName(name: string): number | undefined {
+  return firstOf(REMAINS_NAME.exec(name));
+}
+
+function firstOf(match: RegExpExecArray | null): number | undefined {
   if (!match) return undefined;
   const first = Number(match[1]);
   return Number.isSafeInteger(first) && first > 0 ? first : undefined;

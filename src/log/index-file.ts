@@ -31,6 +31,8 @@ import {
 import { ask, type Io } from './io.js';
 import { type OpenFiles, readFully } from './open-files.js';
 import type { Paths } from './paths.js';
+import { readAll } from './segment-bytes.js';
+import type { SegmentFiles } from './segment-files.js';
 import type {
   CommitPlace,
   KeyPlace,
@@ -47,7 +49,7 @@ const SHORT_LINE_MAX = 512;
 /** Bytes of an index. @throws IndexProblem when they cannot be had */
 type Source = (offset: number, length: number) => Io<Buffer>;
 
-interface Header {
+export interface Header {
   readonly index: number;
   readonly format: number;
   readonly last: number;
@@ -169,6 +171,27 @@ export class IndexFile implements SegmentIndex, ClosingFacts {
     return offsets;
   }
 
+  /** The last version here of every stream. Reads all of the section and keeps none of it. */
+  *lastVersions(): Io<Map<string, number>> {
+    const versions = new Map<string, number>();
+    const directory = yield* this.load('streams');
+    for (let number = 0; number < directory.count; number += 1) {
+      const { offset, length } = directory.place(number);
+      const bytes = yield* this.#source(offset, length);
+      directory.check(number, bytes);
+      const block = new Block(bytes);
+      for (let index = 0; index < block.count; index += 1) {
+        const { s, v } = block.line<StreamLine>(index);
+        versions.set(s, v[1]);
+      }
+    }
+    return versions;
+  }
+
+  *streamNames(): Io<Iterable<string>> {
+    return (yield* this.lastVersions()).keys();
+  }
+
   *key(key: string): Io<KeyPlace | undefined> {
     const directory = yield* this.load('keys');
     if (!directory.mayHave(hashName(key))) return undefined;
@@ -285,12 +308,19 @@ function* openIndex(
   if (size < 2 * TRAILER_BYTES) throw new IndexProblem('too short');
   const beginning = yield* source(0, Math.min(size, SHORT_LINE_MAX));
   const end = yield* source(size - TRAILER_BYTES, TRAILER_BYTES);
-  const header = checkedLine<Header>(beginning, beginning.indexOf(LF));
+  const header = indexHeader(beginning, first);
   const trailer = checkedLine<Trailer>(end, end.indexOf('}') + 1);
-  if (header.index !== first || header.format !== FORMAT || trailer.end !== FORMAT) {
+  if (trailer.end !== FORMAT) throw new IndexProblem('another format');
+  return new IndexFile(header, trailer, source, memory, number);
+}
+
+/** The header at the beginning of an index file, which must be that segment's. @throws IndexProblem */
+export function indexHeader(beginning: Buffer, first: number): Header {
+  const header = checkedLine<Header>(beginning, beginning.indexOf(LF));
+  if (header.index !== first || header.format !== FORMAT) {
     throw new IndexProblem('another segment or format');
   }
-  return new IndexFile(header, trailer, source, memory, number);
+  return header;
 }
 
 /** The line at the beginning, `length` bytes long without its LF, if its checksum is right. */
@@ -321,14 +351,47 @@ export function indexPath(paths: Paths, first: number): string {
   return join(paths.index, segmentName(first));
 }
 
+/** The files that indexes are read from, and those of the segments they must belong to. */
+export interface IndexFiles {
+  readonly files: OpenFiles;
+  readonly segments: SegmentFiles;
+}
+
 /** The index file of that segment, or `undefined` when it is missing, broken, or the segment is another one now. */
 export function* openIndexFile(
   paths: Paths,
   first: number,
-  files: OpenFiles,
+  { files, segments }: IndexFiles,
   memory: IndexMemory,
 ): Io<IndexFile | undefined> {
   const path = indexPath(paths, first);
+  try {
+    const index = yield* openIndexAt(path, first, files, memory);
+    const closing = yield* closingFactsOf(segments, first, index.last);
+    if (closing?.seal === index.seal && closing.bytes === index.bytes) return index;
+  } catch (error) {
+    if (!(error instanceof IndexProblem)) throw error;
+  }
+  yield* files.forget(path);
+  return undefined;
+}
+
+/** What is left of a dropped segment: its index, which nothing can build again. @throws IndexProblem when it is not whole */
+export function* openRemains(
+  paths: Paths,
+  first: number,
+  files: OpenFiles,
+  memory: IndexMemory,
+): Io<IndexFile> {
+  return yield* openIndexAt(paths.remains(first), first, files, memory);
+}
+
+function* openIndexAt(
+  path: string,
+  first: number,
+  files: OpenFiles,
+  memory: IndexMemory,
+): Io<IndexFile> {
   function* source(offset: number, length: number): Io<Buffer> {
     const bytes = Buffer.allocUnsafeSlow(length);
     const work = files.use(path, (file) => readFully(file, bytes, 0, length, offset));
@@ -336,17 +399,9 @@ export function* openIndexFile(
     if (count < length) throw new IndexProblem('too short');
     return bytes;
   }
-  try {
-    const size = yield* fromFile(files.use(path, (file) => ask('size', file)));
-    lastNumber += 1;
-    const index = yield* openIndex(source, size, first, memory, lastNumber);
-    const closing = yield* closingFactsOf(paths, first, index.last, files);
-    if (closing?.seal === index.seal && closing.bytes === index.bytes) return index;
-  } catch (error) {
-    if (!(error instanceof IndexProblem)) throw error;
-  }
-  yield* files.forget(path);
-  return undefined;
+  const size = yield* fromFile(files.use(path, (file) => ask('size', file)));
+  lastNumber += 1;
+  return yield* openIndex(source, size, first, memory, lastNumber);
 }
 
 /** The index of a segment whose index file cannot be written. Lasts as long as the shared memory has room for it. */
@@ -371,17 +426,17 @@ export function* openIndexImage(
 
 /** What the closing line of a segment says; `undefined` when there is none, or not for that position. */
 export function* closingFactsOf(
-  paths: Paths,
+  segments: SegmentFiles,
   first: number,
   last: number,
-  files: OpenFiles,
 ): Io<ClosingFacts | undefined> {
-  const path = paths.segment(first);
-  const end = Buffer.alloc(SHORT_LINE_MAX);
-  return yield* files.use(path, function* (file): Io<ClosingFacts | undefined> {
-    const size = yield* ask('size', file);
+  return yield* segments.use(first, function* (source): Io<ClosingFacts | undefined> {
+    const { archive } = source;
+    if (archive) return archive.last === last ? archive : undefined;
+    const size = yield* source.size();
     const from = Math.max(0, size - SHORT_LINE_MAX);
-    const count = yield* readFully(file, end, 0, size - from, from);
+    const end = Buffer.alloc(size - from);
+    const count = yield* readAll(source, end, from);
     const start = end.subarray(0, Math.max(0, count - 1)).lastIndexOf(LF) + 1;
     const line = end.subarray(start, count);
     const seal = /^\{"close":[0-9]+,"seal":"([0-9a-f]{64})"/.exec(line.toString('latin1'))?.[1];

@@ -96,13 +96,17 @@ function* makeIndexDirectory(paths: Paths): Io<void> {
 }
 
 /**
- * Removes what writers of index files left when they died. One that is at work right now loses its file too, and then keeps that
- * index in memory: no index file is ever needed.
+ * Removes what writers of index files and registrations left when they died. One that is at work right now loses its file too, and then keeps that
+ * index in memory, or registers again later: neither is needed by what is going on.
  */
 export function* removeLeftovers(paths: Paths): Io<void> {
+  for (const directory of [paths.index, paths.registry]) yield* removeTemporary(directory);
+}
+
+function* removeTemporary(directory: string): Io<void> {
   try {
-    for (const name of yield* ask('list', paths.index)) {
-      if (name.endsWith('.tmp')) yield* removeIfThere(join(paths.index, name));
+    for (const name of yield* ask('list', directory)) {
+      if (name.endsWith('.tmp')) yield* removeIfThere(join(directory, name));
     }
   } catch (error) {
     // No such folder, or no right: then they stay, and are ignored.

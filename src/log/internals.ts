@@ -77,6 +77,8 @@ export interface LogInternals {
   snapshotLog(): Io<{ readonly position: number; readonly bytes: number } | undefined>;
   /** The right to write snapshots and to compact, one holder over all processes. Gives the call that gives it back; `undefined` when another has it. */
   tryCompactionLock(): (() => void) | undefined;
+  /** The error for a right to compact that did not come in time. */
+  compactionTimeout(): Error;
   /** Waits for others that long, ms. */
   readonly lockTimeoutMs: number;
   /** True when `freshen` would not look: asking costs less than running it. */

@@ -1,12 +1,13 @@
-import { StoreDamagedError } from '../errors.js';
+import { HistoryPrunedError, StoreDamagedError, systemCode } from '../errors.js';
 import { closingLine, headerLine } from './encode.js';
-import { ask, type Io } from './io.js';
+import type { Io } from './io.js';
 import { LineReader } from './line-reader.js';
 import type { LogSnapshot } from './log-snapshot.js';
-import { readFully } from './open-files.js';
-import { listSegments, type Paths } from './paths.js';
+import { listLog, type Paths, readable } from './paths.js';
 import { firstSeal, type Place, samePlace } from './place.js';
+import { readRemains } from './remains.js';
 import { damagedError } from './repair.js';
+import { readAll, withSegment } from './segment-bytes.js';
 import { TailIndex } from './segment-index.js';
 import type { StoreFacts } from './store-file.js';
 import { SegmentProblem, SegmentWalker } from './walk.js';
@@ -18,6 +19,8 @@ export interface Layout {
   readonly tail: TailIndex;
   /** Closed segments: first position, and the place behind their last line. */
   readonly closed: readonly Place[];
+  /** First positions of those of which only their indexes are left. */
+  readonly dropped: readonly number[];
   readonly time: string;
   /** The end that was asked for, or the last whole group before damage when damage is allowed. */
   readonly place: Place;
@@ -61,16 +64,18 @@ function* contradiction(
     return damagedError(paths.directory, { ...facts, problem });
   }
   const path = paths.segment(next);
-  // A missing segment is found below, and told as that.
-  if ((yield* ask('facts', path)) === undefined) return undefined;
   const expected = headerLine(next, store.id, snapshot.seal);
-  const file = yield* ask('open', path, 'read');
   try {
-    const header = Buffer.alloc(expected.length);
-    const count = yield* readFully(file, header, 0, header.length, 0);
-    if (count === header.length && header.equals(expected)) return undefined;
-  } finally {
-    yield* ask('close', file);
+    const stands = yield* withSegment(paths, next, function* (source): Io<boolean> {
+      const header = Buffer.alloc(expected.length);
+      const count = yield* readAll(source, header, 0);
+      return count === header.length && header.equals(expected);
+    });
+    if (stands) return undefined;
+  } catch (error) {
+    // A missing segment is found below, and told as that; of a dropped one nothing but its remains is left to look at.
+    if (error instanceof HistoryPrunedError || systemCode(error) === 'ENOENT') return undefined;
+    throw error;
   }
   const problem = `the seal before position ${next} is not the one that ${snapshot.path} was made at`;
   return damagedError(paths.directory, { file: path, offset: 0, position: next, problem });
@@ -83,14 +88,16 @@ function* layoutFrom(
   tolerate: boolean,
   snapshot: LogSnapshot | undefined,
 ): Io<Layout> {
-  const segments = (yield* listSegments(paths)).filter((first) => first <= to.segment);
+  const listing = yield* listLog(paths);
+  const segments = readable(listing).filter((first) => first <= to.segment);
+  const dropped = listing.dropped.filter((first) => !segments.includes(first));
   const closed: Place[] = [];
   let before: Place = { segment: 1, offset: 0, position: 0, seal: firstSeal(store.id) };
   let damage: StoreDamagedError | undefined;
   const damaged = (file: string, offset: number, position: number, problem: string) =>
     damagedError(paths.directory, { file, offset, position, problem });
   try {
-    const present = new Set(segments);
+    const present = new Set([...segments, ...dropped]);
     for (const { first, last, bytes, seal } of snapshot?.segments ?? []) {
       if (!present.has(first)) {
         throw damaged(paths.segment(first), 0, first, 'the segment is missing');
@@ -99,10 +106,14 @@ function* layoutFrom(
       closed.push(before);
     }
     for (let next = before.position + 1; next < to.segment; next = before.position + 1) {
-      const path = paths.segment(next);
-      if (!present.has(next)) throw damaged(path, 0, next, 'the segment is missing');
-      const following = segments.find((other) => other > next) ?? to.segment;
-      before = yield* closingOf(paths, next, following);
+      if (!present.has(next)) {
+        throw damaged(paths.segment(next), 0, next, 'the segment is missing');
+      }
+      if (dropped.includes(next)) before = yield* remainsEnd(paths, next);
+      else {
+        const following = segments.find((other) => other > next) ?? to.segment;
+        before = yield* closedEnd(paths, next, following);
+      }
       closed.push(before);
     }
     if (before.position + 1 !== to.segment) {
@@ -128,10 +139,10 @@ function* layoutFrom(
   if (!segments.includes(first)) {
     damage ??= damaged(path, 0, first, 'the segment is missing');
     if (!tolerate) throw damage;
-    return { snapshot, tail, closed, time: '', place: start, damage };
+    return { snapshot, tail, closed, dropped, time: '', place: start, damage };
   }
   const limit = damage ? Number.MAX_SAFE_INTEGER : to.offset;
-  const problem = yield* walkFile(path, walker, limit);
+  const problem = yield* walkSegment(paths, first, walker, limit);
   if (problem) damage ??= damaged(path, problem.offset, problem.position, problem.message);
   if (!damage && !samePlace(walker.place, to)) {
     const { offset, position } = walker.place;
@@ -144,41 +155,43 @@ function* layoutFrom(
   }
   if (damage && !tolerate) throw damage;
   const known = closed.at(-1)?.position === snapshot?.position ? snapshot?.time : undefined;
-  const time = walker.time || (known ?? (yield* lastTimeOf(paths, store, closed, tolerate)));
-  return { snapshot, tail, closed, time, place: walker.place, damage };
+  const time =
+    walker.time || (known ?? (yield* lastTimeOf(paths, store, { closed, dropped }, tolerate)));
+  return { snapshot, tail, closed, dropped, time, place: walker.place, damage };
 }
 
 /** Time of the last commit in closed segments: times never go back, also when the current segment holds no commit yet. */
 function* lastTimeOf(
   paths: Paths,
   store: StoreFacts,
-  closed: readonly Place[],
+  { closed, dropped }: Pick<Layout, 'closed' | 'dropped'>,
   tolerate: boolean,
 ): Io<string> {
   const last = closed.at(-1);
   if (!last) return '';
   const { segment } = last;
+  if (dropped.includes(segment)) return (yield* readRemains(paths, segment)).lastTime;
   const seal = closed.at(-2)?.seal ?? firstSeal(store.id);
   const place: Place = { segment, offset: 0, position: segment - 1, seal };
   const walker = new SegmentWalker({ place, time: '', storeId: store.id }, {});
-  const path = paths.segment(segment);
-  const problem = yield* walkFile(path, walker, Number.MAX_SAFE_INTEGER);
+  const problem = yield* walkSegment(paths, segment, walker, Number.MAX_SAFE_INTEGER);
   if (problem && !tolerate) {
     const { offset, position, message } = problem;
-    throw damagedError(paths.directory, { file: path, offset, position, problem: message });
+    const file = paths.segment(segment);
+    throw damagedError(paths.directory, { file, offset, position, problem: message });
   }
   return walker.time;
 }
 
-function* walkFile(
-  path: string,
+function* walkSegment(
+  paths: Paths,
+  first: number,
   walker: SegmentWalker,
   limit: number,
 ): Io<SegmentProblem | undefined> {
-  const file = yield* ask('open', path, 'read');
-  try {
-    const size = yield* ask('size', file);
-    const reader = new LineReader(file, 0, Math.min(size, limit));
+  return yield* withSegment(paths, first, function* (source): Io<SegmentProblem | undefined> {
+    const size = yield* source.size();
+    const reader = new LineReader(source, 0, Math.min(size, limit));
     for (;;) {
       const lines = yield* reader.next();
       if (!lines) return undefined;
@@ -189,20 +202,30 @@ function* walkFile(
         throw error;
       }
     }
-  } finally {
-    yield* ask('close', file);
-  }
+  });
 }
 
-/** Where a closed segment ends, told by its closing line. The next segment there is begins with position `following`. */
-function* closingOf(paths: Paths, first: number, following: number): Io<Place> {
-  const path = paths.segment(first);
-  const file = yield* ask('open', path, 'read');
-  try {
-    const size = yield* ask('size', file);
+/** Where a dropped segment ended. @throws StoreDamagedError */
+export function* remainsEnd(paths: Paths, first: number): Io<Place> {
+  const { last: position, bytes: offset, seal } = yield* readRemains(paths, first);
+  return { segment: first, offset, position, seal };
+}
+
+/**
+ * Where a closed segment ends, told by its closing line. The next segment there is begins with position `following`.
+ * @throws StoreDamagedError
+ */
+export function* closedEnd(paths: Paths, first: number, following: number): Io<Place> {
+  return yield* withSegment(paths, first, function* (source): Io<Place> {
+    const { archive } = source;
+    if (archive) {
+      const { last: position, bytes: offset, seal } = archive;
+      return { segment: first, offset, position, seal };
+    }
+    const size = yield* source.size();
     const from = Math.max(0, size - CLOSING_BYTES_MAX);
     const bytes = Buffer.alloc(size - from);
-    const count = yield* readFully(file, bytes, 0, bytes.length, from);
+    const count = yield* readAll(source, bytes, from);
     const text = bytes.toString('latin1', 0, count);
     const match = /\{"close":([0-9]{1,16}),"seal":"([0-9a-f]{64})","c":"[0-9a-f]{8}"\}\n$/.exec(
       text,
@@ -210,14 +233,12 @@ function* closingOf(paths: Paths, first: number, following: number): Io<Place> {
     const [line, position, seal] = match ?? [];
     if (!line || !seal || closingLine(Number(position), seal).toString('latin1') !== line) {
       throw damagedError(paths.directory, {
-        file: path,
+        file: source.path,
         offset: from + text.lastIndexOf('\n', text.length - 2) + 1,
         position: following,
         problem: 'a segment that is not closed although another follows',
       });
     }
     return { segment: first, offset: size, position: Number(position), seal };
-  } finally {
-    yield* ask('close', file);
-  }
+  });
 }

@@ -1,6 +1,7 @@
 /** Reads a file in pieces that hold whole lines, in bounded memory however long a line claims to be. */
 import { LF, lineBytesMax } from './format.js';
 import { ask, type Io } from './io.js';
+import type { ByteSource } from './segment-bytes.js';
 
 /** Whole lines: `buffer[start, end)` ends with an LF and stands at `offset` in the file. Valid until the next read. */
 export interface Lines {
@@ -21,7 +22,7 @@ export interface Rest {
 const FIRST_BYTES = 256 * 1024;
 
 export class LineReader {
-  readonly #file: number;
+  readonly #source: ByteSource;
   readonly #to: number;
   readonly #longest: number;
   #buffer: Buffer;
@@ -33,14 +34,14 @@ export class LineReader {
   #atEnd = false;
   #tooLong = false;
 
-  /** Reads `[from, to)`; a file that ends earlier ends the reading. */
+  /** Reads `[from, to)` of an open file or another source; one that ends earlier ends the reading. */
   constructor(
-    file: number,
+    source: number | ByteSource,
     from: number,
     to: number,
     options?: { chunkBytes?: number; longest?: number },
   ) {
-    this.#file = file;
+    this.#source = typeof source === 'number' ? fileSource(source) : source;
     this.#base = from;
     this.#to = to;
     this.#longest = options?.longest ?? lineBytesMax;
@@ -62,14 +63,7 @@ export class LineReader {
       const count =
         want <= 0
           ? 0
-          : yield* ask(
-              'read',
-              this.#file,
-              this.#buffer,
-              this.#filled,
-              want,
-              this.#base + this.#filled,
-            );
+          : yield* this.#source.read(this.#buffer, this.#filled, want, this.#base + this.#filled);
       if (count === 0) this.#atEnd = true;
       this.#filled += count;
       const last = this.#buffer.subarray(searchFrom, this.#filled).lastIndexOf(LF);
@@ -103,4 +97,8 @@ export class LineReader {
     this.#buffer = larger;
     return true;
   }
+}
+
+function fileSource(file: number): ByteSource {
+  return { read: (buffer, start, length, at) => ask('read', file, buffer, start, length, at) };
 }

@@ -378,7 +378,18 @@ export class Log {
       endSegment: () => this.#endSegment(),
       endSegmentSync: () => this.#endSegmentSync(),
       snapshotLog: () => this.#snapshotLog(),
-      tryCompactionLock: () => tryCompactionLock(this.#environment.disk, this.#directory),
+      tryCompactionLock: () => {
+        try {
+          return tryCompactionLock(this.#environment.disk, this.#directory);
+        } catch (error) {
+          throw this.#told(error);
+        }
+      },
+      compactionTimeout: () => {
+        const { lock } = pathsOf(this.#directory);
+        const { lockTimeoutMs } = this.#settings;
+        return lockTimeout(this.#environment, this.#found.lockFile, lock, lockTimeoutMs);
+      },
       get isFresh() {
         return freshness.isFresh;
       },

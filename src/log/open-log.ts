@@ -54,6 +54,7 @@ function* learn(
     storeId: found.store.id,
     tail: layout.tail,
     closed: layout.closed.map(({ segment }) => segment),
+    dropped: layout.dropped,
     writable: !settings.readOnly,
     idempotencyWindow: found.store.idempotencyWindow,
     snapshot: layout.snapshot,

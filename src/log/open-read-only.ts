@@ -6,8 +6,9 @@ import { WRITE_LOCK } from './format.js';
 import { runSync } from './io.js';
 import { markHolds, readMark } from './mark.js';
 import type { Found, OpenFiles, OpenSettings } from './open-settings.js';
-import { listSegments, type Paths } from './paths.js';
-import { firstSeal, type Place } from './place.js';
+import { listLog, listSegments, type Paths, readable } from './paths.js';
+import type { Place } from './place.js';
+import { beginningOf } from './remains.js';
 import type { Recovery } from './types.js';
 
 /** Changes nothing. Without a mark it says what it found only if it got the shared lock: otherwise a group is being written. */
@@ -22,15 +23,20 @@ export function endForReading(
   const found = (place: Place, recovery: Recovery): Found => {
     return { ...files, section: undefined, place, recovery };
   };
-  const mark = runSync(disk, readMark(lockFile));
-  const from = mark && markHolds(mark, disk, lockInode) ? mark : undefined;
+  const marked = () => {
+    const mark = runSync(disk, readMark(lockFile));
+    return mark && markHolds(mark, disk, lockInode) ? mark : undefined;
+  };
+  let from = marked();
   const stands = from && runSync(disk, placeStands(paths, from, store.id)) === undefined;
   const untouched = (): Found | undefined =>
-    stands ? found(placeOf(from), { state: 'clean', position: from.position }) : undefined;
-  if (stands && !goesOn(disk, paths, from)) return untouched();
+    from && stands ? found(placeOf(from), { state: 'clean', position: from.position }) : undefined;
+  if (from && stands && !goesOn(disk, paths, from)) return untouched();
   // What stands behind the mark while the lock is held is a group being written.
   if (!disk.tryLock(lockFile, WRITE_LOCK, 'shared')) return untouched();
   try {
+    // Others may have gone on meanwhile, and what was the last segment may be in the archive by now.
+    from = marked();
     const base = from ?? anchorOf(disk, paths);
     const problem = base
       ? runSync(disk, placeStands(paths, base, store.id))
@@ -116,9 +122,9 @@ function fromTheStart(
   const { disk } = environment;
   const { paths } = settings;
   const { store } = files;
-  const start = { segment: 1, offset: 0, position: 0, seal: firstSeal(store.id) };
-  const exists = disk.facts(paths.segment(1)) !== undefined;
-  const place = exists
+  const start = runSync(disk, beginningOf(paths, store.id));
+  const listing = runSync(disk, listLog(paths));
+  const place = readable(listing).includes(start.segment)
     ? runSync(disk, examineTail(paths, store.id, start, { laterGroupsProve: true })).place
     : start;
   const recovery: Recovery = {

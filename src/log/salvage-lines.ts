@@ -8,6 +8,7 @@ import type { DiskCalls } from './disk.js';
 import { LF, lineBytesMax } from './format.js';
 import { ask, type DiskRequest, type Io } from './io.js';
 import { LineReader } from './line-reader.js';
+import type { ByteSource } from './segment-bytes.js';
 
 /** Bytes at `[start, end)` of `buffer`, standing at `offset` in the segment. Valid until the next is asked for. */
 export interface Stretch {
@@ -28,14 +29,14 @@ const BEGINNING =
 const BEGINNINGS_TRIED = 16;
 
 export class SalvageLines {
-  readonly #file: number;
+  readonly #source: number | ByteSource;
   readonly #size: number;
   readonly #longest: number;
   readonly #unreadable: { readonly from: number; readonly to: number }[] = [];
   #reader: LineReader;
 
-  constructor(file: number, size: number, longest: number = lineBytesMax) {
-    this.#file = file;
+  constructor(source: number | ByteSource, size: number, longest: number = lineBytesMax) {
+    this.#source = source;
     this.#size = size;
     this.#longest = longest;
     this.#reader = this.#readerFrom(0);
@@ -66,7 +67,7 @@ export class SalvageLines {
 
   #readerFrom(offset: number): LineReader {
     const options = { chunkBytes: Math.min(CHUNK_BYTES, this.#longest), longest: this.#longest };
-    return new LineReader(this.#file, offset, Math.max(offset, this.#size), options);
+    return new LineReader(this.#source, offset, Math.max(offset, this.#size), options);
   }
 
   /** Offset behind the first LF at or behind `from`, or the end of the file. */
@@ -74,7 +75,7 @@ export class SalvageLines {
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
     for (let at = from; at < this.#size; ) {
       const want = Math.min(buffer.length, this.#size - at);
-      const count = yield* this.#tolerant(ask('read', this.#file, buffer, 0, want, at));
+      const count = yield* this.#tolerant(this.#read(buffer, 0, want, at));
       if (count === 0) break;
       const found = buffer.subarray(0, count).indexOf(LF);
       if (found >= 0) return at + found + 1;
@@ -88,10 +89,17 @@ export class SalvageLines {
     while (filled < buffer.length) {
       const want = buffer.length - filled;
       const at = from + filled;
-      const count = yield* this.#tolerant(ask('read', this.#file, buffer, filled, want, at));
+      const count = yield* this.#tolerant(this.#read(buffer, filled, want, at));
       if (count === 0) buffer.fill(0, filled);
       filled += count === 0 ? want : count;
     }
+  }
+
+  #read(buffer: Buffer, start: number, length: number, at: number): Io<number> {
+    const source = this.#source;
+    return typeof source === 'number'
+      ? ask('read', source, buffer, start, length, at)
+      : source.read(buffer, start, length, at);
   }
 
   /** Does the work, with zeros for what the disk cannot read. */

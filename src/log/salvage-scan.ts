@@ -84,8 +84,9 @@ export class SalvageScan {
   /** Behind what was looked through of the segment. */
   #end = 0;
 
-  /** What can be known beforehand: the store's id, and the seal that its first group is chained to. */
-  constructor(storeId: string | undefined, firstSeal: string | undefined) {
+  /** What can be known beforehand: the store's id, the seal that its first group is chained to, and that group's first position. */
+  constructor(storeId: string | undefined, firstSeal: string | undefined, first = 1) {
+    this.#next = first;
     this.#storeId = storeId;
     this.#seal = firstSeal;
   }

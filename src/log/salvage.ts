@@ -4,7 +4,13 @@
  *
  * Positions and versions are given out anew where something is gone; times, actors, reasons, ids, keys, data and metadata stay.
  */
-import { RecollectError, StoreAccessError, StoreNotFoundError, systemCode } from '../errors.js';
+import {
+  RecollectError,
+  StoreAccessError,
+  StoreDamagedError,
+  StoreNotFoundError,
+  systemCode,
+} from '../errors.js';
 import { readAnchor } from './anchor.js';
 import { checksumHolds, lineKind } from './decode.js';
 import { Envelope } from './envelope.js';
@@ -15,10 +21,13 @@ import { LineReader } from './line-reader.js';
 import { LogBuilder } from './log-builder.js';
 import { readMark } from './mark.js';
 import { readFully } from './open-files.js';
-import { listSegments, type Paths } from './paths.js';
-import { firstSeal } from './place.js';
+import { listLog, type Paths, readable } from './paths.js';
+import { firstSeal, type Place } from './place.js';
+import { beginningOf } from './remains.js';
 import { SalvageLines } from './salvage-lines.js';
 import { type LostPart, type Run, SalvageScan } from './salvage-scan.js';
+import { withSalvaged } from './salvage-source.js';
+import { readAll, type SegmentBytes } from './segment-bytes.js';
 import { decodeStoreFile, type StoreFacts } from './store-file.js';
 import type { Head } from './types.js';
 
@@ -97,7 +106,7 @@ function changed(source: Paths): StoreAccessError {
 
 function* segmentsOf(source: Paths): Io<number[]> {
   try {
-    const segments = yield* listSegments(source);
+    const segments = readable(yield* listLog(source));
     if (segments.length > 0) return segments;
   } catch (error) {
     const code = systemCode(error);
@@ -127,6 +136,18 @@ function* readBeginning(path: string): Io<Buffer | undefined> {
   });
 }
 
+function* beginningOfSegment(source: Paths, first: number): Io<Buffer | undefined> {
+  try {
+    return yield* withSalvaged(source, first, function* (segment): Io<Buffer> {
+      const bytes = Buffer.alloc(SMALL_FILE_BYTES);
+      return bytes.subarray(0, yield* readAll(segment, bytes, 0));
+    });
+  } catch (error) {
+    if (!isBroken(error)) throw error;
+    return undefined;
+  }
+}
+
 /** Does work with a file that may be missing or broken. */
 function* reading<T>(path: string, work: (file: number) => Io<T>): Io<T | undefined> {
   let file: number | undefined;
@@ -154,27 +175,33 @@ function* search(
   store: StoreFacts | undefined,
 ): Io<{ scan: SalvageScan; lost: LostPart[] }> {
   const storeId = yield* storeIdOf(source, segments, store);
-  const scan = new SalvageScan(storeId, storeId === undefined ? undefined : firstSeal(storeId));
+  const { position, seal } = yield* beginning(source, storeId ?? '');
+  const scan = new SalvageScan(storeId, storeId === undefined ? undefined : seal, position + 1);
   for (const first of segments) {
-    const path = source.segment(first);
     const missing = source.segment(scan.next);
-    let file: number;
     try {
-      file = yield* ask('open', path, 'read');
+      yield* withSalvaged(source, first, function* (bytes): Io<void> {
+        const lines = new SalvageLines(bytes, yield* bytes.size());
+        yield* scan.segment(first, bytes.path, missing, lines);
+      });
     } catch (error) {
       if (!isBroken(error)) throw error;
+      const path = source.segment(first);
       const bytes = (yield* ask('facts', path))?.size ?? 0;
       scan.unreadable(first, path, missing, bytes, `it cannot be opened (${systemCode(error)})`);
-      continue;
-    }
-    try {
-      const lines = new SalvageLines(file, yield* ask('size', file));
-      yield* scan.segment(first, path, missing, lines);
-    } finally {
-      yield* ask('close', file);
     }
   }
   return { scan, lost: scan.finish(yield* durablePosition(source)) };
+}
+
+/** Where the log begins, behind what retention dropped; at its very beginning if what is left of that cannot be read. */
+function* beginning(source: Paths, storeId: string): Io<Place> {
+  try {
+    return yield* beginningOf(source, storeId);
+  } catch (error) {
+    if (!(error instanceof StoreDamagedError) && !isBroken(error)) throw error;
+    return { segment: 1, offset: 0, position: 0, seal: firstSeal(storeId) };
+  }
 }
 
 /** The id that most segments name, for store.json may be the one that is wrong, or a segment may have come from elsewhere. */
@@ -186,7 +213,7 @@ function* storeIdOf(
   const votes = new Map<string, number>();
   if (store) votes.set(store.id, 0.5);
   for (const first of segments) {
-    const bytes = yield* readBeginning(source.segment(first));
+    const bytes = yield* beginningOfSegment(source, first);
     const line = bytes?.subarray(0, bytes.indexOf(LF) + 1) ?? Buffer.alloc(0);
     const id = HEADER_STORE.exec(line.toString('latin1'))?.[1];
     if (id === undefined || !checksumHolds(line, 0, line.length)) continue;
@@ -208,31 +235,26 @@ function* durablePosition(source: Paths): Io<number> {
 /** The second pass. */
 function* copy(source: Paths, runs: readonly Run[], builder: LogBuilder): Io<void> {
   const envelope = new Envelope();
-  let file: number | undefined;
-  let opened = 0;
-  try {
-    for (const run of runs) {
-      if (file === undefined || opened !== run.segment) {
-        if (file !== undefined) yield* ask('close', file);
-        file = undefined;
-        file = yield* ask('open', source.segment(run.segment), 'read');
-        opened = run.segment;
-      }
-      yield* copyRun(source, file, run, envelope, builder);
-    }
-  } finally {
-    if (file !== undefined) yield* ask('close', file);
+  for (let from = 0; from < runs.length; ) {
+    const { segment } = runs[from] as Run;
+    let to = from + 1;
+    while (runs[to]?.segment === segment) to += 1;
+    const together = runs.slice(from, to);
+    yield* withSalvaged(source, segment, function* (bytes): Io<void> {
+      for (const run of together) yield* copyRun(source, bytes, run, envelope, builder);
+    });
+    from = to;
   }
 }
 
 function* copyRun(
   source: Paths,
-  file: number,
+  bytes: SegmentBytes,
   run: Run,
   envelope: Envelope,
   builder: LogBuilder,
 ): Io<void> {
-  const reader = new LineReader(file, run.start, run.end - (run.badLineEnd ? 1 : 0));
+  const reader = new LineReader(bytes, run.start, run.end - (run.badLineEnd ? 1 : 0));
   for (;;) {
     const lines = yield* reader.next();
     if (!lines) break;
@@ -245,7 +267,7 @@ function* copyRun(
   const { rest } = reader;
   if (rest.bytes === 0) return;
   const line = Buffer.alloc(rest.bytes + 1, LF);
-  yield* readFully(file, line, 0, rest.bytes, rest.offset);
+  yield* readAll(bytes, line.subarray(0, rest.bytes), rest.offset);
   yield* copyLine(source, line, 0, line.length, envelope, builder);
 }
 

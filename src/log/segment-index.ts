@@ -39,6 +39,8 @@ export interface SegmentIndex extends SegmentFacts {
   version(stream: string): Io<number>;
   /** Offsets of the commit lines that hold versions `from` to `to` of the stream, ascending. */
   commitsOf(stream: string, from: number, to: number): Io<number[]>;
+  /** The streams with an event in this segment, in no order. Reads all of their names. */
+  streamNames(): Io<Iterable<string>>;
   /** Where the key stands last in this segment. */
   key(key: string): Io<KeyPlace | undefined>;
   /** A commit at or before that position from which to read on; the first commit at the earliest. */
@@ -206,6 +208,11 @@ export class TailIndex implements SegmentIndex {
       if (posting.lastVersion - posting.count < to) offsets.push(posting.offset);
     }
     return offsets.reverse();
+  }
+
+  // biome-ignore lint/correctness/useYield: this index does no I/O, others do
+  *streamNames(): Io<Iterable<string>> {
+    return this.streams();
   }
 
   // biome-ignore lint/correctness/useYield: this index does no I/O, others do

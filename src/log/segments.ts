@@ -203,7 +203,9 @@ export class Segments {
       if (this.#isCovered(segment)) {
         return this.#snapshot?.mayHaveNow('keys', hashName(key)) !== false;
       }
-      if (pending) {
+      if (segment.dropped) {
+        // What it was about is gone, and the key with it.
+      } else if (pending) {
         if (pending.mayHaveKey(key)) return true;
       } else {
         hash ??= hashName(key);
@@ -221,6 +223,8 @@ export class Segments {
       const found = this.keyInTail(key) ?? (yield* this.#keyInClosed(key, window));
       if (tail !== this.#tail) continue;
       const last = this.keyInTail(key) ?? found;
+      // What it was about is gone, and the key with it.
+      if (last && last.segment < this.firstKept) return undefined;
       return last && this.keyed - last.ordinal < window ? last : undefined;
     }
   }
@@ -252,7 +256,8 @@ export class Segments {
         return { keyed: facts.keyed, place: yield* facts.key(key) };
       });
       before -= keyed;
-      if (place) return { ...place, ordinal: before + place.ordinal, segment: segment.first };
+      if (place && !segment.dropped)
+        return { ...place, ordinal: before + place.ordinal, segment: segment.first };
     }
     return undefined;
   }
@@ -370,6 +375,11 @@ export class Segments {
     return yield* this.#closed.read(first, buffer, start, length, at);
   }
 
+  /** Bytes of a segment's lines; 0 when they were dropped. */
+  *size(first: number): Io<number> {
+    return yield* this.#closed.size(first);
+  }
+
   /** Sums over all segments. */
   *facts(): Io<SegmentsFacts> {
     const closed = yield* this.#closed.list();
@@ -383,6 +393,16 @@ export class Segments {
       closedBytes += yield* this.#closed.size(segment.first);
     }
     return { segments: closed.length + 1, commits, events, keyed, closedBytes };
+  }
+
+  /** The first position whose lines are still there, as far as the directory was looked at. */
+  get firstKept(): number {
+    return this.#closed.firstKept;
+  }
+
+  /** Lets go of what is open of a segment that was moved to the archive or dropped, so that the disk gets its room back. */
+  *forget(first: number): Io<void> {
+    yield* this.#closed.forget(first);
   }
 
   damaged(

@@ -12,12 +12,12 @@ import {
   type Waiting,
 } from './group.js';
 import { GuardProgress } from './guard.js';
-import { ask, type Io } from './io.js';
-import { readFully } from './open-files.js';
+import type { Io } from './io.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
 import { RecentBytes } from './recent-bytes.js';
 import { damagedError } from './repair.js';
+import { readAll, withSegment } from './segment-bytes.js';
 import { TailIndex } from './segment-index.js';
 import type { Segments } from './segments.js';
 import type { StoreFacts } from './store-file.js';
@@ -269,22 +269,12 @@ export class LogState implements GroupBase {
     while (this.#place.position < target.position || this.#place.segment < target.segment) {
       const from = this.#place;
       const last = from.segment === target.segment;
-      const file = yield* ask('open', this.#paths.segment(from.segment), 'read');
-      let bytes: Buffer;
-      try {
-        const size = last ? target.offset : yield* ask('size', file);
-        bytes = Buffer.allocUnsafe(Math.max(0, Math.min(span, size - from.offset)));
-        let filled = 0;
-        while (filled < bytes.length) {
-          const at = from.offset + filled;
-          const count = yield* ask('read', file, bytes, filled, bytes.length - filled, at);
-          if (count === 0) break;
-          filled += count;
-        }
-        bytes = bytes.subarray(0, filled);
-      } finally {
-        yield* ask('close', file);
-      }
+      const want = span;
+      const bytes = yield* withSegment(this.#paths, from.segment, function* (source): Io<Buffer> {
+        const size = last ? target.offset : yield* source.size();
+        const read = Buffer.allocUnsafe(Math.max(0, Math.min(want, size - from.offset)));
+        return read.subarray(0, yield* readAll(source, read, from.offset));
+      });
       // While the bytes were read, a group of this process may have taken the same way.
       if (!samePlace(from, this.#place)) continue;
       const { closed } = this.absorb(bytes, from.offset);
@@ -300,15 +290,11 @@ export class LogState implements GroupBase {
     const closed = this.#place;
     const first = closed.position + 1;
     const path = this.#paths.segment(first);
-    const file = yield* ask('open', path, 'read');
-    const bytes = Buffer.alloc(512);
-    let header: Buffer;
-    try {
-      const count = yield* readFully(file, bytes, 0, bytes.length, 0);
-      header = bytes.subarray(0, bytes.subarray(0, count).indexOf(0x0a) + 1);
-    } finally {
-      yield* ask('close', file);
-    }
+    const header = yield* withSegment(this.#paths, first, function* (source): Io<Buffer> {
+      const bytes = Buffer.alloc(512);
+      const count = yield* readAll(source, bytes, 0);
+      return bytes.subarray(0, bytes.subarray(0, count).indexOf(0x0a) + 1);
+    });
     if (!samePlace(closed, this.#place)) return;
     const place = { segment: first, offset: 0, position: closed.position, seal: closed.seal };
     const walker = new SegmentWalker({ place, time: this.#time, storeId: this.#store.id }, {});

@@ -30,6 +30,18 @@ export class StreamVersions {
 
   /** Counts one more event of the stream whose name stands at `[start, end)`; gives its version. */
   next(buffer: Buffer, start: number, end: number): number {
+    const number = this.#numberOf(buffer, start, end);
+    const version = (this.#versions[number] as number) + 1;
+    this.#versions[number] = version;
+    return version;
+  }
+
+  /** Notes the version that a stream reached before the walk began; `name` as it stands in lines. */
+  set(name: Buffer, version: number): void {
+    this.#versions[this.#numberOf(name, 0, name.length)] = version;
+  }
+
+  #numberOf(buffer: Buffer, start: number, end: number): number {
     let hash = this.#seed;
     for (let index = start; index < end; index += 1) {
       hash = Math.imul(hash ^ (buffer[index] as number), 0x01000193);
@@ -42,14 +54,11 @@ export class StreamVersions {
       const number = this.#slots[slot] as number;
       if (number === NONE) break;
       if (this.#hashes[number] === hash && this.#isName(number, buffer, start, end)) {
-        const version = (this.#versions[number] as number) + 1;
-        this.#versions[number] = version;
-        return version;
+        return number;
       }
       slot = (slot + 1) & mask;
     }
-    this.#add(slot, hash, buffer, start, end);
-    return 1;
+    return this.#add(slot, hash, buffer, start, end);
   }
 
   #isName(number: number, buffer: Buffer, start: number, end: number): boolean {
@@ -63,7 +72,7 @@ export class StreamVersions {
     return true;
   }
 
-  #add(slot: number, hash: number, buffer: Buffer, start: number, end: number): void {
+  #add(slot: number, hash: number, buffer: Buffer, start: number, end: number): number {
     const from = this.#ends[this.#count] as number;
     const to = from + end - start;
     while (to > this.#names.length) this.#names = larger(this.#names, Buffer.allocUnsafe);
@@ -71,11 +80,12 @@ export class StreamVersions {
     this.#count += 1;
     const number = this.#count;
     if (number + 1 >= this.#versions.length) this.#growFields();
-    this.#versions[number] = 1;
+    this.#versions[number] = 0;
     this.#hashes[number] = hash;
     this.#ends[number] = to;
     this.#slots[slot] = number;
     if (2 * number > this.#slots.length) this.#growSlots();
+    return number;
   }
 
   #growFields(): void {

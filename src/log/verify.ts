@@ -4,15 +4,18 @@
  * nothing is changed.
  */
 import { randomInt } from 'node:crypto';
-import { invalidArgument, optionNames, systemCode } from '../errors.js';
+import { invalidArgument, optionNames, StoreDamagedError, systemCode } from '../errors.js';
 import { type Anchor, readAnchor } from './anchor.js';
+import { ArchiveCheck } from './archive-check.js';
 import { checkForm } from './decode.js';
 import { type Envelope, LineProblem } from './envelope.js';
 import { type DamageFacts, placeStands } from './examine.js';
 import { ask, type Io } from './io.js';
 import { LineReader } from './line-reader.js';
-import { listSegments, type Paths } from './paths.js';
+import { listLog, type Paths, readable } from './paths.js';
 import { firstSeal, type Place, samePlace } from './place.js';
+import { readRemains, remainsVersions } from './remains.js';
+import { type SegmentBytes, withSegment } from './segment-bytes.js';
 import type { StoreFacts } from './store-file.js';
 import { StreamVersions } from './stream-versions.js';
 import type { Head } from './types.js';
@@ -48,7 +51,10 @@ export interface VerifyReport {
   readonly commits: number;
   readonly events: number;
   readonly streams: number;
+  /** Of their lines, also where they stand compressed in the archive. */
   readonly bytes: number;
+  /** The first position walked, when retention dropped what stood before. */
+  readonly firstPosition?: number;
   /** The end of what was walked. */
   readonly head: Head;
   readonly firstTime?: string;
@@ -125,6 +131,8 @@ class Verification {
   #time = '';
   #firstTime = '';
   #found: boolean;
+  /** Position before the first commit walked. */
+  #before = 0;
   #segments = 0;
   #groups = 0;
   #events = 0;
@@ -152,7 +160,8 @@ class Verification {
   *run(): Io<DamageFacts | undefined> {
     let segments: number[];
     try {
-      segments = yield* listSegments(this.#paths);
+      segments = readable(yield* listLog(this.#paths));
+      yield* this.#begin(segments);
     } catch (error) {
       return this.#unreadable(error, this.#place.segment, 0);
     }
@@ -169,18 +178,37 @@ class Verification {
     }
   }
 
+  /** Goes along what is left of dropped segments, from the first one on. */
+  *#begin(segments: readonly number[]): Io<void> {
+    const { dropped } = yield* listLog(this.#paths);
+    for (;;) {
+      const { segment } = this.#place;
+      if (segments.includes(segment) || !dropped.includes(segment)) return;
+      const { last, seal, lastTime } = yield* readRemains(this.#paths, segment);
+      for (const [stream, version] of yield* remainsVersions(this.#paths, segment)) {
+        this.#versions.set(Buffer.from(JSON.stringify(stream).slice(1, -1)), version);
+      }
+      this.#place = { segment: last + 1, offset: 0, position: last, seal };
+      this.#time = lastTime;
+      this.#before = last;
+      if (seal === this.#against) this.#found = true;
+    }
+  }
+
   report(damage: DamageFacts | undefined): VerifyReport {
     const { position, seal } = this.#place;
     const empty = position === 0;
+    const before = this.#before;
     const against = this.#against === undefined ? undefined : this.#found ? 'found' : 'missing';
     return Object.freeze({
       ok: damage === undefined && against !== 'missing',
       segments: this.#segments,
       groups: this.#groups,
-      commits: position,
+      commits: position - before,
       events: this.#events,
       streams: this.#streams,
       bytes: this.#bytes,
+      ...(before === 0 ? {} : { firstPosition: before + 1 }),
       head: Object.freeze({ position, seal, time: empty ? undefined : this.#time }),
       ...(empty ? {} : { firstTime: this.#firstTime, lastTime: this.#time }),
       ...(damage === undefined ? {} : { damage: Object.freeze({ ...damage }) }),
@@ -220,6 +248,10 @@ class Verification {
   }
 
   #unreadable(error: unknown, segment: number, offset: number): DamageFacts {
+    if (error instanceof StoreDamagedError) {
+      const { file, offset: at, position = segment, problem } = error;
+      return { file, offset: at, position, problem };
+    }
     switch (systemCode(error)) {
       case 'ENOENT':
       case 'ENOTDIR':
@@ -236,30 +268,25 @@ class Verification {
   }
 
   *#segment(first: number): Io<DamageFacts | undefined> {
-    let file: number;
-    try {
-      file = yield* ask('open', this.#paths.segment(first), 'read');
-    } catch (error) {
-      return this.#unreadable(error, first, 0);
-    }
     const eventsBefore = this.#events;
     let damage: DamageFacts | undefined;
     try {
-      damage = yield* this.#walk(first, file);
-    } finally {
-      yield* ask('close', file);
+      damage = yield* withSegment(this.#paths, first, (bytes) => this.#walk(first, bytes));
+    } catch (error) {
+      damage = this.#unreadable(error, first, 0);
     }
     if (damage || first === this.#to.segment) return damage;
     const walked = { place: this.#place, events: this.#events - eventsBefore };
     return yield* this.#hooks.segment?.(walked) ?? nothing();
   }
 
-  *#walk(first: number, file: number): Io<DamageFacts | undefined> {
+  *#walk(first: number, source: SegmentBytes): Io<DamageFacts | undefined> {
     const last = first === this.#to.segment;
-    const size = yield* ask('size', file);
+    const size = yield* source.size();
     const end = last ? Math.min(size, this.#to.offset) : size;
-    const reader = new LineReader(file, 0, end, { chunkBytes: CHUNK_BYTES });
-    const walker = this.#walker();
+    const reader = new LineReader(source, 0, end, { chunkBytes: CHUNK_BYTES });
+    const check = source.archive && new ArchiveCheck(source.archive, this.#place.seal);
+    const walker = this.#walker(check);
     this.#segments += 1;
     const bytesBefore = this.#bytes;
     for (;;) {
@@ -268,7 +295,10 @@ class Verification {
       try {
         const lines = yield* reader.next();
         more = lines !== undefined;
-        if (lines) walker.feed(lines.buffer, lines.start, lines.end, lines.offset);
+        if (lines) {
+          walker.feed(lines.buffer, lines.start, lines.end, lines.offset);
+          check?.add(lines.buffer.subarray(lines.start, lines.end));
+        }
       } catch (error) {
         problem =
           error instanceof SegmentProblem
@@ -279,7 +309,7 @@ class Verification {
       this.#bytes = bytesBefore + walker.place.offset;
       this.#options.onProgress?.({
         segments: this.#segments,
-        commits: this.#place.position,
+        commits: this.#place.position - this.#before,
         bytes: this.#bytes,
       });
       if (problem) return problem;
@@ -297,11 +327,13 @@ class Verification {
     if (walker.insideGroup) {
       return this.#damage(first, end, 'a group without its seal', walker.nextPosition);
     }
+    const told = check?.problem(walker.place, this.#storeId);
+    if (told) return { file: source.path, offset: 0, position: first, problem: told };
     if (last || walker.closed) return undefined;
     return this.#damage(first, end, 'a segment that is not closed although another follows');
   }
 
-  #walker(): SegmentWalker {
+  #walker(check: ArchiveCheck | undefined): SegmentWalker {
     let events = 0;
     let lastTime = this.#time;
     let firstTime = this.#firstTime;
@@ -318,8 +350,11 @@ class Verification {
           events += envelope.eventCount;
           lastTime = envelope.time;
           if (firstTime === '') firstTime = lastTime;
+          check?.commit(lastTime);
         },
-        sealed: ({ seal }) => {
+        sealed: (end) => {
+          const { seal } = end;
+          check?.group(end);
           this.#groups += 1;
           this.#events += events;
           this.#streams = versions.count;

@@ -1,4 +1,10 @@
 /** Options of an open store, checked. */
+import {
+  type CompactionOptions,
+  type CompactionSettings,
+  compactionSettings,
+  type RetentionOptions,
+} from '../compaction/options.js';
 import { checkOptionNames, invalidArgument, optionNames, quote } from '../errors.js';
 import { LOG_MEMBERS, type LogOptions } from '../log/log-options.js';
 import { isProjection, type Projection } from '../projections/define.js';
@@ -19,6 +25,10 @@ export interface StoreOptions<E extends Events = Events> extends LogOptions {
   readonly upcasters?: Upcasters<E> | undefined;
   /** Memory for folded states, bytes. Default 64 MiB. */
   readonly cacheBytes?: number | undefined;
+  /** When the store compacts on its own; `false`: only when told to. */
+  readonly compaction?: CompactionOptions | boolean | undefined;
+  /** What compaction drops for good. Default: nothing. Must be the same in every program that opens the store: each of them may compact. */
+  readonly retention?: RetentionOptions | undefined;
   /** Snapshots kept of the log, and of each projection and index, from 1. Default 2. */
   readonly snapshotsKept?: number | undefined;
 }
@@ -31,6 +41,8 @@ export const STORE_OPTIONS: ReadonlySet<string> = optionNames<StoreOptions & { m
   indexes: true,
   upcasters: true,
   cacheBytes: true,
+  compaction: true,
+  retention: true,
   snapshotsKept: true,
   memory: true,
 });
@@ -43,6 +55,7 @@ export interface StoreSettings {
   readonly projections: readonly Projection[];
   readonly indexes: readonly IndexDefinition[];
   readonly cacheBytes: number;
+  readonly compaction: CompactionSettings;
   readonly snapshotsKept: number;
   /** True when some type is declared or upcast, so that events must be looked at on their way in and out. */
   readonly typed: boolean;
@@ -71,6 +84,7 @@ export function storeSettings(options: StoreOptions): StoreSettings {
     projections,
     indexes,
     cacheBytes,
+    compaction: compactionSettings(options.compaction, options.retention),
     snapshotsKept,
     typed: events !== undefined || upcasters !== undefined,
   };

@@ -2,8 +2,15 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { crc32 } from 'node:zlib';
+import { crc32, gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import {
+  decodeBlock,
+  decodeDirectory,
+  decodeEnding,
+  ENDING_BYTES,
+  encodeDirectory,
+} from '#src/log/archive-file.js';
 import { BloomFilter, hashName } from '#src/log/bloom-filter.js';
 import { closingLine, headerLine } from '#src/log/encode.js';
 import { codeBlocksOf } from '../support/code-blocks.js';
@@ -28,10 +35,78 @@ const everyLine = [
   ...segment,
   ...linesOf('anchor'),
   ...linesOf('next'),
+  ...linesOf('archive'),
   ...withChecksum,
 ];
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The bytes of the example's archive. */
+const archive = Buffer.from(
+  codeBlocksOf(page).find(({ info }) => info.startsWith('base64 archive/'))?.code ?? '',
+  'base64',
+);
+const archiveLines = linesOf('archive');
+
+describe('the archive of the worked example', () => {
+  const plain = Buffer.from([...segment, linesOf('next')[0]].map((line) => `${line}\n`).join(''));
+
+  test('is the closed segment to whoever inflates it', () => {
+    expect(gunzipSync(archive).equals(plain)).toBe(true);
+  });
+
+  test('ends in its directory and a trailer of 128 bytes, in the comment of an empty member', () => {
+    const [directory = '', trailer = ''] = archiveLines;
+    const { directory: place } = JSON.parse(trailer) as { directory: [number, number] };
+    const [offset, bytes] = place;
+    expect(archive.toString('latin1', offset, offset + bytes)).toBe(`${directory}\n`);
+    const rest = archive.subarray(offset + bytes);
+    expect(rest.toString('latin1', 0, 128)).toBe(`${trailer.padEnd(127)}\n`);
+    expect(rest.toString('hex', 128)).toBe('0003000000000000000000');
+    expect(archive.toString('hex', offset - 10, offset)).toBe('1f8b08100000000000ff');
+  });
+
+  test('has a directory that says what its members hold', () => {
+    const facts = JSON.parse(archiveLines[0] ?? '') as {
+      blocks: [number, number, number, string][];
+    };
+    const commits = segment.filter((line) => line.startsWith('{"p":'));
+    const times = commits.map((line) => (JSON.parse(line) as { t: string }).t);
+    expect(facts).toMatchObject({
+      ...{ archive: 1, format: 1, last: commits.length, store: exampleId },
+      ...{ before: sha256(exampleId), bytes: plain.length, sha256: sha256(plain.toString('utf8')) },
+      ...{ firstTime: times[0], lastTime: times.at(-1) },
+      seal: (JSON.parse(segment.at(-1) ?? '') as { seal: string }).seal,
+    });
+    let [at, start] = [0, 0];
+    for (const [bytes, holds, position, checksum] of facts.blocks) {
+      const member = archive.subarray(at, at + bytes);
+      expect(crc32(member).toString(16).padStart(8, '0')).toBe(checksum);
+      expect(member.toString('hex', 0, 10)).toBe('1f8b08000000000000ff');
+      const lines = gunzipSync(member);
+      expect(lines.equals(plain.subarray(start, start + holds))).toBe(true);
+      expect(/\{"p":([0-9]+),/.exec(lines.toString('utf8'))?.[1]).toBe(String(position));
+      at += bytes;
+      start += holds;
+    }
+    expect(start).toBe(plain.length);
+  });
+
+  test('is read by the code, which would write the same directory', () => {
+    const ending = archive.subarray(-ENDING_BYTES);
+    const place = decodeEnding(ending, archive.length);
+    const line = archive.subarray(place.offset, place.offset + place.bytes);
+    const facts = decodeDirectory(line, place, 1);
+    const last = facts.blocks.at(-1);
+    expect(
+      encodeDirectory(facts).equals(archive.subarray((last?.offset ?? 0) + (last?.bytes ?? 0))),
+    ).toBe(true);
+    const members = facts.blocks.map((block) =>
+      decodeBlock(archive.subarray(block.offset, block.offset + block.bytes), block),
+    );
+    expect(Buffer.concat(members).equals(plain)).toBe(true);
+  });
+});
 
 describe('the worked example', () => {
   test.each(everyLine)('has a right checksum in %s', (line) => {

@@ -5,6 +5,7 @@ import { closingFactsOf, type IndexFile, indexPath, openIndexFile } from '#src/l
 import { removeLeftovers, writeIndexFile } from '#src/log/index-write.js';
 import { type Io, runSync, writeFully } from '#src/log/io.js';
 import { OpenFiles } from '#src/log/open-files.js';
+import { SegmentFiles } from '#src/log/segment-files.js';
 import type { TailIndex } from '#src/log/segment-index.js';
 import { seededChooser } from '../support/chooser.js';
 import { SeededRandom } from '../support/random.js';
@@ -31,7 +32,10 @@ function run<T>(process: SimulatedProcess, work: Io<T>): T {
 
 function write(process: SimulatedProcess, writer: SegmentWriter, tail: TailIndex): void {
   const files = new OpenFiles();
-  const closing = run(process, closingFactsOf(writer.paths, tail.first, tail.last, files));
+  const closing = run(
+    process,
+    closingFactsOf(new SegmentFiles(writer.paths, files), tail.first, tail.last),
+  );
   run(process, files.close());
   if (!closing) throw new Error('the segment is not closed');
   run(process, writeIndexFile(writer.paths, tail, closing));
@@ -39,7 +43,9 @@ function write(process: SimulatedProcess, writer: SegmentWriter, tail: TailIndex
 
 function open(process: SimulatedProcess, writer: SegmentWriter, first = 1) {
   const memory = indexMemory();
-  return run(process, openIndexFile(writer.paths, first, new OpenFiles(), memory));
+  const files = new OpenFiles();
+  const segments = new SegmentFiles(writer.paths, files);
+  return run(process, openIndexFile(writer.paths, first, { files, segments }, memory));
 }
 
 function mustOpen(process: SimulatedProcess, writer: SegmentWriter): IndexFile {
@@ -306,7 +312,10 @@ describe('writing an index file', () => {
     for (let call = 1; ; call += 1) {
       const { disk, process, writer, tail } = closedSegment(4);
       const files = new OpenFiles();
-      const closing = run(process, closingFactsOf(writer.paths, 1, tail.last, files));
+      const closing = run(
+        process,
+        closingFactsOf(new SegmentFiles(writer.paths, files), 1, tail.last),
+      );
       if (!closing) throw new Error('the segment is not closed');
       const stop = process.inject({ path: /index/, code: call % 2 ? 'ENOSPC' : 'EIO', call });
       let failed = false;
@@ -362,7 +371,10 @@ describe('writing an index file', () => {
         process.syncDirectory(path);
       }
       const files = new OpenFiles();
-      const closing = run(process, closingFactsOf(writer.paths, 1, tail.last, files));
+      const closing = run(
+        process,
+        closingFactsOf(new SegmentFiles(writer.paths, files), 1, tail.last),
+      );
       if (!closing) throw new Error('the segment is not closed');
       process.crashAt(process.calls + call, 'after');
       try {

@@ -93,7 +93,14 @@ describe('salvage, of what the disk hardly gives', () => {
         const call = built.disk[method as 'read'] as unknown as (
           ...values: readonly unknown[]
         ) => unknown;
-        step = work.next(call.apply(built.disk, [...args]));
+        let answer: unknown;
+        try {
+          answer = call.apply(built.disk, [...args]);
+        } catch (error) {
+          step = work.throw(error);
+          continue;
+        }
+        step = work.next(answer);
       }
     };
     expect(run).toThrow(expect.objectContaining({ code: 'STORE_ACCESS' }));

@@ -1,0 +1,60 @@
+/** A store on a simulated disk whose events are days apart, for what is done with those that are old. */
+import type { StoreOptions } from '#src/index.js';
+import { runSync } from '#src/log/io.js';
+import { type StoreReport, verifyStoreOnSync } from '#src/log/maintenance.js';
+import { type LogListing, listLog, pathsOf } from '#src/log/paths.js';
+import { openStoreOn, type Store } from '#src/store.js';
+import type { SimulatedDisk } from './simulated-disk.js';
+import { DIRECTORY, environmentOn, randomOn } from './story.js';
+
+export const paths = pathsOf(DIRECTORY);
+export const DAY_MS = 86_400_000;
+
+/** Opens the store in segments of a few commits. */
+export async function openOn(
+  disk: SimulatedDisk,
+  name: string,
+  options: StoreOptions = {},
+): Promise<Store> {
+  const environment = environmentOn(disk.process(name), disk, randomOn(disk, name.charCodeAt(0)));
+  return await openStoreOn(environment, DIRECTORY, { segmentBytes: 4096, ...options });
+}
+
+/** Appends so many events, ten a day, to these streams in turn. */
+export async function append(
+  store: Store,
+  disk: SimulatedDisk,
+  streams: readonly string[],
+  count: number,
+): Promise<void> {
+  for (let number = 0; number < count; number += 1) {
+    const stream = streams[number % streams.length] as string;
+    const idempotencyKey = `${stream}-${store.head.position}`;
+    await store.append(
+      stream,
+      { type: 'added', data: { by: 1, text: 'x'.repeat(60) } },
+      { idempotencyKey },
+    );
+    disk.clock.advance(DAY_MS / 10);
+  }
+}
+
+export function listing(disk: SimulatedDisk): LogListing {
+  return runSync(disk.process('lister'), listLog(paths));
+}
+
+export function verified(disk: SimulatedDisk): StoreReport {
+  const environment = environmentOn(disk.process('v'), disk, randomOn(disk, 1));
+  const settings = {
+    ...{
+      paths,
+      create: undefined,
+      readOnly: true,
+      lockTimeoutMs: 0,
+      segmentBytes: 4096,
+      label: '',
+    },
+    ...{ allowSharedDirectory: false, allowFileSystem: false },
+  };
+  return verifyStoreOnSync(environment, settings);
+}
