@@ -21,6 +21,7 @@ import {
 import { SortedProblem } from './sorted-format.js';
 import type { SortedCursor } from './sorted-read.js';
 import { SortedWriter } from './sorted-write.js';
+import { systemError } from './system-error.js';
 
 export interface LogSnapshotSource {
   readonly paths: Paths;
@@ -92,10 +93,11 @@ function* factsOf(index: SegmentFacts): Io<Omit<SegmentSummary, 'bytes' | 'seal'
 }
 
 function* write(
-  { paths, storeId, segments, idempotencyWindow, randomBytes }: LogSnapshotSource,
+  source: LogSnapshotSource,
   before: LogSnapshot | undefined,
   added: readonly SegmentSummary[],
 ): Io<{ readonly snapshot: LogSnapshot; readonly bytes: number }> {
+  const { paths, storeId, segments, idempotencyWindow, randomBytes } = source;
   const last = added.at(-1) as SegmentSummary;
   const events = added.reduce((sum, each) => sum + each.events, before?.events ?? 0);
   const keyed = added.reduce((sum, each) => sum + each.keyed, before?.keyed ?? 0);
@@ -118,12 +120,26 @@ function* write(
     const { bytes } = yield* writer.publish();
     const path = join(paths.snapshots, name);
     yield* segments.sorted.forget(path);
-    const snapshot = yield* LogSnapshot.open(path, storeId, position, segments.sorted);
+    const snapshot = yield* openWritten(path, position, source);
     segments.adopt(snapshot);
     return { snapshot, bytes };
   } catch (error) {
     yield* writer.discard();
     throw error;
+  }
+}
+
+/** The one just put in place. @throws system errors of the disk: it was right when it was read back, so nothing else can be wrong with it */
+function* openWritten(
+  path: string,
+  position: number,
+  { storeId, segments }: LogSnapshotSource,
+): Io<LogSnapshot> {
+  try {
+    return yield* LogSnapshot.open(path, storeId, position, segments.sorted);
+  } catch (error) {
+    if (!(error instanceof SortedProblem)) throw error;
+    throw error.cause ?? systemError('EIO', 'read', path);
   }
 }
 
