@@ -35,7 +35,7 @@ export class WriteLock {
     const { disk, monotonic, randomBytes } = this.#environment;
     const stepBack = this.#stepBackUntil - monotonic();
     if (stepBack > 0) disk.pause(stepBack);
-    const tryLock = () => disk.tryLock(this.#file, WRITE_LOCK, 'exclusive');
+    const tryLock = () => this.#tryLock();
     if (tryLock()) return 'taken';
     const waiting = this.#showWaiting();
     try {
@@ -51,6 +51,19 @@ export class WriteLock {
       );
     } finally {
       if (waiting) this.#fairly(() => disk.unlock(this.#file, WAITING_LOCK));
+    }
+  }
+
+  /** A call that failed may have taken the lock all the same, and then everyone would wait for one who does not know that he has it. */
+  #tryLock(): boolean {
+    const { disk } = this.#environment;
+    try {
+      return disk.tryLock(this.#file, WRITE_LOCK, 'exclusive');
+    } catch (error) {
+      if (systemCode(error) !== undefined) {
+        this.#fairly(() => disk.unlock(this.#file, WRITE_LOCK));
+      }
+      throw error;
     }
   }
 
