@@ -22,6 +22,11 @@ import {
 import type { ModelDefinition } from './model-definition.js';
 import type { RecallFacts, RecallModel, RecallPart } from './recall-model.js';
 
+interface Model {
+  readonly definition: ModelDefinition;
+  readonly recall: RecallModel;
+}
+
 /** The event that changed a text last. */
 interface Stamp {
   readonly position: number;
@@ -31,6 +36,8 @@ interface Stamp {
 
 interface Entry {
   readonly model: string;
+  /** What the model declares: looked at for every candidate. */
+  readonly recall: RecallModel;
   readonly stream: string;
   readonly part: RecallPart;
   readonly stamp: Stamp | undefined;
@@ -69,10 +76,7 @@ export const IMPORTANT = 0.8;
 const STATES_IN_PART = 4096;
 
 export class MemoryIndex {
-  readonly #models: ReadonlyMap<
-    string,
-    { readonly definition: ModelDefinition; readonly recall: RecallModel }
-  >;
+  readonly #models: ReadonlyMap<string, Model>;
   readonly #modelOfType = new Map<string, string>();
   readonly #states = new Map<string, unknown>();
   /** Streams that could not be folded. */
@@ -226,7 +230,9 @@ export class MemoryIndex {
     for (const part of model.recall.parts(kept, stream)) {
       const stamp = stamps.get(part.name) ?? undefined;
       const { importance } = model.recall.facts(part, kept, stream);
-      this.#note({ model: model.definition.name, stream, part, stamp }, importance);
+      const { definition, recall } = model;
+      const entry = { model: definition.name, recall, stream, part, stamp };
+      this.#note(entry, weightOf(importance));
     }
   }
 
@@ -238,33 +244,19 @@ export class MemoryIndex {
   #change(stream: string, before: unknown, after: unknown, event: RecordedEvent | undefined): void {
     const model = this.#modelOf(stream);
     if (!model) return;
-    const { recall, definition } = model;
+    const { recall } = model;
     if (after === ABSENT) {
       this.#states.delete(stream);
       for (const part of this.#partsOf(stream)) this.#drop(stream, part);
       return;
     }
     this.#states.set(stream, after);
-    const stamp = event && stampOf(event);
-    const put = (part: RecallPart) => {
-      const known = this.#entries.get(idOf(stream, part.name));
-      if (known && known.part.source === part.source) return;
-      const { text, title, session, speaker } = recall.text(part, after, stream);
-      const facts = recall.facts(part, after, stream);
-      const { importance } = facts;
-      const time = Date.parse(facts.time === '' ? (stamp?.time ?? '') : facts.time);
-      this.#texts.put({
-        id: idOf(stream, part.name),
-        text,
-        title,
-        tags: facts.tags,
-        session,
-        speaker,
-        time: Number.isNaN(time) ? undefined : time,
-        importance,
-      });
-      this.#note({ model: definition.name, stream, part, stamp }, importance);
-    };
+    const put = (part: RecallPart) => this.#put(model, stream, part, after, event);
+    if (event && before === undefined) {
+      // A stream's first event: there is nothing to compare with.
+      for (const part of recall.parts(after, stream)) put(part);
+      return;
+    }
     const touched = event && recall.touched?.(event, before);
     if (touched && recall.part) {
       for (const name of touched) {
@@ -274,12 +266,39 @@ export class MemoryIndex {
       }
       return;
     }
-    const gone = new Set(before === undefined && event ? [] : this.#partsOf(stream));
+    const gone = new Set(this.#partsOf(stream));
     for (const part of recall.parts(after, stream)) {
       gone.delete(part.name);
       put(part);
     }
     for (const name of gone) this.#drop(stream, name);
+  }
+
+  #put(
+    { definition, recall }: Model,
+    stream: string,
+    part: RecallPart,
+    state: unknown,
+    event: RecordedEvent | undefined,
+  ): void {
+    const id = idOf(stream, part.name);
+    if (this.#entries.get(id)?.part.source === part.source) return;
+    const stamp = event && stampOf(event);
+    const { text, title, session, speaker } = recall.text(part, state, stream);
+    const { tags, importance, time: told } = recall.facts(part, state, stream);
+    const time = Date.parse(told === '' ? (stamp?.time ?? '') : told);
+    const weight = weightOf(importance);
+    this.#texts.put({
+      id,
+      text,
+      title,
+      tags,
+      session,
+      speaker,
+      time: Number.isNaN(time) ? undefined : time,
+      importance: weight,
+    });
+    this.#note({ model: definition.name, recall, stream, part, stamp }, weight);
   }
 
   #note(entry: Entry, importance = 0): void {
@@ -311,17 +330,17 @@ export class MemoryIndex {
   }
 
   /** Neither over nor, unless that is asked for, out of use. */
-  #isThere({ model, stream, part }: Entry, now: string, retired: boolean): boolean {
-    const { isOver, isRetired } = this.recallOf(model);
+  #isThere({ recall, stream, part }: Entry, now: string, retired: boolean): boolean {
+    const { isOver, isRetired } = recall;
     if (!isOver && (retired || !isRetired)) return true;
     const state = this.#states.get(stream);
     if (isOver?.(part, state, now) === true) return false;
     return retired || isRetired?.(state) !== true;
   }
 
-  #candidate({ model, stream, part, stamp }: Entry): Candidate {
+  #candidate({ model, recall, stream, part, stamp }: Entry): Candidate {
     const state = this.#states.get(stream);
-    const told = this.recallOf(model).facts(part, state, stream);
+    const told = recall.facts(part, state, stream);
     const facts: RecallFacts = {
       ...told,
       actor: stamp ? stamp.actor : told.actor,
@@ -334,6 +353,11 @@ export class MemoryIndex {
 
 function idOf(stream: string, part: string): string {
   return part === '' ? stream : `${stream}${SEPARATOR}${part}`;
+}
+
+/** Metadata is the caller's own: what stands there as an importance may be any number, and must not outweigh the words, nor take them away. */
+function weightOf(importance: number | undefined): number | undefined {
+  return importance === undefined ? undefined : Math.min(1, Math.max(0, importance));
 }
 
 function stampOf({ position, time, actor }: RecordedEvent): Stamp {

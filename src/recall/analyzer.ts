@@ -71,7 +71,10 @@ export class Analyzer {
       if (piece !== undefined && !isEnd(piece)) continue;
       const asked = piece?.includes('?') === true;
       for (let index = sentence; index < at; index += 1) {
-        if (this.#take(pieces[index] as string, take, asked, isQuery)) time = true;
+        const run = pieces[index] as string;
+        if (ascii ? this.#takeWord(run, take, asked) : this.#take(run, take, asked, isQuery)) {
+          time = true;
+        }
       }
       sentence = at + 1;
     }
@@ -89,17 +92,19 @@ export class Analyzer {
   }
 
   #take(piece: string, take: TakeTerm, asked: boolean, isQuery: boolean): boolean {
-    if (!PAIRED.test(piece) && !SEGMENTED.test(piece)) {
-      const { term, time } = this.#word(piece);
-      if (term !== '') take(term, asked, piece);
-      return time;
-    }
+    if (!PAIRED.test(piece) && !SEGMENTED.test(piece)) return this.#takeWord(piece, take, asked);
     let time = false;
     for (const [run] of piece.matchAll(SCRIPT_RUNS)) {
       if (PAIRED.test(run)) takePairs(run, take, asked, isQuery);
       else if (SEGMENTED.test(run)) this.#takeSegments(run, take, asked);
       else if (this.#take(run, take, asked, isQuery)) time = true;
     }
+    return time;
+  }
+
+  #takeWord(word: string, take: TakeTerm, asked: boolean): boolean {
+    const { term, time } = this.#word(word);
+    if (term !== '') take(term, asked, word);
     return time;
   }
 

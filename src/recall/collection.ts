@@ -344,17 +344,21 @@ export class Collection {
       length += weight;
       this.#countTerm(ordinal, start, this.terms.idOf(term), weight, asked);
     };
-    weight = FIELD_WEIGHTS.title;
-    if (title !== undefined) this.#analyzer.read(title, take);
-    weight = FIELD_WEIGHTS.tags;
-    for (const tag of tags ?? []) this.#analyzer.read(tag, take);
-    weight = FIELD_WEIGHTS.text;
-    const mayTime = this.#analyzer.read(text, take);
-    this.#length[ordinal] = length;
-    for (let at = start; at < (this.#start[ordinal + 1] as number); at += 2) {
-      this.#slots[this.#entries[at] as number] = 0;
+    try {
+      weight = FIELD_WEIGHTS.title;
+      if (title !== undefined) this.#analyzer.read(title, take);
+      weight = FIELD_WEIGHTS.tags;
+      for (const tag of tags ?? []) this.#analyzer.read(tag, take);
+      weight = FIELD_WEIGHTS.text;
+      const mayTime = this.#analyzer.read(text, take);
+      this.#length[ordinal] = length;
+      return mayTime;
+    } finally {
+      // Also after what is no text: the next document must not be counted with this one.
+      for (let at = start; at < (this.#start[ordinal + 1] as number); at += 2) {
+        this.#slots[this.#entries[at] as number] = 0;
+      }
     }
-    return mayTime;
   }
 
   #countTerm(ordinal: number, start: number, term: number, weight: number, asked: boolean): void {

@@ -20,13 +20,18 @@ export class Scratch {
   /** Of each term: its place among those of the question, from 1. */
   slots: Uint8Array = new Uint8Array(0);
   touched: Uint32Array = new Uint32Array(0);
+  /** Of each term of the question, for each session: how often it is said there. Made anew for each question they would be most of what is thrown away. */
+  sessionCounts: Uint32Array = new Uint32Array(0);
 
-  fit(ordinals: number, terms: number): void {
+  fit(ordinals: number, terms: number, sessionCounts: number): void {
     if (this.scores.length < ordinals) {
       this.scores = new Float64Array(2 * ordinals);
       this.touched = new Uint32Array(2 * ordinals);
     }
     if (this.slots.length < terms) this.slots = new Uint8Array(2 * terms);
+    if (this.sessionCounts.length < sessionCounts) {
+      this.sessionCounts = new Uint32Array(2 * sessionCounts);
+    }
   }
 }
 
@@ -38,8 +43,8 @@ export class Ranking {
   readonly #accepts: ((ordinal: number) => boolean) | undefined;
   readonly #limit: number;
   readonly #average: number;
-  /** Of each term, for each session: how often it is said there. */
-  #sessionCounts: Float64Array = new Float64Array(0);
+  /** How many of the scratch's counts of sessions are in use. */
+  readonly #sessionCounts: number;
   #touchedCount = 0;
 
   constructor(
@@ -55,26 +60,39 @@ export class Ranking {
     this.#parts = parts;
     this.#limit = limit;
     this.#average = Math.max(1, collection.averageLength);
-    this.#accepts = accepts && remembered((ordinal) => accepts(collection.idOf(ordinal)));
+    this.#accepts =
+      accepts && remembered(collection.ordinals, (ordinal) => accepts(collection.idOf(ordinal)));
+    this.#sessionCounts = parts.has('session')
+      ? question.terms.length * collection.sessions.size
+      : 0;
   }
 
   run(): readonly Ranked[] {
     if (this.#limit === 0) return [];
-    this.#scratch.fit(this.#collection.ordinals, this.#collection.terms.size);
-    this.#scoreText();
+    this.#scratch.fit(this.#collection.ordinals, this.#collection.terms.size, this.#sessionCounts);
+    try {
+      this.#scoreText();
+      return this.#ranked();
+    } finally {
+      this.#clear();
+    }
+  }
+
+  #ranked(): readonly Ranked[] {
     const scoring = new Scoring(
       this.#collection,
       this.#question,
       this.#parts,
       this.#scratch.slots,
-      this.#sessionCounts,
+      this.#scratch.sessionCounts.subarray(0, this.#sessionCounts),
       this.#touchedCount === 0,
     );
     const best = new Top(this.#limit, this.#before);
     try {
       for (const ordinal of this.#candidates(scoring)) {
         const score = scoring.score(ordinal);
-        if (score > 0 && best.takes(ordinal, score)) best.add(ordinal, score);
+        if (score <= 0 || !best.takes(ordinal, score)) continue;
+        if (!this.#accepts || this.#accepts(ordinal)) best.add(ordinal, score);
       }
       return best.sorted().map(({ ordinal, score }) => {
         const reasons: Reason[] = [];
@@ -84,6 +102,13 @@ export class Ranking {
     } finally {
       scoring.close();
     }
+  }
+
+  /** Leaves the scratch as it was, also when what accepts documents throws. */
+  #clear(): void {
+    const { scores, touched, sessionCounts } = this.#scratch;
+    for (let at = 0; at < this.#touchedCount; at += 1) scores[touched[at] as number] = 0;
+    sessionCounts.fill(0, 0, this.#sessionCounts);
   }
 
   /** Of equals the newest come first; where that is equal too, by id. */
@@ -103,10 +128,8 @@ export class Ranking {
   /** Plain BM25 of all documents into the scratch. */
   #scoreText(): void {
     const { terms, sessions } = this.#collection;
-    const bySession = this.#parts.has('session') && sessions.size > 0;
-    const asked = this.#question.terms;
-    if (bySession) this.#sessionCounts = new Float64Array(asked.length * sessions.size);
-    for (const [place, { known, idf, isName }] of asked.entries()) {
+    const bySession = this.#sessionCounts > 0;
+    for (const [place, { known, idf, isName }] of this.#question.terms.entries()) {
       const mention = isName && this.#parts.has('speaker') ? MENTION : 1;
       const row = bySession ? place * sessions.size : -1;
       for (const { id, weight } of known) {
@@ -123,7 +146,7 @@ export class Ranking {
     row: number,
   ): void {
     const collection = this.#collection;
-    const { scores, touched } = this.#scratch;
+    const { scores, touched, sessionCounts } = this.#scratch;
     const perWord = (K1 * B) / this.#average;
     for (let at = 0; at < postings.length; at += 1) {
       const posting = postings[at] as number;
@@ -141,42 +164,58 @@ export class Ranking {
       const session = row < 0 ? -1 : collection.sessionOf(ordinal);
       if (session < 0) continue;
       // Whole numbers, whose sum is the same in any order.
-      this.#sessionCounts[row + session] =
-        (this.#sessionCounts[row + session] as number) + weightOf(posting);
+      sessionCounts[row + session] = (sessionCounts[row + session] as number) + weightOf(posting);
     }
   }
 
   /** Ordinals that get their whole score. */
   #candidates(scoring: Scoring): ReadonlySet<number> {
     const most = Math.max(SEEDS_MIN, 2 * this.#limit);
-    const { scores, touched } = this.#scratch;
+    const any = new Top(most, this.#before);
+    this.#eachTouched((ordinal, score) => {
+      if (any.takes(ordinal, score)) any.add(ordinal, score);
+    });
     // A turn that is not asked for may stand beside one that is, so both kinds of seeds are needed.
     const accepts = this.#accepts;
-    const accepted = new Top(most, this.#before);
-    const any = accepts ? new Top(most, this.#before) : accepted;
-    for (let at = 0; at < this.#touchedCount; at += 1) {
-      const ordinal = touched[at] as number;
-      const score = scores[ordinal] as number;
-      scores[ordinal] = 0;
-      if (any.takes(ordinal, score)) any.add(ordinal, score);
-      if (!accepts) continue;
-      if (accepted.takes(ordinal, score) && accepts(ordinal)) accepted.add(ordinal, score);
-    }
+    const accepted = !accepts || any.all().every(accepts) ? any : this.#accepted(most, accepts);
     const candidates = new Set(accepted.all());
     if (this.#parts.has('neighbour')) {
-      for (const ordinal of accepted.all()) this.#addNeighbours(ordinal, candidates);
-      if (accepts) for (const ordinal of any.all()) this.#addNeighbours(ordinal, candidates);
+      // Where all the best are accepted, most of the others are: these are asked for when they come among the best.
+      const ask = accepted === any ? undefined : accepts;
+      for (const ordinal of accepted.all()) this.#addNeighbours(ordinal, candidates, ask);
+      if (ask) for (const ordinal of any.all()) this.#addNeighbours(ordinal, candidates, ask);
     }
     if (this.#touchedCount === 0) this.#addUntold(scoring, candidates, most);
     return candidates;
   }
 
-  #addNeighbours(ordinal: number, candidates: Set<number>): void {
+  /** The best of those that are accepted. */
+  #accepted(most: number, accepts: (ordinal: number) => boolean): Top {
+    const accepted = new Top(most, this.#before);
+    this.#eachTouched((ordinal, score) => {
+      if (accepted.takes(ordinal, score) && accepts(ordinal)) accepted.add(ordinal, score);
+    });
+    return accepted;
+  }
+
+  #eachTouched(take: (ordinal: number, score: number) => void): void {
+    const { scores, touched } = this.#scratch;
+    for (let at = 0; at < this.#touchedCount; at += 1) {
+      const ordinal = touched[at] as number;
+      take(ordinal, scores[ordinal] as number);
+    }
+  }
+
+  #addNeighbours(
+    ordinal: number,
+    candidates: Set<number>,
+    accepts: ((ordinal: number) => boolean) | undefined,
+  ): void {
     if (this.#collection.sessionOf(ordinal) < 0) return;
     for (let distance = -WINDOW; distance <= WINDOW; distance += 1) {
       const neighbour = this.#collection.neighbour(ordinal, distance);
       if (neighbour === undefined || candidates.has(neighbour)) continue;
-      if (!this.#accepts || this.#accepts(neighbour)) candidates.add(neighbour);
+      if (!accepts || accepts(neighbour)) candidates.add(neighbour);
     }
   }
 
@@ -192,15 +231,17 @@ export class Ranking {
   }
 }
 
+const ACCEPTED = 1;
+const REFUSED = 2;
+
 /** Asks once for each. */
-function remembered(accepts: (ordinal: number) => boolean): (ordinal: number) => boolean {
-  const verdicts = new Map<number, boolean>();
+function remembered(
+  ordinals: number,
+  accepts: (ordinal: number) => boolean,
+): (ordinal: number) => boolean {
+  const verdicts = new Uint8Array(ordinals);
   return (ordinal) => {
-    let verdict = verdicts.get(ordinal);
-    if (verdict === undefined) {
-      verdict = accepts(ordinal);
-      verdicts.set(ordinal, verdict);
-    }
-    return verdict;
+    if (verdicts[ordinal] === 0) verdicts[ordinal] = accepts(ordinal) ? ACCEPTED : REFUSED;
+    return verdicts[ordinal] === ACCEPTED;
   };
 }

@@ -15,7 +15,7 @@ export class Scoring {
   readonly #question: Question;
   readonly #parts: ReadonlySet<Part>;
   readonly #slots: Uint8Array;
-  readonly #sessionCounts: Float64Array;
+  readonly #sessionCounts: Uint32Array;
   readonly #newest: number;
   readonly #isUntold: boolean;
   readonly #average: number;
@@ -38,7 +38,7 @@ export class Scoring {
     question: Question,
     parts: ReadonlySet<Part>,
     slots: Uint8Array,
-    sessionCounts: Float64Array,
+    sessionCounts: Uint32Array,
     isUntold: boolean,
   ) {
     this.#collection = collection;

@@ -214,6 +214,24 @@ describe('recall', () => {
     await memory.close();
   });
 
+  test('holds an importance that is out of range for the nearest one in it', async () => {
+    const { memory } = await opened();
+    const importances = [1e9, 1, 0, -1e9];
+    for (const importance of importances) {
+      await memory.episodes.record({
+        text: 'the boat sank',
+        at: '2025-06-01T00:00:00Z',
+        metadata: { importance },
+      });
+    }
+    const scores = (await memory.recall('boat')).map(({ score }) => score);
+    expect(scores).toHaveLength(importances.length);
+    expect(scores[0]).toBe(scores[1]);
+    expect(scores[2]).toBe(scores[3]);
+    expect(scores[0]).toBeLessThan(2 * (scores[3] as number));
+    await memory.close();
+  });
+
   test('is the same after closing and opening, in a directory as in memory', async () => {
     const directory = temporaryDirectory();
     const first = await opened(directory);

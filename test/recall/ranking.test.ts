@@ -326,3 +326,28 @@ test('a filter is asked before ranking: what it accepts is found behind any numb
   const hits = index.search('boat', { accepts: (id) => id.endsWith('999') });
   expect(hits.map(({ id }) => id)).toEqual(['d1999', 'd2999', 'd999']);
 });
+
+test('a filter that throws leaves the index as it was', () => {
+  const documents = Array.from({ length: 300 }, (_, at) => ({
+    id: `d${at}`,
+    text: `boat ${at % 7} harbour`,
+    session: `s${at % 9}`,
+  }));
+  const index = indexOf(documents);
+  const before = index.search('boat harbour 3');
+  const failure = new Error('no answer');
+  const accepts = () => {
+    throw failure;
+  };
+  expect(() => index.search('boat harbour 3', { accepts })).toThrow(failure);
+  expect(index.search('boat harbour 3')).toEqual(before);
+});
+
+test('a text that cannot be read leaves the counts of the next one alone', () => {
+  const index = new RecallIndex('english');
+  const broken = { id: 'broken', title: 'boat boat', text: null as unknown as string };
+  expect(() => index.put(broken)).toThrow(TypeError);
+  const sound = { id: 'd', text: 'boat' };
+  index.put(sound);
+  expect(index.search('boat')).toEqual(indexOf([sound]).search('boat'));
+});
