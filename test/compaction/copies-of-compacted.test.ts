@@ -286,4 +286,21 @@ describe('a compaction while a copy is made', () => {
     expect(await verifyStore(beside('backup'))).toMatchObject({ ok: true, head });
     await store.close();
   });
+
+  test('is told what it waited for when its time is over', async () => {
+    const { store, directory, beside, append } = await agedStore();
+    await append(COMMITS);
+    const impatient = await openStore(directory, { lockTimeoutMs: 0, compaction: false });
+    let compacting: Promise<unknown> | undefined;
+    const onProgress = () => {
+      compacting ??= impatient.compact().catch((error: unknown) => error);
+    };
+    await restoreStore(directory, beside('restored'), { onProgress });
+    expect(await compacting).toMatchObject({
+      code: 'LOCK_TIMEOUT',
+      label: 'snapshots and compaction',
+    });
+    expect(placesOf(directory).archive).toEqual([]);
+    await Promise.all([store.close(), impatient.close()]);
+  });
 });
