@@ -15,7 +15,7 @@ import type { Head } from '../log/types.js';
 import { toCloudEvent } from './cloud-events.js';
 import { Course, type CourseOptions } from './course.js';
 import type { ExportedEvent, ExportFormat } from './exported-event.js';
-import { requireSound } from './restoring.js';
+import { requireBeginning, requireSound } from './restoring.js';
 import { readingOptions, type SourceOptions } from './source.js';
 
 /** Where lines go: a stream of Node, or a function that takes them as they come. Who takes slowly is waited for. */
@@ -45,13 +45,15 @@ export interface ExportReport {
   readonly head: Head;
 }
 
+const BEGINNING_HINT =
+  'An export holds every event from the first one on: make a backup instead, or export a backup from before the events were removed.';
 /** Events are read in portions of about that many bytes. */
 const PORTION_BYTES = 256 * 1024;
 
 /**
  * Writes every event of a store into a sink, oldest first, as it is stored, one JSON object a line. A stream is ended afterwards, or destroyed when the
  * export fails. What is committed after the beginning is left out. Memory does not grow with the store.
- * @throws StoreNotFoundError, StoreDamagedError, FormatTooNewError, LockTimeoutError, StoreAccessError, TypeError, what the sink fails with, the signal's
+ * @throws StoreNotFoundError, StoreDamagedError, HistoryPrunedError (before anything is written), FormatTooNewError, LockTimeoutError, StoreAccessError, TypeError, what the sink fails with, the signal's
  * reason
  */
 export async function exportStore(
@@ -82,6 +84,7 @@ export async function exportStoreOn(
     const log = await openLogOn(environment, directory, readingOptions(options));
     try {
       requireSound(log, directory);
+      await requireBeginning(log, BEGINNING_HINT);
       return await exportLog(log, sink, options, course);
     } finally {
       await log.close();

@@ -7,7 +7,9 @@ import { examineTail } from '../log/examine.js';
 import { LOCK_FILE } from '../log/format.js';
 import { ask, closeQuietly, type Io, runAsync } from '../log/io.js';
 import { readFully } from '../log/open-files.js';
+import { listLog, type Paths, readable } from '../log/paths.js';
 import { type Place, samePlace } from '../log/place.js';
+import { remainsVersions } from '../log/remains.js';
 import { decodeStoreFile, type StoreFacts } from '../log/store-file.js';
 import { verifyLog } from '../log/verify.js';
 import { putInPlace, writeWhole } from '../log/whole-file.js';
@@ -164,7 +166,7 @@ function* verifyCopy(
   const { course, paths } = copy;
   course.begin('verify', 'bytes', copy.bytes);
   const options = { onProgress: ({ bytes }: { bytes: number }) => course.reach(bytes) };
-  let version = 0;
+  let version = yield* droppedOriginVersion(paths);
   const report = yield* verifyLog(paths, store, place, options, {
     commit: (envelope, buffer) => {
       version += originEventsIn(envelope, buffer);
@@ -174,6 +176,19 @@ function* verifyCopy(
   yield* copy.verifyFinished([ANCHOR_FILE, STORE_FILE]);
   course.end();
   return { time: report.lastTime ?? '', version };
+}
+
+/** Earlier restores of which only the remains of dropped segments tell; versions go on behind them. */
+function* droppedOriginVersion(paths: Paths): Io<number> {
+  let version = 0;
+  const listing = yield* listLog(paths);
+  const present = new Set(readable(listing));
+  for (const first of listing.dropped) {
+    // What is left of a drop that went no further counts for nothing: its events are there, and are counted.
+    if (present.has(first)) continue;
+    version = (yield* remainsVersions(paths, first)).get(ORIGIN_STREAM) ?? version;
+  }
+  return version;
 }
 
 const ORIGIN_NAME = Buffer.from(ORIGIN_STREAM);

@@ -24,7 +24,7 @@ import { asStoreError } from '../log/section.js';
 import { Course, type CourseOptions } from './course.js';
 import { readManifest, verifyFiles } from './manifest.js';
 import { restoreWhole } from './restore-whole.js';
-import { type RestoreReport, requireSound } from './restoring.js';
+import { type RestoreReport, requireBeginning, requireSound } from './restoring.js';
 import { rewriteTo } from './rewrite.js';
 import { holdCompaction, readingOptions, type SourceOptions, sourceSettings } from './source.js';
 
@@ -42,6 +42,10 @@ const RESTORE_OPTIONS = optionNames<RestoreOptions>({
   signal: true,
 });
 
+/** Of a store that lacks its beginning, even a moment that is kept could only be had under other versions and positions. */
+const BEGINNING_HINT =
+  'A restore to an earlier moment writes everything anew, from the first commit on: restore the whole store, or a backup from before the events were removed.';
+
 export type { RestoreReport };
 
 /**
@@ -49,8 +53,8 @@ export type { RestoreReport };
  *
  * Commits keep their positions, times, actors, reasons, ids and idempotency keys. The new store holds one commit more: an event in the stream
  * `$store/origin`.
- * @throws StoreNotFoundError, StoreDamagedError (nothing is made of a source that is not whole), FormatTooNewError, PositionAheadError, LockTimeoutError,
- * StoreFullError, StoreAccessError, UnsupportedFileSystemError, TypeError (`TARGET_EXISTS` among others), the signal's reason
+ * @throws StoreNotFoundError, StoreDamagedError (nothing is made of a source that is not whole), FormatTooNewError, PositionAheadError, HistoryPrunedError
+ * (`to`, of a store whose beginning retention dropped), LockTimeoutError, StoreFullError, StoreAccessError, UnsupportedFileSystemError, TypeError (`TARGET_EXISTS` among others), the signal's reason
  */
 export async function restoreStore(
   source: string,
@@ -108,6 +112,7 @@ async function restore(
     const { paths, lockTimeoutMs } = sourceSettings(source, options);
     const release = await holdCompaction(environment, paths, lockTimeoutMs, course);
     try {
+      await requireBeginning(log, BEGINNING_HINT);
       return await rewriteTo({ ...whole, log, position });
     } finally {
       release();

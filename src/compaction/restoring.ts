@@ -1,7 +1,8 @@
 /** What both ways of restoring are given, and what they give. */
-import { StoreDamagedError } from '../errors.js';
+import { HistoryPrunedError, StoreDamagedError } from '../errors.js';
 import type { Environment } from '../log/environment.js';
 import type { Log } from '../log/log.js';
+import { beginningOf } from '../log/remains.js';
 import type { Head } from '../log/types.js';
 import type { Course } from './course.js';
 import type { Manifest } from './manifest.js';
@@ -41,6 +42,16 @@ export function requireSound(log: Log, directory: string): void {
   if (state !== 'damaged') return;
   const facts = { directory, file, offset, position: position + 1 };
   throw new StoreDamagedError({ ...facts, problem: problem ?? 'it is damaged' });
+}
+
+/**
+ * For whatever writes a log anew from its first commit on: without its beginning, versions and positions would be others.
+ * @throws HistoryPrunedError when retention dropped the beginning
+ */
+export async function requireBeginning({ internals }: Log, hint: string): Promise<void> {
+  const { paths, storeId } = internals;
+  const { position } = await internals.run(beginningOf(paths, storeId));
+  if (position > 0) throw new HistoryPrunedError(position + 1, hint);
 }
 
 /** The report of a restore, from what its last commit says. */

@@ -122,10 +122,13 @@ export class HistoryPrunedError extends RecollectError {
   /** The first position that the store still has all events from. */
   readonly firstPosition: number;
 
-  constructor(firstPosition: number) {
+  constructor(
+    firstPosition: number,
+    hint = 'Ask for a moment from that position on, or look in a backup.',
+  ) {
     super(
       'HISTORY_PRUNED',
-      `The answer needs events before position ${firstPosition}, which the retention policy removed. Ask for a moment from that position on, or look in a backup.`,
+      `The answer needs events before position ${firstPosition}, which the retention policy removed. ${hint}`,
     );
     this.firstPosition = firstPosition;
   }

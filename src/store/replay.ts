@@ -95,8 +95,8 @@ const SHOWN = 100;
  * store gives: any difference means that a projection is not pure, or that the store is wrong. Changes nothing. Others may go on writing;
  * what they append meanwhile does not count. Memory: the state of every key of the projections given.
  *
- * @throws StoreNotFoundError, StoreDamagedError, PositionAheadError, StoreAccessError, FormatTooNewError, LockTimeoutError, TypeError, and what
- * `onEvent` throws
+ * @throws StoreNotFoundError, StoreDamagedError, HistoryPrunedError (when retention dropped the beginning), PositionAheadError, StoreAccessError,
+ * FormatTooNewError, LockTimeoutError, TypeError, and what `onEvent` throws
  */
 export async function replayStore<E extends Events = Events>(
   directory: string,
