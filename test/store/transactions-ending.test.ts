@@ -390,14 +390,19 @@ describe.each(places)('a transaction over a store in $name', (place) => {
 
   test('is refused by a store that is closed, also when it is closed meanwhile', async () => {
     const store = await countedStore(place);
+    const { open: begin, opened: begun } = gate();
     const { open, opened: go } = gate();
-    const running = store.transaction(async (tx) => {
-      tx.append('a', added(1));
-      await go;
-    });
+    const refused = failure(
+      store.transaction(async (tx) => {
+        tx.append('a', added(1));
+        begin();
+        await go;
+      }),
+    );
+    await begun;
     await store.close();
     open();
-    expect(await failure(running)).toBeInstanceOf(StoreClosedError);
+    expect(await refused).toBeInstanceOf(StoreClosedError);
     expect(await failure(store.transaction(() => {}))).toBeInstanceOf(StoreClosedError);
   });
 
