@@ -17,7 +17,7 @@ import {
   surroundings,
 } from '../test/support/copying.js';
 import { changes } from '../test/support/crash-search.js';
-import { timeoutMs } from '../test/support/runs.js';
+import { oneOf, timeoutMs } from '../test/support/runs.js';
 
 const CODES = ['EIO', 'ENOSPC', 'EMFILE', 'EACCES'];
 
@@ -33,7 +33,10 @@ describe.each(Object.entries(copyings))('%s', (_name, copying) => {
     expect(calls.length).toBeGreaterThan(20);
     const problems: string[] = [];
     let published = 0;
-    for (const { number, method, path } of calls) {
+    const among = oneOf(3);
+    // What publishes is always among them.
+    const some = calls.filter(({ method, number }) => method === 'rename' || among(number));
+    for (const { number, method, path } of some) {
       for (const moment of method === 'write'
         ? (['during', 'after'] as const)
         : (['after'] as const)) {

@@ -1,9 +1,10 @@
 /** The package as users get it: packed, installed into empty projects, compiled and run there. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { temporaryDirectory } from './support/temporary-directory.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -53,15 +54,12 @@ function pack(directory: string): { tarball: string; files: string[] } {
   return { tarball: join(directory, packed.filename), files: packed.files.map(({ path }) => path) };
 }
 
-/** An empty project with nothing but this package in it. */
-function projectWithPackage(type: 'module' | 'commonjs'): string {
-  const parent = temporaryDirectory();
+/** A directory with nothing installed but this package, for all projects in it. */
+function install(parent: string): void {
   const { tarball } = pack(parent);
-  const project = join(parent, 'project');
-  mkdirSync(project);
-  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type }));
+  writeFileSync(join(parent, 'package.json'), JSON.stringify({ private: true }));
   run(
-    project,
+    parent,
     'npm',
     'install',
     '--ignore-scripts',
@@ -70,7 +68,6 @@ function projectWithPackage(type: 'module' | 'commonjs'): string {
     '--no-fund',
     tarball,
   );
-  return project;
 }
 
 /** What the programs below print: one event went in and came out again. */
@@ -160,6 +157,21 @@ store.closeSync();
 `;
 
 describe('the package', { timeout: INSTALL_TIMEOUT_MS }, () => {
+  let parent = '';
+  beforeAll(() => {
+    parent = mkdtempSync(join(realpathSync(tmpdir()), 'recollect-test-'));
+    install(parent);
+  }, INSTALL_TIMEOUT_MS);
+  afterAll(() => rmSync(parent, { recursive: true, force: true }));
+
+  /** An empty project that finds the package. */
+  function projectOf(name: string, type: 'module' | 'commonjs'): string {
+    const project = join(parent, name);
+    mkdirSync(project);
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type }));
+    return project;
+  }
+
   test('holds the build, its sources and what the licence asks for, and nothing else', () => {
     const { files } = pack(temporaryDirectory());
 
@@ -176,7 +188,7 @@ describe('the package', { timeout: INSTALL_TIMEOUT_MS }, () => {
   });
 
   test('works from an ES module', () => {
-    const project = projectWithPackage('module');
+    const project = projectOf('module', 'module');
     writeFileSync(
       join(project, 'main.js'),
       `import { openLog } from 'recollect';\nimport 'recollect/locks';\n${program}\nawait main();\n`,
@@ -186,7 +198,7 @@ describe('the package', { timeout: INSTALL_TIMEOUT_MS }, () => {
   });
 
   test('works from CommonJS through require()', () => {
-    const project = projectWithPackage('commonjs');
+    const project = projectOf('commonjs', 'commonjs');
     writeFileSync(
       join(project, 'main.js'),
       `const { openLog } = require('recollect');\nrequire('recollect/locks');\n${program}\nmain();\n`,
@@ -196,7 +208,7 @@ describe('the package', { timeout: INSTALL_TIMEOUT_MS }, () => {
   });
 
   test('works from strict TypeScript that checks the declarations of its libraries', () => {
-    const project = projectWithPackage('module');
+    const project = projectOf('typescript', 'module');
     const types = join(root, 'node_modules/@types');
     const compilerOptions = {
       target: 'es2022',

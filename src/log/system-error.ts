@@ -3,11 +3,13 @@ import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
 const numbers: Readonly<Record<string, number | undefined>> = constants.errno;
+/** Node makes a new map at each call. */
+const texts = getSystemErrorMap();
 
 /** Such as `ENOENT: no such file or directory, open '/a'`, with `code`, `errno`, `syscall` and `path`. */
 export function systemError(code: string, syscall: string, path?: string): NodeJS.ErrnoException {
   const number = numbers[code];
-  const text = number === undefined ? undefined : getSystemErrorMap().get(-number)?.[1];
+  const text = number === undefined ? undefined : texts.get(-number)?.[1];
   const where = path === undefined ? '' : ` '${path}'`;
   const error = new Error(`${code}: ${text ?? 'refused by the disk'}, ${syscall}${where}`);
   return Object.assign(error, {

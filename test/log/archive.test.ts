@@ -13,6 +13,7 @@ import { archiveAll, archiving } from '../support/archiving.js';
 import { readBytes } from '../support/built-store.js';
 import { keepNewest, keepOldest, seededChooser } from '../support/chooser.js';
 import { SeededRandom } from '../support/random.js';
+import { times } from '../support/runs.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
 import { CrashError } from '../support/simulated-process.js';
 import { DIRECTORY, environmentOn, randomOn } from '../support/story.js';
@@ -22,6 +23,8 @@ afterAll(() => {
 });
 
 const paths = pathsOf(DIRECTORY);
+/** Between the calls at which it dies or that fail. */
+const STEP = times(1) > 1 ? 1 : 3;
 
 function openOn(disk: SimulatedDisk, name: string, readOnly = false): Log {
   const random = randomOn(disk, name.charCodeAt(0));
@@ -186,7 +189,7 @@ describe('moving a segment', () => {
   test.each(['before', 'during', 'after'] as const)(
     'survives a death and a power loss %s every call',
     (moment) => {
-      for (let call = 1; ; call += 1) {
+      for (let call = 1; ; call += STEP) {
         const { disk, id, events } = written(30);
         const process = disk.process('c');
         process.crashAt(call, moment);
@@ -211,7 +214,7 @@ describe('moving a segment', () => {
   test.each(['EIO', 'ENOSPC', 'EMFILE'])(
     'leaves the segment or the archive when a call fails with %s',
     (code) => {
-      for (let call = 1; ; call += 1) {
+      for (let call = 1; ; call += STEP) {
         const { disk, id, events } = written(30);
         const process = disk.process('c');
         const lift = process.inject({ call, code });

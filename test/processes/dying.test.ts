@@ -6,14 +6,16 @@ import { openLog } from '#src/index.js';
 import type { DyingTask } from '../support/dying-process.mjs';
 import { Program, run } from '../support/programs.js';
 import { SeededRandom } from '../support/random.js';
+import { oneOf, times } from '../support/runs.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import type { WritingReport, WritingTask } from '../support/writing-process.mjs';
 
 const AT_ONCE = 4;
 
-/** Does the work for each, a few at a time. */
+/** Does the work for some of them, a few at a time. */
 async function forEachOf<T>(items: readonly T[], work: (item: T) => Promise<void>) {
-  const waiting = items.values();
+  const among = oneOf(3);
+  const waiting = items.filter((_, index) => among(index)).values();
   const worker = async () => {
     for (const item of waiting) await work(item);
   };
@@ -181,7 +183,7 @@ async function tornBy(task: DyingTask): Promise<boolean> {
 describe('processes that make one store at the same time', () => {
   test('make one store, whichever of them are killed', async () => {
     const random = new SeededRandom(7);
-    for (let round = 0; round < 6; round += 1) {
+    for (let round = 0; round < times(2); round += 1) {
       const directory = join(temporaryDirectory(), 'deep', 'store');
       const answered = new Map<string, number>();
       const begin = (writer: string): Program => {

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { openStore } from '#src/store.js';
 import { Program, until } from '../support/programs.js';
 import { SeededRandom } from '../support/random.js';
+import { seed, timeoutMs, times } from '../support/runs.js';
 import {
   byStream,
   byWriter,
@@ -14,7 +15,7 @@ import {
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const WRITERS = ['one', 'two', 'three'];
-const KILLS = 14;
+const KILLS = times(5);
 
 function start(directory: string, name: string, work: SnapshottingTask['work']): Program {
   const task: SnapshottingTask = { directory, name, work };
@@ -40,10 +41,10 @@ function added(counts: Map<string, Count>, key: string, number: number): void {
 }
 
 test('a process killed while it makes a snapshot leaves a store that three writers go on with', {
-  timeout: 110_000,
+  timeout: timeoutMs,
 }, async () => {
   const directory = join(temporaryDirectory(), 'store');
-  const random = new SeededRandom(11);
+  const random = new SeededRandom(10 + seed);
   const writers = WRITERS.map((name) => start(directory, name, 'append'));
   for (const writer of writers) await writer.line('acknowledged 20 ');
   for (let kill = 0; kill < KILLS; kill += 1) {

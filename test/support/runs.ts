@@ -6,6 +6,12 @@ export function times(few: number): number {
   return Math.max(1, Math.round(few * factor));
 }
 
+/** One number of `many`, others with another seed; the more runs, the more of them, up to all. */
+export function oneOf(many: number): (number: number) => boolean {
+  const step = Math.max(1, Math.round(many / factor));
+  return (number) => (number + seed) % step === 0;
+}
+
 /** For a test that does so much more; never less than the usual. */
 export const timeoutMs: number = 120_000 * Math.max(1, factor);
 
