@@ -1,4 +1,4 @@
-/** `npm run test:long`: storms, and what needs a mount. One file at a time, so that they do not disturb each other. */
+/** The last part of `npm run test:long`: storms, and what needs a mount. One file at a time, so that they do not disturb each other. */
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import base from './vitest.config.js';
 
