@@ -8,21 +8,14 @@
  * - a commit is settled exactly once, and as durable only after the sync of the group that holds it.
  */
 import fastq from 'fastq';
-import {
-  IdempotencyKeyReusedError,
-  QueueFullError,
-  RecollectError,
-  StoreClosedError,
-  StorePoisonedError,
-  VersionConflictError,
-} from '../errors.js';
+import { QueueFullError, RecollectError, StoreClosedError, StorePoisonedError } from '../errors.js';
+import { acknowledge, type EndedCommits } from './acknowledge.js';
 import type { AnchorLetter, Result, SegmentLetter } from './channel.js';
 import { SEAL_LINE_ROOM } from './encode.js';
 import type { Environment } from './environment.js';
 import { errorOf } from './error-letter.js';
 import { WRITE_LOCK } from './format.js';
 import { Group, NotReady, type Waiting } from './group.js';
-import { CommitBlocked } from './guard.js';
 import { runAsync, runSync } from './io.js';
 import { anchorDelayMs, groupBytesMax } from './limits.js';
 import { onAbort } from './on-abort.js';
@@ -38,6 +31,7 @@ import {
 import type { LogState } from './state.js';
 import { WriterThread } from './thread.js';
 import { Turns } from './turns.js';
+import { WaitingLine } from './waiting-line.js';
 import { lockTimeout } from './write-lock.js';
 
 /** Handed over at once when the writer is idle: a large burst is then written in parts while the rest is still encoded. */
@@ -60,11 +54,8 @@ export interface WriterOptions {
   readonly startThread?: (onDeath: (error: Error) => void) => WriterThread;
 }
 
-export interface WriterCounts {
+export interface WriterCounts extends EndedCommits {
   groups: number;
-  commits: number;
-  conflicts: number;
-  repeats: number;
   moved: number;
   rebased: number;
   lockTimeouts: number;
@@ -102,8 +93,7 @@ export class Writer {
   readonly #state: LogState;
   readonly #section: Section;
   readonly #line: fastq.queue<Task>;
-  #queue: Waiting[] = [];
-  #queueStart = 0;
+  readonly #queue = new WaitingLine();
   #open: Group | undefined;
   #flight: Flight | undefined;
   #anchoring = false;
@@ -156,7 +146,7 @@ export class Writer {
   /** Commits and bytes that wait or are being written. */
   get waiting(): { readonly commits: number; readonly bytes: number } {
     const open = (this.#open?.members.length ?? 0) + (this.#flight?.group?.members.length ?? 0);
-    return { commits: this.#queue.length - this.#queueStart + open, bytes: this.#bytes };
+    return { commits: this.#queue.length + open, bytes: this.#bytes };
   }
 
   /** @throws StoreClosedError, StorePoisonedError, QueueFullError */
@@ -179,7 +169,7 @@ export class Writer {
       this.#fill();
       // A long run of callers keeps this thread from its event loop; the disk must not stand idle meanwhile.
       if ((this.#open?.members.length ?? 0) >= EARLY_COMMITS) this.#thread?.poll();
-    } else if (this.#queue.length - this.#queueStart >= EARLY_COMMITS) {
+    } else if (this.#queue.length >= EARLY_COMMITS) {
       this.#start();
     } else {
       this.#schedule();
@@ -291,7 +281,7 @@ export class Writer {
   }
 
   #hasWork(): boolean {
-    return this.#queue.length > this.#queueStart || this.#open !== undefined;
+    return this.#queue.length > 0 || this.#open !== undefined;
   }
 
   #schedule(): void {
@@ -326,7 +316,7 @@ export class Writer {
       this.#requeueOpen();
     }
     this.#open = this.#fillGroup(this.#open, below);
-    const next = this.#queue[this.#queueStart];
+    const next = this.#queue.first;
     if (next && this.#sync === 0 && (!this.#open || this.#open.hasRoomFor(next.commit))) {
       this.#lookUp();
     }
@@ -335,10 +325,9 @@ export class Writer {
   /** The same for any group; stops at the first commit that does not fit or takes a read, which stays in the queue. */
   #fillGroup(open: Group | undefined, below: Group | undefined): Group | undefined {
     let group = open;
-    while (this.#queueStart < this.#queue.length) {
-      const waiting = this.#queue[this.#queueStart] as Waiting;
+    for (let waiting = this.#queue.first; waiting; waiting = this.#queue.first) {
       if (waiting.signal?.aborted) {
-        this.#shift();
+        this.#queue.shift();
         this.#fail(waiting, waiting.signal.reason);
         continue;
       }
@@ -347,27 +336,16 @@ export class Writer {
       if (!group.hasRoomFor(waiting.commit)) break;
       try {
         group.add(waiting);
-        this.#shift();
+        this.#queue.shift();
       } catch (error) {
         if (error instanceof NotReady) break;
-        this.#shift();
+        this.#queue.shift();
         this.#fail(waiting, error);
       }
     }
     if (group?.members.length !== 0) return group;
     this.#giveBack(group.buffer);
     return undefined;
-  }
-
-  #shift(): void {
-    this.#queueStart += 1;
-    if (this.#queueStart === this.#queue.length) {
-      this.#queue = [];
-      this.#queueStart = 0;
-    } else if (this.#queueStart > 4096 && this.#queueStart * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#queueStart);
-      this.#queueStart = 0;
-    }
   }
 
   #newGroup(below: Group | undefined, buffer?: Buffer): Group {
@@ -390,7 +368,7 @@ export class Writer {
 
   /** A buffer with room for the commit that waits first, whatever its size. */
   #takeBuffer(): Buffer {
-    const first = this.#queue[this.#queueStart];
+    const first = this.#queue.first;
     const need = (first?.commit.bytesMax ?? 0) + SEAL_LINE_ROOM;
     const usual = this.#usualBytes;
     if (need > usual) return WriterThread.buffer(need);
@@ -402,19 +380,12 @@ export class Writer {
     else this.#thread?.release(buffer);
   }
 
-  /** Puts members that were decided back to where they waited, in order. */
-  #requeue(members: readonly Waiting[]): void {
-    if (members.length === 0) return;
-    const rest = this.#queue.slice(this.#queueStart);
-    this.#queue = [...members, ...rest];
-    this.#queueStart = 0;
-  }
-
+  /** Puts the members of the open group back to where they waited. */
   #requeueOpen(): void {
     const open = this.#open;
     if (!open) return;
     this.#open = undefined;
-    this.#requeue(open.members);
+    this.#queue.putBack(open.members);
     this.#giveBack(open.buffer);
   }
 
@@ -532,7 +503,7 @@ export class Writer {
     if (!samePlace(place, this.#state.place)) return undefined;
     const before = flight.group;
     this.#requeueOpen();
-    this.#requeue(before.members);
+    this.#queue.putBack(before.members);
     const group = this.#fillGroup(this.#newGroup(undefined, before.buffer), undefined);
     if (!group) {
       // All of it waits in the queue again, or was given up.
@@ -560,7 +531,7 @@ export class Writer {
   /** A large group goes at once; a small one waits for those who were just acknowledged. */
   #startWhenFull(): void {
     const open = this.#open?.members.length ?? 0;
-    if (open + this.#queue.length - this.#queueStart >= EARLY_COMMITS) this.#start();
+    if (open + this.#queue.length >= EARLY_COMMITS) this.#start();
     else this.#schedule();
   }
 
@@ -622,37 +593,9 @@ export class Writer {
   }
 
   #acknowledge(waiting: Waiting, time: string): void {
-    const { commit, decision } = waiting;
-    this.#bytes -= commit.bytesMax;
+    this.#bytes -= waiting.commit.bytesMax;
     waiting.settled?.();
-    switch (decision.kind) {
-      case 'accepted':
-        this.counts.commits += 1;
-        waiting.durable(waiting.position, time, decision.firstVersions, false);
-        break;
-      case 'repeated': {
-        this.counts.repeats += 1;
-        const { earlier } = decision;
-        const firstVersions = earlier.lastVersions.map(
-          (last, index) => last - (commit.counts[index] as number) + 1,
-        );
-        waiting.durable(earlier.position, earlier.time, firstVersions, true);
-        break;
-      }
-      case 'key-reused': {
-        const key = commit.idempotencyKey ?? '';
-        waiting.failed(new IdempotencyKeyReusedError(key, decision.position));
-        break;
-      }
-      case 'blocked':
-        this.counts.conflicts += 1;
-        waiting.failed(new CommitBlocked(decision.events));
-        break;
-      case 'conflict':
-        this.counts.conflicts += 1;
-        waiting.failed(new VersionConflictError(decision.failures));
-        break;
-    }
+    acknowledge(waiting, time, this.counts);
   }
 
   #fail(waiting: Waiting, error: unknown): void {
@@ -665,23 +608,17 @@ export class Writer {
   #requeueAll(group: Group | undefined): void {
     this.#requeueOpen();
     if (!group) return;
-    this.#requeue(group.members);
+    this.#queue.putBack(group.members);
     this.#giveBack(group.buffer);
   }
 
   /** The lock was not taken in time, or somebody asked to stop waiting: those whose time is over are told, the others wait on. */
   #lockNotTaken(): void {
     const now = this.#environment.monotonic();
-    const waiting = this.#queue.slice(this.#queueStart);
-    const late = waiting.filter(({ deadline }) => deadline <= now);
-    if (late.length > 0) {
-      this.#queue = waiting.filter(({ deadline }) => deadline > now);
-      this.#queueStart = 0;
-      const { lockFile, paths } = this.#options;
-      for (const each of late) {
-        this.counts.lockTimeouts += 1;
-        this.#fail(each, lockTimeout(this.#environment, lockFile, paths.lock, each.timeoutMs));
-      }
+    const { lockFile, paths } = this.#options;
+    for (const late of this.#queue.takeLate(now)) {
+      this.counts.lockTimeouts += 1;
+      this.#fail(late, lockTimeout(this.#environment, lockFile, paths.lock, late.timeoutMs));
     }
     if (this.#sync > 0 || !this.#hasWork()) return;
     if (this.#thread?.ready && !this.#threadFailed) return;
@@ -699,10 +636,9 @@ export class Writer {
     if (group) this.#giveBack(group.buffer);
     for (const waiting of group?.members ?? []) this.#fail(waiting, error);
     if (this.#poison === undefined) return;
-    const rest = this.#queue.slice(this.#queueStart);
-    this.#queue = [];
-    this.#queueStart = 0;
-    for (const waiting of rest) this.#fail(waiting, new StorePoisonedError(this.#poison));
+    for (const waiting of this.#queue.takeAll()) {
+      this.#fail(waiting, new StorePoisonedError(this.#poison));
+    }
   }
 
   /** Others wrote more than could be handed over under the lock: reads it without the lock, then tries again. */
@@ -737,21 +673,18 @@ export class Writer {
 
   #failAll(error: unknown): void {
     this.#requeueOpen();
-    const rest = this.#queue.slice(this.#queueStart);
-    this.#queue = [];
-    this.#queueStart = 0;
-    for (const waiting of rest) this.#fail(waiting, error);
+    for (const waiting of this.#queue.takeAll()) this.#fail(waiting, error);
   }
 
   /** Reads what the next commits need, then goes on. */
   #lookUp(): void {
     if (this.#lookingUp) return;
     this.#lookingUp = true;
-    const next = this.#queue.slice(this.#queueStart, this.#queueStart + LOOK_UPS);
+    const next = this.#queue.firstOf(LOOK_UPS);
     const lookUps = next.map((waiting) =>
       runAsync(this.#environment.disk, this.#state.lookUp(waiting)).catch((error: unknown) => {
         // It may have been aborted meanwhile, or have become ready without this.
-        if (this.#remove(waiting)) this.#fail(waiting, this.#told(error));
+        if (this.#queue.remove(waiting)) this.#fail(waiting, this.#told(error));
       }),
     );
     void Promise.all(lookUps).then(() => {
@@ -761,20 +694,13 @@ export class Writer {
     });
   }
 
-  #remove(waiting: Waiting): boolean {
-    const at = this.#queue.indexOf(waiting, this.#queueStart);
-    if (at < 0) return false;
-    this.#queue.splice(at, 1);
-    return true;
-  }
-
   #aborted(waiting: Waiting): void {
     if (this.#flight?.group?.members.includes(waiting)) {
       this.#thread?.interrupt();
       return;
     }
     if (this.#open?.members.includes(waiting)) this.#requeueOpen();
-    if (this.#remove(waiting)) this.#fail(waiting, waiting.signal?.reason);
+    if (this.#queue.remove(waiting)) this.#fail(waiting, waiting.signal?.reason);
     if (this.#hasWork()) this.#schedule();
     else this.#maybeIdle();
   }
@@ -794,12 +720,12 @@ export class Writer {
     this.#fill();
     const group = this.#open;
     if (!group) {
-      const first = this.#queue[this.#queueStart];
+      const first = this.#queue.first;
       if (!first) return;
       try {
         runSync(this.#environment.disk, this.#state.lookUp(first));
       } catch (error) {
-        this.#shift();
+        this.#queue.shift();
         this.#fail(first, this.#told(error));
       }
       return;
