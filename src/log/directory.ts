@@ -10,7 +10,8 @@ import { invalidArgument } from '../errors.js';
  */
 export function realDirectory(directory: unknown, what = 'the directory'): string {
   if (typeof directory !== 'string' || directory === '') {
-    throw invalidArgument(`${what} must be a path`);
+    const hint = directory instanceof URL ? '; fileURLToPath of node:url makes one of a URL' : '';
+    throw invalidArgument(`${what} must be a path, a text that is not empty${hint}`);
   }
   if (directory.includes('\0')) throw invalidArgument(`${what} must not hold a zero byte`);
   return realPath(resolve(directory));

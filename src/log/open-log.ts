@@ -129,7 +129,7 @@ function target(
   place: string | MemoryLogOptions,
   options: LogOptions | undefined,
 ): { environment: Environment; directory: string; options: LogOptions } {
-  if (typeof place === 'object' && place !== null) {
+  if (typeof place === 'object' && place !== null && !((place as object) instanceof URL)) {
     if (place.memory !== true) throw invalidArgument('pass a directory, or { memory: true }');
     const environment = realEnvironment(new MemoryDisk(), place.clock);
     // Nobody else can write to it.

@@ -71,7 +71,9 @@ export function checkMembers(
   }
   for (const member of Object.keys(value)) {
     if (members.includes(member)) continue;
-    throw invalidArgument(`${what} has no member ${quote(member)}; it has ${members.join(', ')}`);
+    throw invalidArgument(
+      `nothing is known of ${quote(member)} in ${what}; known are ${members.join(', ')}`,
+    );
   }
 }
 

@@ -1,8 +1,10 @@
 /** Indexes as a program declares them: state that is not one small value per key, such as an inverted index or vectors. */
+
 import { invalidArgument, quote } from '../errors.js';
 import type { RecordedEvent } from '../log/types.js';
 import { fingerprintOf } from './define.js';
 import { checkEvents, type Events, type RecordedEventOf, type TypesOf } from './events.js';
+import { Definitions } from './made.js';
 import {
   atOnce,
   checkDeclared,
@@ -80,11 +82,11 @@ export type IndexOf<D> = D extends { create(): infer Index } ? Index : never;
 const FUNCTIONS = ['create', 'apply', 'save', 'load', 'bytes'] as const;
 const MEMBERS = ['name', 'version', 'events', 'types', ...FUNCTIONS] as const;
 
-const made = new WeakSet<object>();
+const made = new Definitions<IndexDefinition>();
 
 /** Whether `defineIndex` made it. */
 export function isIndexDefinition(value: unknown): value is IndexDefinition {
-  return typeof value === 'object' && value !== null && made.has(value);
+  return made.has(value);
 }
 
 function wantedTypes(
@@ -143,7 +145,7 @@ export function indexOf<Index, E extends Events, const Type extends TypesOf<E>>(
     load: (source: IndexSource) => checkIndex(own.load(source), `load of ${what}`),
     bytes: (index: Index) => checkBytes(own.bytes(index), `bytes of ${what}`),
   });
-  made.add(definition);
+  made.add(definition as IndexDefinition);
   return definition;
 }
 

@@ -1,4 +1,5 @@
 /** Projections as a program declares them: pure folds of events into one state per key. */
+
 import { createHash } from 'node:crypto';
 import { type Draft, freeze } from 'immer';
 import { invalidArgument, quote } from '../errors.js';
@@ -14,6 +15,7 @@ import {
   type TypedEvent,
   type TypesOf,
 } from './events.js';
+import { Definitions } from './made.js';
 import { removed } from './removed.js';
 import {
   atOnce,
@@ -170,11 +172,11 @@ function checkedState<State>(state: State, what: string): State {
   return freeze(atOnce(state, `initial of ${what}`), true);
 }
 
-const made = new WeakSet<object>();
+const made = new Definitions<Projection>();
 
 /** Whether `defineProjection` made it. */
 export function isProjection(value: unknown): value is Projection {
-  return typeof value === 'object' && value !== null && made.has(value);
+  return made.has(value);
 }
 
 /** `defineProjection` that also takes the store's own names, which begin with '$'. @internal */
@@ -218,7 +220,7 @@ export function projectionOf<State, E extends Events = Events>(
             ),
     handlerOf: (type: string) => handlers.get(type),
   });
-  made.add(projection);
+  made.add(projection as unknown as Projection);
   return projection;
 }
 

@@ -1,7 +1,9 @@
 /** Event types that a program declares: a name for each, the type of its data, and a check where there is a schema. */
+
 import { invalidArgument, quote } from '../errors.js';
 import { kindOf } from '../log/json.js';
 import type { NewEvent, RecordedEvent } from '../log/types.js';
+import { Definitions, notMadeBy } from './made.js';
 import { checkDefinitionName, checkObject } from './shape.js';
 import {
   type InputOfSchema,
@@ -99,17 +101,17 @@ function checkToken(value: unknown, type: string): void {
   throw invalidArgument(`${what}, not ${kindOf(value)}`);
 }
 
-const made = new WeakSet<object>();
+const made = new Definitions<Events>();
 
 /** Whether `defineEvents` made it. */
 export function isEvents(value: unknown): value is Events {
-  return typeof value === 'object' && value !== null && made.has(value);
+  return made.has(value);
 }
 
 /** @throws TypeError unless it is undefined or made by `defineEvents` */
 export function checkEvents(value: unknown, what: string): asserts value is Events | undefined {
   if (value === undefined || isEvents(value)) return;
-  throw invalidArgument(`${what} must be made by defineEvents, not ${kindOf(value)}`);
+  throw invalidArgument(`${what} ${notMadeBy('defineEvents', value)}`);
 }
 
 /** `defineEvents` that also takes the store's own names, which begin with '$'. @internal */

@@ -1,4 +1,5 @@
 /** Options of an open store, checked. */
+
 import {
   type CompactionOptions,
   type CompactionSettings,
@@ -11,6 +12,7 @@ import { isProjection, type Projection } from '../projections/define.js';
 import { type IndexDefinition, isIndexDefinition } from '../projections/define-index.js';
 import { checkEvents, type Events } from '../projections/events.js';
 import { Interpreter } from '../projections/interpret.js';
+import { notMadeBy } from '../projections/made.js';
 import { EventSchemas } from '../projections/schema.js';
 import type { Upcasters } from '../projections/upcast.js';
 
@@ -99,7 +101,7 @@ function listOf<T>(
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw invalidArgument(`${name} must be a list`);
   for (const [index, item] of value.entries()) {
-    if (!is(item)) throw invalidArgument(`${name}[${index}] must be made by ${maker}`);
+    if (!is(item)) throw invalidArgument(`${name}[${index}] ${notMadeBy(maker, item)}`);
   }
   return [...value];
 }

@@ -1,4 +1,5 @@
 /** Reading from the projections and indexes of one open store: what `Store`, its views of the past, and transactions share. */
+
 import type { SnapshotSource } from '../compaction/snapshot.js';
 import {
   checkOptionNames,
@@ -10,6 +11,7 @@ import {
 import type { SequenceWork } from '../log/event-sequence.js';
 import type { LogInternals } from '../log/internals.js';
 import type { Io } from '../log/io.js';
+import { kindOf } from '../log/json.js';
 import type { RecordedEvent } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 import type { IndexDefinition } from '../projections/define-index.js';
@@ -103,7 +105,8 @@ export class Reads {
 
   /** @throws ProjectionNotRegisteredError */
   projection(definition: Projection): ProjectionRuntime {
-    if (definition === this.#last) return this.#lastRuntime as ProjectionRuntime;
+    const last = this.#lastRuntime;
+    if (last && definition === this.#last) return last;
     const runtime = this.#projections.get(definition);
     if (!runtime) throw this.#notRegistered(definition);
     this.#last = definition;
@@ -121,7 +124,9 @@ export class Reads {
   #notRegistered(definition: unknown): Error {
     const name: unknown = (definition as { name?: unknown } | null | undefined)?.name;
     if (typeof name !== 'string') {
-      return invalidArgument('pass what defineProjection or defineIndex gave, not its name');
+      return invalidArgument(
+        `pass what defineProjection or defineIndex gave, not ${typeof definition === 'string' ? 'its name' : kindOf(definition)}`,
+      );
     }
     const known = [...this.#projections.keys(), ...this.#indexes.keys()];
     return new ProjectionNotRegisteredError(
