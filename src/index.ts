@@ -31,6 +31,7 @@ export {
 export type { CompactionOptions, RetentionOptions, RetentionRule } from './compaction/options.js';
 export { type RestoreOptions, type RestoreReport, restoreStore } from './compaction/restore.js';
 export type { Covered } from './compaction/retention.js';
+export type { SnapshotReport } from './compaction/snapshot.js';
 export {
   EntityNotFoundError,
   FormatTooNewError,
@@ -112,16 +113,17 @@ export type {
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './log/verify.js';
 export type { WriteOptions, Written } from './memory/access.js';
 export type { ItemData, Message } from './memory/conversation-state.js';
-export type {
-  ConversationDeleting,
-  ConversationItem,
-  ConversationMemory,
-  ConversationRetrieving,
-  ConversationStoring,
-  Conversations,
-  ConversationUpdating,
-  ItemsWritten,
-  MemoryType,
+export {
+  type ConversationDeleting,
+  type ConversationItem,
+  type ConversationMemory,
+  type ConversationRetrieving,
+  type ConversationStoring,
+  type Conversations,
+  type ConversationUpdating,
+  type ItemsWritten,
+  MEMORY_TYPES,
+  type MemoryType,
 } from './memory/conversations.js';
 export type {
   Episode,
@@ -162,7 +164,12 @@ export type {
   ContextOptions,
   RecordContext,
 } from './memory/record-context.js';
-export type { RecordInput, RecordOptions, Section } from './memory/record-input.js';
+export {
+  type RecordInput,
+  type RecordOptions,
+  SECTIONS,
+  type Section,
+} from './memory/record-input.js';
 export type { MemoryRecord } from './memory/record-view.js';
 export type { RecordChange, RecordListing, RecordPage, Records } from './memory/records.js';
 export type {
@@ -181,7 +188,7 @@ export type {
   Sites,
   Visit,
 } from './memory/sites.js';
-export type { Skill, SkillContent, SkillOutcomes } from './memory/skill-model.js';
+export type { Deprecation, Skill, SkillContent, SkillOutcomes } from './memory/skill-model.js';
 export type {
   NewSkill,
   SkillChanges,

@@ -39,7 +39,8 @@ import { lastOf } from './repeats.js';
 import { textOf } from './text.js';
 import { checkWriteOptions } from './write-options.js';
 
-const MEMORY_TYPES = ['working', 'short-term', 'long-term'] as const;
+/** All there are. */
+export const MEMORY_TYPES = ['working', 'short-term', 'long-term'] as const;
 
 /** How long a conversation's memory is meant to be kept. Only `working` expires on its own. */
 export type MemoryType = (typeof MEMORY_TYPES)[number];

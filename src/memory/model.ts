@@ -23,7 +23,9 @@ export function fitsStream(name: string): boolean {
 
 /** The calls of one model on one access. */
 export abstract class Model {
+  /** @internal */
   protected readonly access: Access;
+  /** @internal */
   protected readonly settings: ModelSettings;
   readonly #meter: Meter;
   readonly #name: string;

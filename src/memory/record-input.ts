@@ -32,7 +32,8 @@ export interface RecordInput extends RecordOptions {
   readonly value: unknown;
 }
 
-const SECTIONS = [
+/** Those that have a meaning of their own. */
+export const SECTIONS = [
   'working',
   'episodic',
   'semantic',

@@ -50,7 +50,7 @@ export interface SiteImport {
   readonly ignored: readonly string[];
 }
 
-/** `memory.sites`. Every call takes an address or a bare host; see {@link hostOf} for which site that is. */
+/** `memory.sites`. Every call takes an address or a bare host; docs/MEMORY.md says which site that is. */
 export class Sites extends Model {
   constructor(access: Access, settings: ModelSettings, meter: Meter) {
     super('sites', access, settings, meter);

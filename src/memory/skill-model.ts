@@ -32,7 +32,7 @@ interface RevisionState extends SkillContent {
   outcomes: OutcomeCounts;
 }
 
-interface Deprecation {
+export interface Deprecation {
   readonly at: string;
   readonly reason?: string;
   readonly replacedBy?: string;
