@@ -62,6 +62,7 @@ export {
   StoreNotFoundError,
   StorePoisonedError,
   StoreReadOnlyError,
+  SubscriptionInUseError,
   TransactionConflictError,
   TransactionRolledBackError,
   TransactionTimeoutError,
@@ -252,6 +253,8 @@ export {
   type ReplayStep,
   replayStore,
 } from './store/replay.js';
+export type { Subscription, SubscriptionStats } from './store/subscription.js';
+export type { SubscribeOptions } from './store/subscription-options.js';
 export type { StoreReadAllOptions, StoreReadStreamOptions, StoreView } from './store/view.js';
 export {
   type CommandOptions,
