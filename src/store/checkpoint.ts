@@ -8,6 +8,7 @@
  * - each is written on the condition that the one before is the last of its stream: a second reader, if ever there were one, fails instead of moving it.
  */
 import {
+  HistoryPrunedError,
   InvalidEventError,
   SubscriptionInUseError,
   systemCode,
@@ -37,7 +38,7 @@ const RETRY_MS = 1000;
 interface CheckpointData {
   /** Id of the first event that is not done, which need not stand yet. */
   readonly next: string;
-  /** Time of the last commit of which something stands before that, null when there is none. */
+  /** Every commit before this time is done, whatever its position has become; null: none need be. */
   readonly time: string | null;
   /** Id of the store whose positions these are. */
   readonly store: string;
@@ -61,14 +62,23 @@ export function behind({ position, index, last }: RecordedEvent): Beginning {
   return last ? { position: position + 1, index: 0 } : { position, index: index + 1 };
 }
 
-/** The place with the time that belongs to it. */
+/** The place with the time that belongs to it: of the last commit before it or, where that is not kept any more, of the first behind it. */
 export function* progressAt(log: LogInternals, place: Beginning): Io<Progress> {
-  const position = place.index > 0 ? place.position : place.position - 1;
-  if (position < 1) return { place, time: null };
-  if (position === log.position) return { place, time: log.time };
+  const { position, index } = place;
+  try {
+    return { place, time: yield* timeOf(log, index > 0 ? position : position - 1) };
+  } catch (error) {
+    if (!(error instanceof HistoryPrunedError)) throw error;
+    return { place, time: yield* timeOf(log, position) };
+  }
+}
+
+function* timeOf(log: LogInternals, position: number): Io<string | null> {
+  if (position < 1) return null;
+  if (position === log.position) return log.time;
   const work = log.readingAll({ from: position, to: position, limit: 1 })();
   const [event] = (yield* nextBatch(work)) ?? [];
-  return { place, time: event?.time ?? null };
+  return event?.time ?? null;
 }
 
 /** The last checkpoint of that stream. @throws InvalidEventError, UnknownSchemaVersionError, HistoryPrunedError, StoreDamagedError */

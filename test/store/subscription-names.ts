@@ -20,9 +20,9 @@ async function checkpoints(store: AnyStore, name: string): Promise<unknown[]> {
   return events.map(({ data }) => (data as { next: string }).next);
 }
 
-async function many(store: AnyStore, count: number): Promise<void> {
-  const events = Array.from({ length: 50 }, (_, n) => plain('one', n));
-  for (let n = 0; n < count; n += 50) void store.append('a/1', events.slice(0, count - n));
+async function many(store: AnyStore, commits: number, perCommit: number): Promise<void> {
+  const events = Array.from({ length: perCommit }, (_, n) => plain('one', n));
+  for (let n = 0; n < commits; n += 1) void store.append('a/1', events);
   await store.flush();
 }
 
@@ -95,7 +95,7 @@ export function subscriptionNames(make: MakePlace, { canReopen, canShare }: Fact
 
     test('writes few checkpoints for many events, and one when nothing more is to be done', async () => {
       const store = await make().open();
-      await many(store, 5000);
+      await many(store, 100, 50);
       const subscription = store.subscribe({ name: 'n' });
       expect(await take(subscription, 5000)).toHaveLength(5000);
       const next = subscription.next();
@@ -135,7 +135,7 @@ export function subscriptionNames(make: MakePlace, { canReopen, canShare }: Fact
 
     test('saves how far it came over what is for others', async () => {
       const store = await make().open();
-      await many(store, 50 * 10_001);
+      await many(store, 10_001, 1);
       await store.append('b/1', plain('two', 1));
       const subscription = store.subscribe({ name: 'n', streams: ['b/*'] });
       await subscription.next();
