@@ -49,10 +49,18 @@ async function inDirectory(options: StoreOptions = {}) {
   return { directory, store: await openStore(directory, options) };
 }
 
-/** A disk that counts what is read, and may keep silent about changes. */
+/** A disk that counts what is read, may keep silent about changes, and lets something happen right before a lock is taken. */
 class WatchedDisk extends MemoryDisk {
   bytesRead = 0;
   silent = false;
+  beforeLock: (() => void) | undefined;
+
+  override tryLock(...call: Parameters<MemoryDisk['tryLock']>): boolean {
+    const { beforeLock } = this;
+    this.beforeLock = undefined;
+    beforeLock?.();
+    return super.tryLock(...call);
+  }
 
   override read(...call: Parameters<MemoryDisk['read']>): number {
     const count = super.read(...call);
@@ -297,6 +305,22 @@ describe('the checkpoint of a subscription', () => {
     await second.return();
     expect(numbers(await take(store.subscribe({ name: 'n' }), 1))).toEqual([6]);
     await Promise.all([store.close(), other.close()]);
+  });
+
+  test('counts as its reader left it, who ended while the next one was beginning', async () => {
+    const disk = new WatchedDisk();
+    const open = () => openStoreOn(realEnvironment(disk), '/store');
+    const [store, other] = [await open(), await open()];
+    await fill(store, 10);
+    const first = store.subscribe({ name: 'n' });
+    await take(first, 1);
+    await first.checkpoint();
+    await take(first, 7);
+    const next = other.subscribe({ name: 'n' });
+    // Saves what is done, and gives the name back.
+    disk.beforeLock = () => store.closeSync();
+    expect(numbers(await take(next, 1))).toEqual([8]);
+    await other.close();
   });
 
   test('goes with its store into a backup, whose lock files are not', async () => {
