@@ -28,7 +28,7 @@ export const CHECKPOINT_TYPE = '$subscription.moved';
 /** Events given out that a checkpoint does not cover yet, at most. */
 export const UNSAVED_MAX = 1000;
 /** From so many on one is written at once. */
-const UNSAVED_HIGH = UNSAVED_MAX / 2;
+const UNSAVED_HIGH = 750;
 /** Between the beginnings of two writes, ms, unless there is much to save. */
 const INTERVAL_MS = 100;
 /** Until the next attempt when one failed, ms. */

@@ -53,7 +53,7 @@ export class LiveReading {
    */
   async read(signal: AbortSignal): Promise<readonly RecordedEvent[]> {
     if (!this.#page && !(await this.#turnPage(signal))) return [];
-    await this.#giveTurn();
+    if (!this.#log.disk.promises) await this.#giveTurn();
     const { work, to } = this.#page as { work: EventWork; to: number };
     const batch = await this.#log.run(nextBatch(work));
     if (batch) return this.#fromBeginning(batch);
@@ -98,6 +98,7 @@ export class LiveReading {
     return batch.filter((event) => event.position > position || event.index >= index);
   }
 
+  /** Where no read waits for a disk. */
   async #giveTurn(): Promise<void> {
     if (performance.now() < this.#turnAt) return;
     await new Promise((resolve) => setImmediate(resolve));

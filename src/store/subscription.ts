@@ -282,12 +282,10 @@ export class Subscription<E extends Events = Events>
   #receive(batch: readonly RecordedEvent[]): void {
     const { interpret } = this.#source;
     const { checkpoints, raw } = this.#settings;
-    const mine = checkpoints ? batch : batch.filter(({ stream }) => !isCheckpoint(stream));
+    const mine = checkpoints ? batch : withoutCheckpoints(batch);
     this.#index = 0;
-    if (!interpret || raw) {
-      this.#batch = mine;
-      return;
-    }
+    this.#batch = mine;
+    if (!interpret || raw) return;
     const events: RecordedEvent[] = [];
     this.#batch = events;
     for (const event of mine) {
@@ -351,7 +349,12 @@ function given<E extends Events>(event: RecordedEvent): Result<E> {
   return { done: false, value: event as RecordedEventOf<E> };
 }
 
-function isCheckpoint(stream: string): boolean {
+/** Mostly there is none, and nothing to copy. */
+function withoutCheckpoints(batch: readonly RecordedEvent[]): readonly RecordedEvent[] {
+  return batch.some(isCheckpoint) ? batch.filter((event) => !isCheckpoint(event)) : batch;
+}
+
+function isCheckpoint({ stream }: RecordedEvent): boolean {
   return stream.startsWith(CHECKPOINT_STREAMS);
 }
 

@@ -104,7 +104,7 @@ export function subscriptionNames(make: MakePlace, { canReopen, canShare }: Fact
       const saved = await checkpoints(store, 'n');
       expect(saved[0]).toBe('1.0');
       expect(saved.at(-1)).toBe('101.0');
-      // The first, one for each 500 events, and those that time brought: a write for each event would be 5000.
+      // The first, one for each 750 events, and those that time brought: a write for each event would be 5000.
       expect(saved.length).toBeLessThan(100);
       expect(store.stats().subscriptions[0]).toMatchObject({ checkpoint: 100, waiting: true });
       const version = await store.version('$subscription/n');
