@@ -20,7 +20,7 @@ import {
   verifyStore,
 } from '#src/index.js';
 import { realEnvironment } from '#src/log/environment.js';
-import { WRITE_LOCK } from '#src/log/format.js';
+import { SUBSCRIPTION_LOCK, WRITE_LOCK } from '#src/log/format.js';
 import { MemoryDisk } from '#src/log/memory-disk.js';
 import { openStoreOn } from '#src/store.js';
 import { append, DAY_MS, openOn } from '../support/aging-store.js';
@@ -321,6 +321,31 @@ describe('the checkpoint of a subscription', () => {
     disk.beforeLock = () => store.closeSync();
     expect(numbers(await take(next, 1))).toEqual([8]);
     await other.close();
+  });
+
+  test('is saved for the last time before the name is given back', async () => {
+    const disk = new WatchedDisk();
+    const store = await openStoreOn(realEnvironment(disk), '/store');
+    await fill(store, 10);
+    const subscription = store.subscribe({ name: 'n' });
+    await take(subscription, 1);
+    await subscription.checkpoint();
+    await take(subscription, 5);
+    const isFree = () => {
+      const [name = ''] = disk.list('/store/subscriptions');
+      const file = disk.open(join('/store/subscriptions', name), 'write');
+      const taken = disk.tryLock(file, SUBSCRIPTION_LOCK, 'exclusive');
+      disk.close(file);
+      return taken;
+    };
+    const free: boolean[] = [];
+    // The next lock is that for writing.
+    disk.beforeLock = () => free.push(isFree());
+    await subscription.return();
+    free.push(isFree());
+    expect(free).toEqual([false, true]);
+    expect(numbers(await take(store.subscribe({ name: 'n' }), 1))).toEqual([6]);
+    await store.close();
   });
 
   test('goes with its store into a backup, whose lock files are not', async () => {
