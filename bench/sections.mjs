@@ -10,6 +10,7 @@ import * as reads from './reads.mjs';
 import * as replay from './replay.mjs';
 import * as restore from './restore.mjs';
 import * as scan from './scan.mjs';
+import * as subscriptions from './subscriptions.mjs';
 import * as synchronous from './synchronous.mjs';
 import * as transactions from './transactions.mjs';
 
@@ -29,6 +30,7 @@ export const sections = {
   restore,
   memory,
   compaction,
+  subscriptions,
 };
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */
@@ -49,6 +51,7 @@ export const settings = {
     restoreEvents: 300_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
+    liveEvents: 400,
   },
   quick: {
     rounds: 3,
@@ -66,6 +69,7 @@ export const settings = {
     restoreEvents: 100_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
+    liveEvents: 200,
   },
   smoke: {
     rounds: 1,
@@ -83,5 +87,6 @@ export const settings = {
     restoreEvents: 500,
     inFlight: [1, 16],
     appendCallers: 16,
+    liveEvents: 20,
   },
 };

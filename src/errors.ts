@@ -32,6 +32,7 @@ export {
   UnknownSchemaVersionError,
   UpcastFailedError,
 } from './errors/projections.js';
+export { SubscriptionInUseError } from './errors/subscriptions.js';
 export {
   type MovedRead,
   TransactionConflictError,

@@ -63,6 +63,7 @@ export {
   StoreNotFoundError,
   StorePoisonedError,
   StoreReadOnlyError,
+  SubscriptionInUseError,
   TransactionConflictError,
   TransactionRolledBackError,
   TransactionTimeoutError,
@@ -259,6 +260,8 @@ export {
   type ReplayStep,
   replayStore,
 } from './store/replay.js';
+export type { Subscription, SubscriptionStats } from './store/subscription.js';
+export type { SubscribeOptions } from './store/subscription-options.js';
 export type { StoreReadAllOptions, StoreReadStreamOptions, StoreView } from './store/view.js';
 export {
   type CommandOptions,

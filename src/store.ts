@@ -41,6 +41,9 @@ import { Incoming } from './store/incoming.js';
 import { type StoreOptions, type StoreSettings, storeSettings } from './store/options.js';
 import { checkEntries, checkKey, Reads } from './store/reads.js';
 import { Snapshots } from './store/snapshots.js';
+import type { Subscription, SubscriptionStats } from './store/subscription.js';
+import type { SubscribeOptions } from './store/subscription-options.js';
+import { Subscriptions } from './store/subscriptions.js';
 import { transactionSource } from './store/transaction-source.js';
 import {
   interpreted,
@@ -88,6 +91,8 @@ export interface StoreStats extends LogStats {
   readonly cache: { readonly states: number; readonly bytes: number };
   readonly transactions: TransactionStats;
   readonly compaction: CompactionStats;
+  /** Those that somebody reads. */
+  readonly subscriptions: readonly SubscriptionStats[];
 }
 
 export interface CommandOptions extends TransactionOptions {
@@ -113,6 +118,7 @@ export class Store<E extends Events = Events> {
   readonly #transactions: Transactions;
   readonly #compacting: Compacting;
   readonly #snapshots: Snapshots;
+  readonly #subscriptions: Subscriptions;
   #closing: Promise<void> | undefined;
 
   /** @internal Made by `openStore`. */
@@ -125,6 +131,9 @@ export class Store<E extends Events = Events> {
     this.#incoming = new Incoming(settings, internals.eventBytes);
     const source = transactionSource(this.#reads, this.#incoming, internals.environment);
     this.#transactions = new Transactions(source);
+    const { actor, typed } = settings;
+    const interpret = typed ? interpreted(reads) : undefined;
+    this.#subscriptions = new Subscriptions(internals, actor, interpret);
     this.#compacting = new Compacting({
       log: internals,
       settings: settings.compaction,
@@ -234,6 +243,17 @@ export class Store<E extends Events = Events> {
     options: StoreReadStreamOptions = {},
   ): SyncSequence<RecordedEventOf<E>> {
     return this.#syncEvents(this.#readingStream(stream, options));
+  }
+
+  /**
+   * History, then what is appended, in the order of the log, without gaps or repeats, also what other processes append. Nothing is read before it is asked for.
+   * With a `name` it keeps a durable checkpoint: who reads under that name next, in whatever process, goes on where the last one was, at least once.
+   * See docs/SUBSCRIPTIONS.md.
+   * @throws TypeError, LimitExceededError, StoreReadOnlyError for a name in a store that was opened for reading only, StoreClosedError; everything else is told by `next()`
+   */
+  subscribe(options: SubscribeOptions = {}): Subscription<E> {
+    this.#checkOpen();
+    return this.#subscriptions.subscribe<E>(options);
   }
 
   #readingAll(options: StoreReadAllOptions): () => EventWork {
@@ -587,6 +607,7 @@ export class Store<E extends Events = Events> {
       cache: this.#reads.stats,
       transactions: this.#transactions.stats,
       compaction: this.#compacting.stats,
+      subscriptions: this.#subscriptions.stats,
     });
   }
 
@@ -599,9 +620,12 @@ export class Store<E extends Events = Events> {
   async #close(): Promise<void> {
     // At the same time: whoever waits for the log is told at once.
     const compacting = this.#compacting.close();
+    // Before the log: it still writes what they save.
+    const subscriptions = this.#subscriptions.close();
     try {
       await this.#log.close();
       await compacting;
+      await subscriptions;
     } finally {
       this.#reads.close();
     }
@@ -610,6 +634,7 @@ export class Store<E extends Events = Events> {
   closeSync(): void {
     try {
       this.#compacting.closeSync();
+      this.#subscriptions.closeSync();
       this.#log.closeSync();
     } finally {
       this.#reads.close();

@@ -12,6 +12,7 @@ export const INDEX_DIRECTORY = 'index';
 export const ARCHIVE_DIRECTORY = 'archive';
 export const REGISTRY_DIRECTORY = 'registry';
 export const SNAPSHOT_DIRECTORY = 'snapshots';
+export const SUBSCRIPTION_DIRECTORY = 'subscriptions';
 
 /** Bytes at the end of each line: `,"c":"` + 8 hex digits + `"}` + LF. */
 export const LINE_TAIL_BYTES = 17;
@@ -36,6 +37,8 @@ export const COMPACTION_LOCK: ByteRange = { offset: 2 ** 40 + 1, length: 1 };
 export const CREATION_LOCK: ByteRange = { offset: 2 ** 40 + 2, length: 1 };
 /** Held, shared, by whoever waits for WRITE_LOCK: a writer that releases it sees whether to step back for a moment. */
 export const WAITING_LOCK: ByteRange = { offset: 2 ** 40 + 3, length: 1 };
+/** In a file of its own for each name of a subscription. */
+export const SUBSCRIPTION_LOCK: ByteRange = { offset: 2 ** 40, length: 1 };
 
 export const LF = 0x0a;
 

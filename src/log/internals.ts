@@ -1,3 +1,4 @@
+import type { StoreDamagedError } from '../errors.js';
 import type { Disk } from './disk.js';
 import type { Environment } from './environment.js';
 import type { EventWork, SequenceWork } from './event-sequence.js';
@@ -112,4 +113,13 @@ export interface LogInternals {
    * Gives the call that ends this.
    */
   onAdvance(listener: () => void): () => void;
+  /**
+   * Resolves at the next sign that the log may have grown, here or in another process, or when the signal is aborted. The sign may be in vain, and comes at
+   * the latest after a quarter of a second; while somebody waits for it, the process lives.
+   */
+  changed(signal: AbortSignal): Promise<void>;
+  /** The position where the log ends at this very moment: a later look could find what is appended after this call. */
+  end(): Io<number>;
+  /** What this log stands still at, when it was opened for reading up to damage. */
+  readonly damage: StoreDamagedError | undefined;
 }

@@ -4,6 +4,7 @@ import {
   invalidArgument,
   optionNames,
   StoreClosedError,
+  StoreDamagedError,
   StoreReadOnlyError,
 } from '../errors.js';
 import { Changes } from './changes.js';
@@ -411,6 +412,9 @@ export class Log {
         return this.#runSync(work);
       },
       onAdvance: (listener) => state.onAdvance(listener),
+      changed: (signal) => this.#changes.next(signal),
+      end: () => freshness.end(),
+      damage: damageOf(this.#directory, this.#recovery),
     };
   }
 
@@ -761,6 +765,13 @@ export class Log {
       onDeath,
     );
   }
+}
+
+/** The error for what a log that is read up to damage ends at. */
+function damageOf(directory: string, recovery: Recovery): StoreDamagedError | undefined {
+  if (recovery.state !== 'damaged') return undefined;
+  const { file = directory, offset = 0, position = 0, problem = 'it is damaged' } = recovery;
+  return new StoreDamagedError({ directory, file, offset, position: position + 1, problem });
 }
 
 function checkAppendOptions(options: AppendOptions): void {

@@ -14,6 +14,7 @@ import {
   remainsOfName,
   SNAPSHOT_DIRECTORY,
   STORE_FILE,
+  SUBSCRIPTION_DIRECTORY,
   segmentName,
   segmentOfName,
 } from './format.js';
@@ -29,6 +30,7 @@ export interface Paths {
   readonly archive: string;
   readonly registry: string;
   readonly snapshots: string;
+  readonly subscriptions: string;
   segment(first: number): string;
   /** The same segment, once it was moved to the archive. */
   archived(first: number): string;
@@ -49,6 +51,7 @@ export function pathsOf(directory: string): Paths {
     archive,
     registry: join(directory, REGISTRY_DIRECTORY),
     snapshots: join(directory, SNAPSHOT_DIRECTORY),
+    subscriptions: join(directory, SUBSCRIPTION_DIRECTORY),
     segment: (first) => join(log, segmentName(first)),
     archived: (first) => join(archive, archiveName(first)),
     remains: (first) => join(archive, remainsName(first)),

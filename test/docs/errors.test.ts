@@ -60,6 +60,13 @@ const samples: readonly errors.RecollectError[] = [
   ]),
   new errors.TransactionRolledBackError('enough'),
   new errors.TransactionTimeoutError(1),
+  new errors.SubscriptionInUseError({
+    subscription: 'mails',
+    pid: 1,
+    host: 'h',
+    since: new Date(0),
+    label: 'l',
+  }),
   new errors.UndoConflictError(1, [2], [{ stream: 's', path: '/a' }]),
   new errors.UndoRefusedError(1, '1.0', 'its event has no opposite.'),
   new errors.PatchFailedError(0, { op: 'remove', path: '/a' }, 'there is no member "a"'),
@@ -179,6 +186,12 @@ describe('the message of an error', () => {
         cause: new Error(hostile),
       }),
       new errors.TransactionRolledBackError(hostile),
+      new errors.SubscriptionInUseError({
+        subscription: hostile,
+        pid: 1,
+        host: hostile,
+        label: hostile,
+      }),
     ]) {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
       expect(error.message).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);

@@ -19,6 +19,8 @@ test.each([
   'opens a store and does nothing',
   'opens a store synchronously, writes and reads',
   'writes, reads, and leaves the store open',
+  'begins subscriptions, reads what there is, and leaves them',
+  'waits for an event that nothing else keeps it alive for',
 ] as const)('a program that %s ends by itself', async (program) => {
   await expectQuietEnd(program, join(temporaryDirectory(), 'store'));
 });

@@ -34,6 +34,7 @@ async function calls(): Promise<Record<string, Call>> {
     history: (wrong) => store.history(counter, 'c', wrong).toArray(),
     blame: (wrong) => store.blame(counter, 'c', wrong),
     diff: (wrong) => store.diff(counter, { prefix: '', ...wrong }, 0, 0).toArray(),
+    subscribe: (wrong) => store.subscribe(wrong),
     verify: (wrong) => store.verify(wrong),
     transaction: (wrong) => store.transaction(async () => {}, wrong),
     'append in a transaction': (wrong) =>

@@ -21,6 +21,8 @@ import { listing } from './listing.js';
 import { past } from './past.js';
 import { schemas } from './schemas.js';
 import { states } from './states.js';
+import { subscribing } from './subscribing.js';
+import { subscriptionNames } from './subscription-names.js';
 import { upcasting } from './upcasting.js';
 
 /** A store by its public members alone, so that any other class that means the same can stand in. */
@@ -89,6 +91,8 @@ export function suite(name: string, factory: Factory): void {
     failing(make, factory);
     past(make);
     indexing(make);
+    subscribing(make, factory);
+    subscriptionNames(make, factory);
     lifeCycle(make, factory);
     if (factory.canReopen) building(make);
     if (factory.canShare) freshness(make);

@@ -60,6 +60,21 @@ const programs = {
     requireBuilding(store);
     await store.close();
   },
+  'begins subscriptions, reads what there is, and leaves them': async () => {
+    const store = await openStore(directory, options);
+    await store.append('c/1', event);
+    for (const name of [undefined, 'left']) {
+      const { done } = await store.subscribe({ name }).next();
+      if (done) throw new Error('there is no event');
+    }
+  },
+  'waits for an event that nothing else keeps it alive for': async () => {
+    const store = await openStore(directory, options);
+    const subscription = store.subscribe({ from: 'end', name: 'waiting' });
+    setTimeout(() => void store.append('c/1', event), 400).unref();
+    const { value } = await subscription.next();
+    if (value?.stream !== 'c/1') throw new Error('it is another event');
+  },
 };
 
 await programs[program]();
