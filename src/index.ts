@@ -32,6 +32,8 @@ export type { CompactionOptions, RetentionOptions, RetentionRule } from './compa
 export { type RestoreOptions, type RestoreReport, restoreStore } from './compaction/restore.js';
 export type { Covered } from './compaction/retention.js';
 export {
+  DeadlockError,
+  type DeadlockStep,
   EntityNotFoundError,
   FormatTooNewError,
   HistoryPrunedError,
