@@ -75,6 +75,7 @@ export {
   VersionConflictError,
   type VersionFailure,
 } from './errors.js';
+export type { LockCounts, LockTotals } from './locks/statistics.js';
 export type { DamageFacts } from './log/examine.js';
 export { Log, type LogStats } from './log/log.js';
 export type { LogOptions } from './log/log-options.js';
@@ -264,6 +265,7 @@ export {
   type ProjectionStats,
   Store,
   type StoreCommitPart,
+  type StoreLocks,
   type StoreStats,
 } from './store.js';
 export type {

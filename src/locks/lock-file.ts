@@ -190,31 +190,30 @@ export class LockFile {
 
   /** The descriptor that holds the kernel's lock. */
   async #poll(kind: FileLockKind, request: LockRequest, deadline: number): Promise<number> {
-    let file = this.open();
-    try {
-      let pauseMs = 0;
-      for (;;) {
-        request.signal?.throwIfAborted();
-        if (tryLock(file, RANGE.offset, RANGE.length, kind)) {
-          if (this.#stands(file)) return file;
-          closeSync(file);
-          file = this.open();
-          continue;
+    for (;;) {
+      const file = this.open();
+      let taken = false;
+      try {
+        let pauseMs = 0;
+        while (!tryLock(file, RANGE.offset, RANGE.length, kind)) {
+          request.signal?.throwIfAborted();
+          if (performance.now() >= deadline) throw this.#timeout(file, kind, request.timeoutMs);
+          pauseMs = nextPause(pauseMs, Math.random());
+          await new Promise((resolve) => setTimeout(resolve, pauseMs));
         }
-        if (performance.now() >= deadline) throw this.#timeout(file, kind, request.timeoutMs);
-        pauseMs = nextPause(pauseMs, Math.random());
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        taken = this.#stands(file);
+        if (taken) return file;
+      } finally {
+        if (!taken) closeSync(file);
       }
-    } catch (error) {
-      closeSync(file);
-      throw error;
     }
   }
 
   #pollSync(kind: FileLockKind, request: LockRequest, deadline: number): number {
-    let file = this.open();
-    try {
-      for (;;) {
+    for (;;) {
+      const file = this.open();
+      let taken = false;
+      try {
         const wait = {
           tryLock: () => tryLock(file, RANGE.offset, RANGE.length, kind),
           pause,
@@ -224,13 +223,11 @@ export class LockFile {
         if (pollLock(wait, deadline) !== 'taken') {
           throw this.#timeout(file, kind, request.timeoutMs);
         }
-        if (this.#stands(file)) return file;
-        closeSync(file);
-        file = this.open();
+        taken = this.#stands(file);
+        if (taken) return file;
+      } finally {
+        if (!taken) closeSync(file);
       }
-    } catch (error) {
-      closeSync(file);
-      throw error;
     }
   }
 
