@@ -10,12 +10,13 @@ import { join, resolve } from 'node:path';
 import { checkOptionNames, invalidArgument, optionNames, StoreAccessError } from '../errors.js';
 import type { Lease } from './lease.js';
 import { type FileLockKind, LockFile } from './lock-file.js';
-import type { LockQueue } from './lock-queue.js';
+import type { Held, LockQueue } from './lock-queue.js';
 import { ManagedLease, SeveralLeases } from './managed-lease.js';
 import { type Party, partyOfLease, partyOfWork, runAs } from './owner.js';
 import { readWriteQueue, requestFor } from './read-write-lock.js';
 import {
   checkEnded,
+  checkName,
   checkWork,
   fileLockTimeoutMsDefault,
   type LockOptions,
@@ -79,6 +80,9 @@ const HASH_DIGITS = 40;
  */
 export class LockManager {
   readonly #queues = new Map<string, LockQueue>();
+  readonly #dropIdle = (name: string): void => {
+    this.#queues.delete(name);
+  };
   readonly #statistics = new LockStatistics();
   #directory: string | undefined;
   #directoryStands = false;
@@ -258,9 +262,11 @@ export class LockManager {
     request: LockRequest,
     party: Party,
   ): Lease | Promise<Lease> {
-    const [first = '', ...others] = namesInOrder(names);
-    if (others.length === 0) return this.#takeOne(kind, first, request, party);
-    return this.#takeAll(kind, [first, ...others], request, party);
+    if (typeof names === 'string') {
+      checkName(names);
+      return this.#takeOne(kind, names, request, party);
+    }
+    return this.#takeAll(kind, namesInOrder(names), request, party);
   }
 
   async #takeAll(
@@ -277,7 +283,7 @@ export class LockManager {
         const timeoutMs = Math.max(0, deadline - performance.now());
         leases.push(await this.#takeOne(kind, name, { ...request, timeoutMs }, party));
       }
-      return new SeveralLeases(leases);
+      return leaseOf(leases);
     } catch (error) {
       new SeveralLeases(leases).release();
       throw error;
@@ -294,23 +300,26 @@ export class LockManager {
     // What is wrong with the call itself is no failure of a lock.
     if (!within) this.#checkDirectory();
     const use = this.#statistics.useOf(name, kind);
-    const asker = { label: request.label, owner: party.waiting, since: performance.now() };
-    let lease: Lease | Promise<Lease>;
+    const asker = { label: request.label, owner: party.waiting, since: 0 };
+    let lease: Held | Promise<Lease>;
     try {
       lease = within
         ? this.#queueOf(name).acquire(kind, request, party)
         : this.#fileOf(name).acquire(kind, request, party);
     } catch (error) {
+      asker.since = performance.now();
       this.#statistics.failed(use, asker, error);
       throw error;
     }
     if (lease instanceof Promise) return this.#waitFor(lease, use, asker);
-    // Had at once: there was no wait.
-    this.#statistics.acquired(use, asker, asker.since);
+    // Had at once: there was no wait, and its clock was looked at already.
+    asker.since = lease.since;
+    this.#statistics.acquired(use, asker, lease.since);
     return new ManagedLease(lease, this.#statistics, use, asker);
   }
 
   async #waitFor(lease: Promise<Lease>, use: Use, asker: UseParty): Promise<Lease> {
+    asker.since = performance.now();
     this.#statistics.waiting(use, asker);
     try {
       const taken = await lease;
@@ -335,8 +344,7 @@ export class LockManager {
       new SeveralLeases(leases).release();
       throw error;
     }
-    const [first] = leases;
-    return leases.length === 1 && first !== undefined ? first : new SeveralLeases(leases);
+    return leaseOf(leases);
   }
 
   #takeOneSync(kind: FileLockKind, name: string, request: LockRequest): Lease {
@@ -373,7 +381,7 @@ export class LockManager {
   #queueOf(name: string): LockQueue {
     let queue = this.#queues.get(name);
     if (queue === undefined) {
-      queue = readWriteQueue(name, () => this.#queues.delete(name));
+      queue = readWriteQueue(name, this.#dropIdle);
       this.#queues.set(name, queue);
     }
     return queue;
@@ -397,6 +405,12 @@ export class LockManager {
       fencing: this.#fencing,
     });
   }
+}
+
+/** One lock's own lease, with its token. */
+function leaseOf(leases: readonly Lease[]): Lease {
+  const [first] = leases;
+  return leases.length === 1 && first !== undefined ? first : new SeveralLeases(leases);
 }
 
 function requestOf(kind: LockKind, options: LockOptions | undefined): LockRequest {

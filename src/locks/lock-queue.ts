@@ -157,15 +157,18 @@ export interface LockQueueFacts {
   readonly kinds: Readonly<Record<Mode, LockKind>>;
   readonly timeoutError: (queue: LockQueue, mode: Mode, timeoutMs: number) => Error;
   /** Called when nobody holds it or waits for it any more. */
-  readonly idle?: () => void;
+  readonly idle?: ((name: string) => void) | undefined;
 }
+
+/** What is empty at first stays shared until it is needed: most locks are taken once and given back. Nothing is ever put into it. */
+const NONE: Set<never> = new Set();
 
 export class LockQueue implements Contended {
   readonly #facts: LockQueueFacts;
-  readonly #readers = new Set<Held>();
+  #readers: Set<Held> = NONE;
   #writer: Held | undefined;
-  readonly #critical = new Set<Waiter>();
-  readonly #normal = new Set<Waiter>();
+  #critical: Set<Waiter> = NONE;
+  #normal: Set<Waiter> = NONE;
   /** Critical ones that went before somebody normal, since the last normal one. */
   #inARow = 0;
 
@@ -210,7 +213,7 @@ export class LockQueue implements Contended {
     }
     return new Promise((resolve, reject) => {
       const waiter = new Waiter(this, mode, request, party, { resolve, reject });
-      (request.critical ? this.#critical : this.#normal).add(waiter);
+      this.#line(request.critical).add(waiter);
       // A critical one may go before those who wait, and then nobody need wait for anybody.
       this.#workOff();
       if (waiter.settled) return;
@@ -257,11 +260,21 @@ export class LockQueue implements Contended {
     return first === waiter ? undefined : first;
   }
 
+  #line(critical: boolean): Set<Waiter> {
+    if (critical) {
+      if (this.#critical === NONE) this.#critical = new Set();
+      return this.#critical;
+    }
+    if (this.#normal === NONE) this.#normal = new Set();
+    return this.#normal;
+  }
+
   #fits(mode: Mode): boolean {
     return this.#writer === undefined && (mode === 'read' || this.#readers.size === 0);
   }
 
   #first(): Waiter | undefined {
+    if (!this.#isAwaited) return undefined;
     const [critical] = this.#critical;
     const [normal] = this.#normal;
     if (critical === undefined || normal === undefined) return critical ?? normal;
@@ -285,6 +298,7 @@ export class LockQueue implements Contended {
     const { holding } = party;
     const held = new Held(this, mode, holding, request.label);
     if (mode === 'write') this.#writer = held;
+    else if (this.#readers === NONE) this.#readers = new Set([held]);
     else this.#readers.add(held);
     if (holding !== undefined) {
       holding.holdsNow(held);
@@ -302,7 +316,7 @@ export class LockQueue implements Contended {
   }
 
   #tellIdle(): void {
-    if (this.#facts.idle !== undefined && this.isIdle) this.#facts.idle();
+    if (this.#facts.idle !== undefined && this.isIdle) this.#facts.idle(this.name);
   }
 }
 

@@ -99,26 +99,27 @@ export function requestFor(mode: Mode, options: LockOptions | undefined): LockRe
 }
 
 /** @internal The queue of a lock within this thread. */
-export function readWriteQueue(label: string | undefined, idle?: () => void): LockQueue {
+export function readWriteQueue(
+  label: string | undefined,
+  idle?: (name: string) => void,
+): LockQueue {
   return new LockQueue({
-    name: label ?? 'a lock without a label',
-    kinds: { read: 'read', write: 'write' },
-    timeoutError: (queue, mode, timeoutMs) => timeoutErrorOf(queue, label, mode, timeoutMs),
-    ...(idle ? { idle } : {}),
+    name: label ?? UNNAMED,
+    kinds: KINDS,
+    timeoutError: timeoutErrorOf,
+    idle,
   });
 }
 
-function timeoutErrorOf(
-  queue: LockQueue,
-  resource: string | undefined,
-  mode: Mode,
-  timeoutMs: number,
-): LockTimeoutError {
+const UNNAMED = 'a lock without a label';
+const KINDS = Object.freeze({ read: 'read', write: 'write' } as const);
+
+function timeoutErrorOf(queue: LockQueue, mode: Mode, timeoutMs: number): LockTimeoutError {
   const [holder] = queue.holders as [Held?];
   const heldMs = holder === undefined ? 0 : performance.now() - holder.since;
   const who = holder?.label ?? holder?.owner?.name;
   return new LockTimeoutError({
-    resource,
+    resource: queue.name,
     timeoutMs,
     pid: process.pid,
     host: hostname(),
