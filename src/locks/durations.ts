@@ -16,9 +16,10 @@ const PARTS = 8;
 const PARTS_BITS = 3;
 /** The first eight buckets are this wide each. */
 const UNIT_MS = 2 ** -13;
-/** 2^31 units are about three days; what takes longer counts as that in the quantiles. */
+/** Integers can be shifted up to here. What is longer is counted in units of 2^16 units, and what is longer than about 200 days as that. */
 const UNITS_MAX = 2 ** 31 - 1;
-const BUCKETS = (31 - PARTS_BITS + 1) * PARTS;
+const COARSE_DOUBLINGS = 16;
+const BUCKETS = (31 + COARSE_DOUBLINGS - PARTS_BITS + 1) * PARTS;
 
 export class DurationHistogram {
   readonly #buckets = new Uint32Array(BUCKETS);
@@ -61,10 +62,15 @@ export class DurationHistogram {
 }
 
 function bucketOf(milliseconds: number): number {
-  const units = Math.min(UNITS_MAX, Math.max(0, Math.floor(milliseconds / UNIT_MS)));
+  let units = Math.max(0, Math.floor(milliseconds / UNIT_MS));
   if (units < PARTS) return units;
+  let coarse = 0;
+  if (units > UNITS_MAX) {
+    units = Math.min(UNITS_MAX, Math.floor(units / 2 ** COARSE_DOUBLINGS));
+    coarse = COARSE_DOUBLINGS;
+  }
   const doublings = 31 - Math.clz32(units) - PARTS_BITS;
-  return (doublings + 1) * PARTS + (units >>> doublings) - PARTS;
+  return (doublings + coarse + 1) * PARTS + (units >>> doublings) - PARTS;
 }
 
 function endOf(bucket: number): number {

@@ -174,6 +174,11 @@ export class LockManager {
     return this.#withSync('exclusive', names, work, options);
   }
 
+  /** Locks within this thread that there are now: those that somebody holds or waits for. */
+  get size(): number {
+    return this.#queues.size;
+  }
+
   /** All figures: plain data that JSON keeps. */
   stats(): LockStats {
     return this.#statistics.stats;

@@ -52,7 +52,7 @@ export function lockRequest(
     const plain = PLAIN.get(timeoutMsDefault);
     if (plain !== undefined) return plain;
   }
-  const given = options ?? {};
+  const given = options === undefined ? {} : options;
   checkOptionNames(given, LOCK_OPTIONS, 'a lock');
   const { timeoutMs = timeoutMsDefault, signal, priority = 'normal', label, owner } = given;
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
