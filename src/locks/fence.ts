@@ -47,7 +47,7 @@ interface Given {
 }
 
 /** The next token, written down as handed out. @throws what the calls throw: then no token was handed out; RecollectError `LOCK_DAMAGED` */
-export function nextToken(file: FenceFile): number {
+export function nextToken(file: FenceFile, tokensPerRange: number = TOKENS_PER_RANGE): number {
   const bytes = Buffer.alloc(FENCE_END);
   file.read(bytes.subarray(RECORD_OFFSET), RECORD_OFFSET);
   const given = decodeRecord(bytes, file.boot);
@@ -58,7 +58,7 @@ export function nextToken(file: FenceFile): number {
   checkReadable(bytes, ends);
   const [first = 0, second = 0] = ends;
   const last = Math.max(first, second, given?.last ?? 0);
-  const end = last + TOKENS_PER_RANGE;
+  const end = last + tokensPerRange;
   file.write(encodeSlot(end), first <= second ? SLOT_OFFSETS[0] : SLOT_OFFSETS[1]);
   file.sync();
   return handOut(file, last + 1, end);
