@@ -2,6 +2,7 @@ import * as append from './append.mjs';
 import * as compaction from './compaction.mjs';
 import * as cost from './cost.mjs';
 import * as latency from './latency.mjs';
+import * as locks from './locks.mjs';
 import * as memory from './memory.mjs';
 import * as opening from './opening.mjs';
 import * as processes from './processes.mjs';
@@ -29,6 +30,7 @@ export const sections = {
   restore,
   memory,
   compaction,
+  locks,
 };
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */
@@ -49,6 +51,7 @@ export const settings = {
     restoreEvents: 300_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
+    contenderTurns: 100,
   },
   quick: {
     rounds: 3,
@@ -66,6 +69,7 @@ export const settings = {
     restoreEvents: 100_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
+    contenderTurns: 40,
   },
   smoke: {
     rounds: 1,
@@ -83,5 +87,6 @@ export const settings = {
     restoreEvents: 500,
     inFlight: [1, 16],
     appendCallers: 16,
+    contenderTurns: 2,
   },
 };
