@@ -33,7 +33,7 @@ export function installPeers(print) {
 
 /** Those that need no script. False when they could not be had. */
 export function installPackages(print) {
-  const peers = ['lmdb', 'minisearch'];
+  const peers = ['async-mutex', 'lmdb', 'minisearch', 'proper-lockfile'];
   if (peers.some((name) => !existsSync(`${here}node_modules/${name}`))) {
     print('Installing the peers into bench/node_modules …');
     const installed = run(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);

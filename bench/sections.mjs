@@ -2,6 +2,7 @@ import * as append from './append.mjs';
 import * as compaction from './compaction.mjs';
 import * as cost from './cost.mjs';
 import * as latency from './latency.mjs';
+import * as locks from './locks.mjs';
 import * as memory from './memory.mjs';
 import * as opening from './opening.mjs';
 import * as processes from './processes.mjs';
@@ -31,6 +32,7 @@ export const sections = {
   memory,
   compaction,
   subscriptions,
+  locks,
 };
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */
@@ -52,6 +54,7 @@ export const settings = {
     inFlight: [1, 16, 256],
     appendCallers: 256,
     liveEvents: 400,
+    contenderTurns: 100,
   },
   quick: {
     rounds: 3,
@@ -70,6 +73,7 @@ export const settings = {
     inFlight: [1, 16, 256],
     appendCallers: 256,
     liveEvents: 200,
+    contenderTurns: 40,
   },
   smoke: {
     rounds: 1,
@@ -88,5 +92,6 @@ export const settings = {
     inFlight: [1, 16],
     appendCallers: 16,
     liveEvents: 20,
+    contenderTurns: 2,
   },
 };

@@ -13,6 +13,7 @@ export {
   reasonOf,
   systemCode,
 } from './errors/base.js';
+export { DeadlockError, type DeadlockStep, LockTimeoutError } from './errors/locks.js';
 export {
   EntityNotFoundError,
   ImportFailedError,
@@ -115,43 +116,6 @@ export class LimitExceededError extends RecollectError {
 export class QueueFullError extends LimitExceededError {
   constructor(max: number, actual: number) {
     super('queueBytes', max, actual, 'The queue of waiting appends is full', 'QUEUE_FULL');
-  }
-}
-
-/** The lock was not free in time. Nothing was written; trying again is safe. */
-export class LockTimeoutError extends RecollectError {
-  readonly file: string;
-  readonly timeoutMs: number;
-  /** Process id of the last known holder, when known. */
-  readonly pid: number | undefined;
-  readonly host: string | undefined;
-  /** Since when that process runs, when known. */
-  readonly since: Date | undefined;
-  readonly label: string | undefined;
-
-  constructor(facts: {
-    file: string;
-    timeoutMs: number;
-    pid?: number | undefined;
-    host?: string | undefined;
-    since?: Date | undefined;
-    label?: string | undefined;
-  }) {
-    const holder =
-      facts.pid === undefined
-        ? 'its holder is unknown'
-        : `last held by pid ${facts.pid} on ${quote(facts.host ?? 'this host')}, running since ${facts.since?.toISOString() ?? 'an unknown time'}`;
-    const label = facts.label === undefined ? '' : ` for ${quote(facts.label)}`;
-    super(
-      'LOCK_TIMEOUT',
-      `The lock ${facts.file}${label} was not free within ${facts.timeoutMs} ms: ${holder}. Nothing was written. Look at that process (is it stopped?) or raise lockTimeoutMs.`,
-    );
-    this.file = facts.file;
-    this.timeoutMs = facts.timeoutMs;
-    this.pid = facts.pid;
-    this.host = facts.host;
-    this.since = facts.since;
-    this.label = facts.label;
   }
 }
 

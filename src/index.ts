@@ -33,6 +33,8 @@ export { type RestoreOptions, type RestoreReport, restoreStore } from './compact
 export type { Covered } from './compaction/retention.js';
 export type { SnapshotPart, SnapshotReport } from './compaction/snapshot.js';
 export {
+  DeadlockError,
+  type DeadlockStep,
   EntityNotFoundError,
   FormatTooNewError,
   HistoryPrunedError,
@@ -75,6 +77,7 @@ export {
   VersionConflictError,
   type VersionFailure,
 } from './errors.js';
+export type { LockCounts, LockTotals } from './locks/statistics.js';
 export type { DamageFacts } from './log/examine.js';
 export { Log, type LogStats } from './log/log.js';
 export type { LogOptions } from './log/log-options.js';
@@ -272,6 +275,7 @@ export {
   type ProjectionStats,
   Store,
   type StoreCommitPart,
+  type StoreLocks,
   type StoreStats,
 } from './store.js';
 export type {

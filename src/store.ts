@@ -10,6 +10,8 @@ import { type BackupOptions, type BackupReport, backupStoreOn } from './compacti
 import type { CompactionReport, CompactOptions } from './compaction/compaction.js';
 import type { SnapshotReport } from './compaction/snapshot.js';
 import { checkOptionNames, invalidArgument, optionNames, StoreClosedError } from './errors.js';
+import { getLockManager } from './locks/lock-manager.js';
+import type { LockTotals } from './locks/statistics.js';
 import { deepFreeze } from './log/decode.js';
 import type { Environment } from './log/environment.js';
 import { type EventWork, mapped } from './log/event-sequence.js';
@@ -93,6 +95,17 @@ export interface StoreStats extends LogStats {
   readonly compaction: CompactionStats;
   /** Those that somebody reads. */
   readonly subscriptions: readonly SubscriptionStats[];
+  readonly locks: StoreLocks;
+}
+
+/** Locks, as they matter to a store. */
+export interface StoreLocks {
+  /** Calls that waited longer than `lockTimeoutMs` for the store's own lock between processes, since it was opened. */
+  readonly timeouts: number;
+  /** Groups that others came before at that lock. */
+  readonly moved: number;
+  /** What became of the locks of `getLockManager()` (`recollect/locks`), whatever they were taken for. */
+  readonly manager: LockTotals;
 }
 
 export interface CommandOptions extends TransactionOptions {
@@ -601,8 +614,14 @@ export class Store<E extends Events = Events> {
         bytes,
       });
     }
+    const log = this.#log.stats();
     return deepFreeze({
-      ...this.#log.stats(),
+      ...log,
+      locks: {
+        timeouts: log.lockTimeouts,
+        moved: log.moved,
+        manager: getLockManager().totals(),
+      },
       projections,
       cache: this.#reads.stats,
       transactions: this.#transactions.stats,

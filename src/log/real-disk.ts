@@ -9,9 +9,9 @@
  */
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import { bootId } from '../locks/boot-id.js';
 import * as locks from '../locks/native-lock.js';
 import { pause } from '../locks/pause.js';
-import { bootId } from './boot-id.js';
 import type { AsyncDiskCalls, Disk, FileFacts, LockKind, LockRange, OpenMode } from './disk.js';
 import { type FileSystemFacts, fileSystemOfMagic, fileSystemOfMounts } from './file-systems.js';
 import { named, systemError } from './system-error.js';

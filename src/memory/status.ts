@@ -22,13 +22,8 @@ export interface MemoryStatus {
   readonly operations: Readonly<Record<string, OperationStats>>;
   readonly cache: StoreStats['cache'];
   readonly transactions: StoreStats['transactions'];
-  /** The lock between processes, since this memory was opened. */
-  readonly locks: {
-    /** Calls that waited for it longer than `lockTimeoutMs`. */
-    readonly timeouts: number;
-    /** Groups that others came before. */
-    readonly moved: number;
-  };
+  /** The lock between processes, since this memory was opened, and the locks of `getLockManager()`. */
+  readonly locks: StoreStats['locks'];
   readonly disk: {
     /** Files of the log. */
     readonly segments: number;
@@ -70,8 +65,8 @@ export class StatusReader {
   }
 
   #status(): MemoryStatus {
-    const { mode, head, queue, cache, transactions, ...stats } = this.#store.stats();
-    const { segments, groups, commits, writeErrors, lockTimeouts, moved } = stats;
+    const { mode, head, queue, cache, transactions, locks, ...stats } = this.#store.stats();
+    const { segments, groups, commits, writeErrors } = stats;
     const damaged = this.#store.recovery.state === 'damaged';
     return {
       healthy: mode !== 'poisoned' && !damaged && !this.#census.failed,
@@ -83,7 +78,7 @@ export class StatusReader {
       operations: this.#meter.operations,
       cache,
       transactions,
-      locks: { timeouts: lockTimeouts, moved },
+      locks,
       disk: { segments, groups, commits, writeErrors },
       lastErrors: this.#meter.lastErrors,
     };

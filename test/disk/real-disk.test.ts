@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { bootId, idOfThisProcess } from '#src/log/boot-id.js';
+import { bootId, idOfThisProcess } from '#src/locks/boot-id.js';
 import { RealDisk } from '#src/log/real-disk.js';
 import { named, systemError } from '#src/log/system-error.js';
 import { watchFile } from '#src/log/watch-file.js';

@@ -24,6 +24,9 @@ const samples: readonly errors.RecollectError[] = [
     since: new Date(0),
     label: 'l',
   }),
+  new errors.DeadlockError([
+    { owner: 'a', resource: 'r', wants: 'write', heldBy: 'a', held: 'read' },
+  ]),
   new errors.OutcomeUnknownError(cause),
   new errors.StorePoisonedError(cause),
   new errors.StoreClosedError(),
@@ -177,6 +180,9 @@ describe('the message of an error', () => {
         host: hostile,
         label: hostile,
       }),
+      new errors.DeadlockError([
+        { owner: hostile, resource: hostile, wants: 'write', heldBy: hostile, held: undefined },
+      ]),
       new errors.ProjectionNotRegisteredError(hostile, [hostile]),
       new errors.ProjectionFailedError({
         projection: 'p',

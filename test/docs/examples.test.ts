@@ -102,6 +102,7 @@ const pages = [
   'docs/BACKUP.md',
   'docs/RECALL.md',
   'docs/SUBSCRIPTIONS.md',
+  'docs/LOCKS.md',
 ].filter((path) => existsSync(join(root, path)));
 
 describe.each(pages)('%s', (path) => {

@@ -1,0 +1,389 @@
+/**
+ * One lock file, as this thread uses it. Whoever asks first takes a turn among those of this thread, in the order of lock-queue.ts, then polls
+ * for the kernel's lock: so there is one who polls for each file, and circles of owners are found for files as well.
+ *
+ * Invariants:
+ * - each acquisition opens the file anew, because the kernel's lock belongs to the opened descriptor, and dies with it;
+ * - what was locked is the file that stands at the path: one that was deleted or replaced meanwhile is let go and opened again;
+ * - nothing but a lock file is ever written to;
+ * - a synchronous call takes no turn: it cannot wait for anybody of its own thread, and is told so at once.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
+import {
+  DeadlockError,
+  invalidArgument,
+  LockTimeoutError,
+  quote,
+  StoreAccessError,
+} from '../errors.js';
+import { nextToken } from './fence.js';
+import { decodeHolder, encodeHolder, HOLDER_BYTES, type Holder } from './holder.js';
+import type { Lease } from './lease.js';
+import { LockQueue } from './lock-queue.js';
+import { rangesCanBeLocked, tryLock, unlock } from './native-lock.js';
+import { contextOwner, type Party } from './owner.js';
+import { pause } from './pause.js';
+import { RealFenceFile } from './real-fence-file.js';
+import type { LockRequest } from './request.js';
+import { nextPause, pollLock } from './wait.js';
+
+/** Far beyond any content: locks are mandatory on Windows. */
+const RANGE = rangesCanBeLocked ? { offset: 2 ** 40, length: 1 } : { offset: 0, length: 0 };
+
+export type FileLockKind = 'shared' | 'exclusive';
+
+const modes = { shared: 'read', exclusive: 'write' } as const;
+
+/** What this thread does with one path. */
+interface Place {
+  readonly queue: LockQueue;
+  readonly leases: Set<FileLease>;
+}
+
+const places = new Map<string, Place>();
+
+function placeOf(path: string): Place {
+  let place = places.get(path);
+  if (place === undefined) {
+    const queue = new LockQueue({
+      name: path,
+      kinds: { read: 'shared', write: 'exclusive' },
+      timeoutError: (waited, _mode, timeoutMs) => heldHereError(path, waited, timeoutMs),
+      idle: () => forgetIdle(path),
+    });
+    place = { queue, leases: new Set() };
+    places.set(path, place);
+  }
+  return place;
+}
+
+function forgetIdle(path: string): void {
+  const place = places.get(path);
+  if (place?.queue.isIdle && place.leases.size === 0) places.delete(path);
+}
+
+class FileLease implements Lease {
+  readonly kind: FileLockKind;
+  readonly label: string | undefined;
+  readonly token: number | undefined;
+  readonly #path: string;
+  readonly #turn: Lease | undefined;
+  #file: number | undefined;
+
+  constructor(facts: {
+    path: string;
+    file: number;
+    kind: FileLockKind;
+    label: string | undefined;
+    token: number | undefined;
+    turn: Lease | undefined;
+  }) {
+    this.#path = facts.path;
+    this.#file = facts.file;
+    this.#turn = facts.turn;
+    this.kind = facts.kind;
+    this.label = facts.label;
+    this.token = facts.token;
+    placeOf(this.#path).leases.add(this);
+  }
+
+  get released(): boolean {
+    return this.#file === undefined;
+  }
+
+  release(): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    this.#file = undefined;
+    try {
+      try {
+        unlock(file, RANGE.offset, RANGE.length);
+      } finally {
+        // Closing releases, too: the lock cannot outlive its descriptor.
+        closeSync(file);
+      }
+    } finally {
+      placeOf(this.#path).leases.delete(this);
+      this.#turn?.release();
+      forgetIdle(this.#path);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+  }
+}
+
+export interface LockFileFacts {
+  /** Absolute. */
+  readonly path: string;
+  readonly label: string | undefined;
+  readonly fencing: boolean;
+}
+
+export class LockFile {
+  readonly #path: string;
+  readonly #label: string | undefined;
+  readonly #fencing: boolean;
+
+  constructor({ path, label, fencing }: LockFileFacts) {
+    this.#path = path;
+    this.#label = label;
+    this.#fencing = fencing;
+  }
+
+  async acquire(kind: FileLockKind, request: LockRequest, party: Party): Promise<Lease> {
+    const deadline = performance.now() + request.timeoutMs;
+    const label = request.label ?? this.#label;
+    const { queue } = placeOf(this.#path);
+    const turn = await queue.acquire(modes[kind], { ...request, label }, party);
+    try {
+      const file = await this.#poll(kind, request, deadline);
+      return this.#lease(kind, file, label, turn);
+    } catch (error) {
+      turn.release();
+      throw error;
+    }
+  }
+
+  acquireSync(kind: FileLockKind, request: LockRequest): Lease {
+    const label = request.label ?? this.#label;
+    this.#checkHeldHere(kind, request, label);
+    const file = this.#pollSync(kind, request, performance.now() + request.timeoutMs);
+    return this.#lease(kind, file, label, undefined);
+  }
+
+  /** A descriptor of the file, which is made when it is missing. @throws StoreAccessError */
+  open(): number {
+    const { O_RDWR, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+    try {
+      return openSync(this.#path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    } catch (error) {
+      throw new StoreAccessError(this.#path, error);
+    }
+  }
+
+  /** Whether nobody holds it, and who held it alone last. */
+  status(): { readonly free: boolean; readonly lastHolder: Holder | undefined } {
+    const file = this.open();
+    try {
+      const free = tryLock(file, RANGE.offset, RANGE.length, 'exclusive');
+      return { free, lastHolder: lastHolder(file) };
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** The descriptor that holds the kernel's lock. */
+  async #poll(kind: FileLockKind, request: LockRequest, deadline: number): Promise<number> {
+    for (;;) {
+      const file = this.open();
+      let taken = false;
+      try {
+        let pauseMs = 0;
+        while (!tryLock(file, RANGE.offset, RANGE.length, kind)) {
+          request.signal?.throwIfAborted();
+          if (performance.now() >= deadline) throw this.#timeout(file, kind, request.timeoutMs);
+          pauseMs = nextPause(pauseMs, Math.random());
+          await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        }
+        taken = this.#stands(file);
+        if (taken) return file;
+      } finally {
+        if (!taken) closeSync(file);
+      }
+    }
+  }
+
+  #pollSync(kind: FileLockKind, request: LockRequest, deadline: number): number {
+    for (;;) {
+      const file = this.open();
+      let taken = false;
+      try {
+        const wait = {
+          tryLock: () => tryLock(file, RANGE.offset, RANGE.length, kind),
+          pause,
+          now: () => performance.now(),
+          random: Math.random,
+        };
+        if (pollLock(wait, deadline) !== 'taken') {
+          throw this.#timeout(file, kind, request.timeoutMs);
+        }
+        taken = this.#stands(file);
+        if (taken) return file;
+      } finally {
+        if (!taken) closeSync(file);
+      }
+    }
+  }
+
+  /** Somebody may have deleted the file while it was waited for: a lock on it would exclude nobody who comes later. */
+  #stands(file: number): boolean {
+    const opened = this.#told(() => fstatSync(file));
+    if (!opened.isFile()) {
+      throw new StoreAccessError(this.#path, new Error('it is no plain file'));
+    }
+    const standing = this.#told(() => statSync(this.#path, { throwIfNoEntry: false }));
+    return standing !== undefined && isSameFile(opened, standing);
+  }
+
+  /** Closes the descriptor when there will be no lease. */
+  #lease(
+    kind: FileLockKind,
+    file: number,
+    label: string | undefined,
+    turn: Lease | undefined,
+  ): Lease {
+    try {
+      let token: number | undefined;
+      if (kind === 'exclusive') {
+        sign(this.#path, file, label);
+        if (this.#fencing) token = nextToken(new RealFenceFile(this.#path, file));
+      }
+      return new FileLease({ path: this.#path, file, kind, label, token, turn });
+    } catch (error) {
+      closeSync(file);
+      throw error;
+    }
+  }
+
+  /** Of its own thread a synchronous call need not wait for anybody: nobody could release anything meanwhile. */
+  #checkHeldHere(kind: FileLockKind, request: LockRequest, label: string | undefined): void {
+    const leases = places.get(this.#path)?.leases ?? [];
+    for (const lease of leases) {
+      if (kind === 'shared' && lease.kind === 'shared') continue;
+      if (request.timeoutMs === 0) {
+        throw timeoutError(this.#path, 0, { ...thisProcess(), label: lease.label ?? '' });
+      }
+      const step = {
+        owner: label ?? contextOwner()?.name ?? 'a synchronous call',
+        resource: this.#path,
+        wants: kind,
+        heldBy: lease.label ?? 'a lease of the same thread',
+        held: lease.kind,
+      };
+      throw new DeadlockError(
+        [step],
+        'A synchronous call stops its thread, in which the lock is held: use the asynchronous one.',
+      );
+    }
+  }
+
+  #timeout(file: number, kind: FileLockKind, timeoutMs: number): LockTimeoutError {
+    // Only who holds it alone signs: the last one who did need not be in the way now.
+    if (kind === 'exclusive' && tryLock(file, RANGE.offset, RANGE.length, 'shared')) {
+      return timeoutError(this.#path, timeoutMs, undefined, 'it is shared by others');
+    }
+    return timeoutError(this.#path, timeoutMs, lastHolder(file));
+  }
+
+  #told<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw new StoreAccessError(this.#path, error);
+    }
+  }
+}
+
+function isSameFile(one: Stats, other: Stats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
+/** For one who waited for others of this thread. */
+function heldHereError(path: string, queue: LockQueue, timeoutMs: number): LockTimeoutError {
+  const [holder] = queue.holders;
+  const label = holder?.label ?? holder?.owner?.name ?? '';
+  return timeoutError(path, timeoutMs, { ...thisProcess(), label });
+}
+
+function timeoutError(
+  path: string,
+  timeoutMs: number,
+  holder: Holder | undefined,
+  told?: string,
+): LockTimeoutError {
+  return new LockTimeoutError({
+    file: path,
+    timeoutMs,
+    pid: holder?.pid,
+    host: holder?.host,
+    since: holder ? new Date(holder.startedAt) : undefined,
+    label: holder?.label === '' ? undefined : holder?.label,
+    holder: told,
+    advice: 'Look at that process (is it stopped?) or raise timeoutMs.',
+  });
+}
+
+let known: Omit<Holder, 'label'> | undefined;
+
+function thisProcess(): Omit<Holder, 'label'> {
+  known ??= {
+    pid: process.pid,
+    host: hostname(),
+    startedAt: Math.round(Date.now() - process.uptime() * 1000),
+  };
+  return known;
+}
+
+let signed: { readonly label: string; readonly record: Buffer } | undefined;
+
+function recordOf(label: string): Buffer {
+  if (signed?.label !== label) {
+    signed = { label, record: encodeHolder({ ...thisProcess(), label }) };
+  }
+  return signed.record;
+}
+
+/** @throws TypeError for a file that is no lock file: it is left as it is */
+function sign(path: string, file: number, label = ''): void {
+  const record = recordOf(label);
+  const bytes = Buffer.alloc(HOLDER_BYTES);
+  const length = contentOf(file, bytes);
+  if (length === HOLDER_BYTES && bytes.equals(record)) return;
+  if (!isLockFile(bytes, length)) {
+    throw invalidArgument(
+      `${quote(path)} holds something else and cannot be a lock file: choose a path of its own for the lock`,
+    );
+  }
+  try {
+    writeSync(file, record, 0, record.length, 0);
+  } catch {
+    // The record only serves error messages: a full disk must not keep anyone from the lock.
+  }
+}
+
+/** A record that could be written in part only ends in zeros, or in the middle of a binary number: in no case it is text. */
+function isLockFile(bytes: Buffer, length: number): boolean {
+  if (length === 0 || decodeHolder(bytes) !== undefined) return true;
+  if (bytes.every((byte) => byte === 0)) return true;
+  return length < HOLDER_BYTES && bytes.subarray(0, length).includes(0);
+}
+
+function contentOf(file: number, bytes: Buffer): number {
+  try {
+    return readSync(file, bytes, 0, bytes.length, 0);
+  } catch {
+    return 0;
+  }
+}
+
+function lastHolder(file: number): Holder | undefined {
+  const bytes = Buffer.alloc(HOLDER_BYTES);
+  contentOf(file, bytes);
+  return decodeHolder(bytes);
+}
