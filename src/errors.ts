@@ -16,6 +16,7 @@ export {
 export {
   EntityNotFoundError,
   ImportFailedError,
+  ImportSourceChangedError,
   MemoryNotFoundError,
   ModeUnavailableError,
   SkillExistsError,

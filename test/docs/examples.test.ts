@@ -101,6 +101,7 @@ const pages = [
   'docs/MEMORY.md',
   'docs/BACKUP.md',
   'docs/RECALL.md',
+  'docs/IMPORTING.md',
 ].filter((path) => existsSync(join(root, path)));
 
 describe.each(pages)('%s', (path) => {
