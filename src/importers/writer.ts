@@ -1,5 +1,10 @@
 /** Writes items: each batch is one commit over all models, together with how far the import has come. */
-import { ImportFailedError, VersionConflictError } from '../errors.js';
+import {
+  excerpt,
+  IdempotencyKeyReusedError,
+  StoreAccessError,
+  VersionConflictError,
+} from '../errors.js';
 import type { ImportMark } from '../memory/import-events.js';
 import type { Memory } from '../memory/memory.js';
 import type { RecordInput } from '../memory/record-input.js';
@@ -43,7 +48,7 @@ export class Writer {
     this.#settings = settings;
   }
 
-  /** @throws ImportFailedError when another import of the same source writes; what the memory's calls throw */
+  /** @throws StoreAccessError when another import of the same source writes; what the memory's calls throw */
   async write(
     items: readonly ImportItem[],
     mark: ImportMark,
@@ -70,9 +75,10 @@ export class Writer {
         },
       );
     } catch (error) {
-      if (!isOurs(error, stream)) throw error;
-      const problem = 'another import of it is under way; to share the work give each its part';
-      throw new ImportFailedError(mark.source, problem, { cause: error });
+      if (!isTaken(error, stream)) throw error;
+      const cause = new Error('another import of it is under way', { cause: error });
+      const hint = 'Wait for that one to end, or let them share the work: give each its part.';
+      throw new StoreAccessError(`${excerpt(mark.source)} cannot be imported`, cause, hint);
     }
     this.#ledger.advance();
     this.#remember(items);
@@ -80,8 +86,8 @@ export class Writer {
 
   /** What reads comes first, and what only adds last: what is in the transaction already is looked through by each read. */
   async #bring(memory: TransactionMemory, items: readonly ImportItem[]): Promise<void> {
-    await this.#users_(memory, items);
-    await this.#sites_(memory, items);
+    await this.#people(memory, items);
+    await this.#hosts(memory, items);
     await this.#records(memory, items);
     await this.#graph(memory, items);
     const sessions = new Map<string, ImportItem[]>();
@@ -101,7 +107,7 @@ export class Writer {
     }
   }
 
-  async #users_(memory: TransactionMemory, items: readonly ImportItem[]): Promise<void> {
+  async #people(memory: TransactionMemory, items: readonly ImportItem[]): Promise<void> {
     const users = new Map<string, { user: ImportedUser; topics: Set<string> }>();
     for (const { content } of items) {
       const { user } = content;
@@ -125,7 +131,7 @@ export class Writer {
     return userNames(user).every((name) => this.#users.has(name));
   }
 
-  async #sites_(memory: TransactionMemory, items: readonly ImportItem[]): Promise<void> {
+  async #hosts(memory: TransactionMemory, items: readonly ImportItem[]): Promise<void> {
     const hosts = new Set(items.flatMap(({ content }) => content.sites ?? []));
     for (const host of hosts) {
       if (!this.#sites.has(host)) await memory.sites.getOrCreateProfile(`https://${host}`);
@@ -174,7 +180,9 @@ function userNames({ id, topics }: ImportedUser): string[] {
   return [id, ...topics].map((part, index) => (index === 0 ? id : JSON.stringify([id, part])));
 }
 
-function isOurs(error: unknown, stream: string): boolean {
+/** Whether somebody else has brought what was to be brought. */
+function isTaken(error: unknown, stream: string): boolean {
+  if (error instanceof IdempotencyKeyReusedError) return true;
   if (!(error instanceof VersionConflictError)) return false;
   return error.failures.some((failure) => failure.stream === stream);
 }
