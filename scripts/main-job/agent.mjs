@@ -60,22 +60,33 @@ async function tell(key, done) {
 let raised = 0;
 
 /**
- * Many processes raise one tally at once: all but one of those that read the same state must run again.
- * @param {number} done
+ * Many processes raise one tally at once, and say so in one record: all but one of those that read the same state must run again.
+ * @param {string} key
+ * @param {number} number
  */
+async function raise(key, number) {
+  await memory.transaction(
+    async (transaction) => {
+      const { engine, records } = transaction;
+      const before = (await engine.get(tally, 'tally'))?.raised ?? 0;
+      engine.append('tally', { type: 'tally.raised', data: { agent, number } });
+      const after = (await engine.get(tally, 'tally'))?.raised;
+      if (after !== before + 1) throw new Error('a transaction misses its own write');
+      const told = await records.get('tally');
+      const value = /** @type {Record<string, number>} */ (told?.value ?? {});
+      await records.store('tally', { ...value, raised: after, [agent]: number });
+    },
+    { idempotencyKey: key, reason: `item ${number * raiseEvery}`, retries: 200 },
+  );
+}
+
+/** @param {number} done */
 async function raiseUpTo(done) {
   for (; raised < Math.floor(done / raiseEvery); raised += 1) {
-    const number = raised + 1;
-    const key = `tally/${agent}/${number}`;
-    await memory.engine.transaction(
-      async (transaction) => {
-        const before = (await transaction.get(tally, 'tally'))?.raised ?? 0;
-        transaction.append('tally', { type: 'tally.raised', data: { agent, number } });
-        const after = await transaction.get(tally, 'tally');
-        if (after?.raised !== before + 1) throw new Error('a transaction misses its own write');
-      },
-      { idempotencyKey: key, retries: 200 },
-    );
+    const key = `tally/${agent}/${raised + 1}`;
+    // One that was killed may have raised it, without having said so.
+    const stands = (await memory.engine.positionOf(key)) !== undefined;
+    if (!stands) await raise(key, raised + 1);
     await tell(key, done);
   }
 }

@@ -37,7 +37,7 @@ export class Compacting {
 
   told() {
     const { segments, head } = this.#memory.engine.stats();
-    return `compaction    ${this.#runs} runs, ${this.#segments} segments moved to the archive, ${segments} in all, position ${head.position}`;
+    return `compaction    ${this.#runs} runs, ${this.#segments} of ${segments} segments archived, position ${head.position}`;
   }
 
   async end() {

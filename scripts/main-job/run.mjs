@@ -193,8 +193,14 @@ async function checked({ chosen, shares, agents, commits, half }, memory, say) {
     );
   }
   const raised = (await engine.get(tally, 'tally'))?.raised ?? 0;
+  const told = /** @type {{ raised?: number } | undefined} */ (
+    (await memory.records.get('tally'))?.value
+  );
+  if ((told?.raised ?? 0) !== raised) {
+    problems.push(`the record says that the tally is ${told?.raised}, and it is ${raised}`);
+  }
   say(`in the log    ${commits.length} commits, ${digests.length} items, each with its effect`);
-  say(`tally         ${raised}, each raised by a transaction`);
+  say(`tally         ${raised}, each raised by a transaction over events and a record`);
   say(`verified      ${report.ok ? 'whole' : 'damaged'}, seal ${seal.slice(0, 16)}...`);
   return problems;
 }
