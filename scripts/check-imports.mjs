@@ -19,6 +19,7 @@ const floors = [
   ['transaction.ts', 'transaction/', 'audit/', 'compaction/'],
   ['store.ts', 'store/'],
   ['memory/'],
+  ['importers/'],
   ['index.ts', 'testing.ts', 'testing/', 'cli/', 'integrations/', 'inspector/'],
 ];
 

@@ -17,6 +17,7 @@ export { DeadlockError, type DeadlockStep, LockTimeoutError } from './errors/loc
 export {
   EntityNotFoundError,
   ImportFailedError,
+  ImportSourceChangedError,
   MemoryNotFoundError,
   ModeUnavailableError,
   SkillExistsError,

@@ -40,6 +40,7 @@ export {
   HistoryPrunedError,
   IdempotencyKeyReusedError,
   ImportFailedError,
+  ImportSourceChangedError,
   InvalidEventError,
   type JsonPatch,
   LimitExceededError,
@@ -77,6 +78,17 @@ export {
   VersionConflictError,
   type VersionFailure,
 } from './errors.js';
+export { importMemory } from './importers/import-memory.js';
+export type {
+  ImportItemSource,
+  MemoryImportCommit,
+  MemoryImportFormat,
+  MemoryImportOptions,
+  MemoryImportProgress,
+  MemoryImportReport,
+  SkippedItem,
+} from './importers/options.js';
+export { recogniseImport } from './importers/recognise.js';
 export type { LockCounts, LockTotals } from './locks/statistics.js';
 export type { DamageFacts } from './log/examine.js';
 export { Log, type LogStats } from './log/log.js';

@@ -804,7 +804,13 @@ export {
   type IndexSink,
   type IndexSource,
 } from './projections/define-index.js';
-export { defineEvents, type Events, event, type NewEventOf } from './projections/events.js';
+export {
+  defineEvents,
+  type Events,
+  type EventToken,
+  event,
+  type NewEventOf,
+} from './projections/events.js';
 export { ABSENT, fold } from './projections/fold.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';

@@ -1,4 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { WriteStream } from 'node:tty';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { digestsIn } from '#src/importers/item.js';
+import type { Memory } from '#src/index.js';
+import { importMemory, openMemory } from '#src/index.js';
 import type { RecordedEvent } from '#src/log/types.js';
 import {
   type Acknowledgement,
@@ -7,64 +15,79 @@ import {
   differences,
   folded,
   misread,
+  wronglyImported,
+  wronglyRaised,
 } from '../scripts/main-job/compare.mjs';
-import { plannedCommit } from '../scripts/main-job/plan.mjs';
+import { Display, tableOf } from '../scripts/main-job/display.mjs';
+import { Effects } from '../scripts/main-job/effects.mjs';
+import { chosenSource, itemsOf } from '../scripts/main-job/source.mjs';
+import { fileWith, git } from './support/imported.js';
+import { temporaryDirectory } from './support/temporary-directory.js';
 
-const plan = { writers: ['ann', 'bob'], commitsPerWriter: 10 };
+const digests = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(16));
+const shares = [2, 2];
 
-/** The log and the acknowledgements as they are when nothing went wrong. */
-function faultless(): { commits: Commit[]; acknowledgements: Acknowledgement[] } {
-  const versions = new Map<string, number>();
-  const commits: Commit[] = [];
-  const acknowledgements: Acknowledgement[] = [];
-  for (let number = 1; number <= plan.commitsPerWriter; number++) {
-    for (const writer of plan.writers) {
-      const position = commits.length + 1;
-      const time = new Date(1_700_000_000_000 + position).toISOString();
-      const { stream, events, options } = plannedCommit(writer, number);
-      const recorded = events.map((event, index): RecordedEvent => {
-        const version = (versions.get(stream) ?? 0) + 1;
-        versions.set(stream, version);
-        return {
-          id: `${position}.${index}`,
-          position,
-          index,
-          last: index === events.length - 1,
-          time,
-          stream,
-          version,
-          type: event.type,
-          schemaVersion: 1,
-          data: event.data,
-          actor: options.actor,
-          idempotencyKey: options.idempotencyKey,
-        };
-      });
-      commits.push({ position, events: recorded });
-      acknowledgements.push({
-        writer,
-        number,
-        position,
-        time,
-        version: versions.get(stream) ?? 0,
-      });
-    }
-  }
-  return { commits, acknowledgements };
+interface Run {
+  readonly acknowledgements: Acknowledgement[];
+  readonly commits: Commit[];
 }
 
-type Run = ReturnType<typeof faultless>;
+/** The log and the acknowledgements as they are when nothing went wrong. */
+function faultless(): Run {
+  const versions = new Map<string, number>();
+  const commits: Commit[] = [];
+  const add = (key: string, events: { stream: string; type: string; data: unknown }[]) => {
+    const position = commits.length + 1;
+    const recorded = events.map((event, index): RecordedEvent => {
+      const version = (versions.get(event.stream) ?? 0) + 1;
+      versions.set(event.stream, version);
+      return {
+        ...event,
+        id: `${position}.${index}`,
+        position,
+        index,
+        last: index === events.length - 1,
+        time: new Date(1_700_000_000_000 + position).toISOString(),
+        version,
+        schemaVersion: 1,
+        idempotencyKey: key,
+      };
+    });
+    commits.push({ position, events: recorded });
+  };
+  for (const [index, keys] of digests.entries()) {
+    const said = { speaker: `agent-${(index % 2) + 1}`, text: `number ${index}` };
+    add(`import/${index}`, [
+      { stream: `episodes/${index}`, type: 'episode.recorded', data: said },
+      { stream: `imports/${index % 2}`, type: 'import.advanced', data: { keys } },
+    ]);
+  }
+  for (const agent of ['agent-1', 'agent-2']) {
+    add(`tally/${agent}/1`, [
+      { stream: 'tally', type: 'tally.raised', data: { agent, number: 1 } },
+    ]);
+  }
+  const acknowledgements = commits.map(({ position, events }) => ({
+    key: events[0]?.idempotencyKey ?? '',
+    position,
+  }));
+  return { commits, acknowledgements };
+}
 
 /** What the main job says when the run was changed like this. */
 function said(change: (run: Run) => void): string {
   const run = faultless();
   change(run);
-  return differences(run.acknowledgements, run.commits, plan).join('\n');
+  const { acknowledgements, commits } = run;
+  return [
+    ...differences(acknowledgements, commits),
+    ...wronglyImported(digests, commits, digestsIn),
+    ...wronglyRaised(commits, shares, 2),
+  ].join('\n');
 }
 
-function changeEvent(commits: Commit[], position: number, changed: Partial<RecordedEvent>): void {
-  const commit = commits[position - 1];
-  if (!commit) throw new Error(`no commit at position ${position}`);
+function changeEvents(run: Run, position: number, changed: Partial<RecordedEvent>): void {
+  const commit = run.commits[position - 1] as Commit;
   commit.events = commit.events.map((event) => ({ ...event, ...changed }));
 }
 
@@ -75,115 +98,195 @@ describe('the comparison of the main job', () => {
 
   test('puts events together again into their commits', async () => {
     const { commits } = faultless();
-
     expect(await commitsOf(commits.flatMap((commit) => commit.events))).toEqual(commits);
   });
 
-  test('finds an acknowledged commit that is lost from the end', () => {
-    expect(said(({ commits }) => commits.pop())).toContain(
-      'bob/10 was acknowledged at position 20 and is lost',
-    );
-  });
-
-  test('finds a commit that stands elsewhere than was acknowledged', () => {
-    const moved = said(({ acknowledgements }) => {
-      const [first] = acknowledgements;
-      if (first) first.position = 3;
-    });
-
-    expect(moved).toContain('ann/1 was acknowledged at position 3');
-  });
-
-  test('finds a commit that was never acknowledged and does not stand', () => {
-    const missing = said(({ commits, acknowledgements }) => {
-      commits.pop();
-      acknowledgements.pop();
-    });
-
-    expect(missing).toContain('bob/10 does not stand in the log');
-  });
-
-  test('finds a commit that stands twice', () => {
-    const repeated = said(({ commits }) => {
-      commits.push({ position: 21, events: commits[0]?.events ?? [] });
-    });
-
-    expect(repeated).toContain('ann/1 stands twice, at positions 1 and 21');
-  });
-
-  test('finds a commit that nobody planned', () => {
-    const strange = said(({ commits }) => {
-      commits.push({ position: 21, events: [] });
-    });
-
-    expect(strange).toContain('21 different commits stand, 20 were planned');
-  });
-
-  test('finds changed content', () => {
-    expect(said(({ commits }) => changeEvent(commits, 4, { data: 'other' }))).toContain(
-      'bob/2 stands in the log with other content',
-    );
-  });
-
-  test('finds a wrong actor', () => {
-    expect(said(({ commits }) => changeEvent(commits, 4, { actor: 'ann' }))).toContain(
-      'bob/2 stands in the log with other content',
-    );
-  });
-
-  test('finds a gap in the positions', () => {
-    expect(said(({ commits }) => commits.splice(4, 1))).toContain('position 6 follows position 4');
-  });
-
-  test('finds a version that does not follow', () => {
-    expect(said(({ commits }) => changeEvent(commits, 4, { version: 7 }))).toContain(
-      'notes/bob has version 7 at position 4 where 2 must stand',
-    );
-  });
-
-  test('finds a time that goes back', () => {
-    expect(
-      said(({ commits }) => changeEvent(commits, 4, { time: '2001-01-01T00:00:00.000Z' })),
-    ).toContain('time goes back at position 4');
-  });
-
-  test('finds a commit that has lost its end', () => {
-    const halved = said(({ commits }) => {
-      const pair = commits.find((commit) => commit.events.length === 2);
-      pair?.events.pop();
-    });
-
-    expect(halved).toContain('is out of place in its commit');
+  test.each<[string, (run: Run) => void, string]>([
+    [
+      'an acknowledged commit that is lost from the end',
+      ({ commits }) => commits.pop(),
+      'tally/agent-2/1 was acknowledged at position 6 and is lost',
+    ],
+    [
+      'a commit that stands elsewhere than was acknowledged',
+      ({ acknowledgements: [first] }) => {
+        if (first) first.position = 3;
+      },
+      'import/0 was acknowledged at position 3, and stands at position 1',
+    ],
+    [
+      'a commit that stands twice',
+      ({ commits }) => commits.push({ position: 7, events: commits[0]?.events ?? [] }),
+      'import/0 stands twice, at positions 1 and 7',
+    ],
+    [
+      'an item that was imported twice',
+      ({ commits }) => commits.push({ position: 7, events: commits[0]?.events ?? [] }),
+      'item aaaaaaaaaaaaaaaa was imported once too often, at position 7',
+    ],
+    [
+      'an item that was never imported',
+      (run) => changeEvents(run, 2, { data: { keys: '' } }),
+      'item bbbbbbbbbbbbbbbb of the source was not imported',
+    ],
+    [
+      'a tally that was raised too seldom, though nobody acknowledged it',
+      ({ commits, acknowledgements }) => {
+        commits.pop();
+        acknowledgements.pop();
+      },
+      'raised 1 times where 2 were planned; missing: {"agent":"agent-2","number":1}',
+    ],
+    [
+      'a gap in the positions',
+      ({ commits }) => commits.splice(2, 1),
+      'position 4 follows position 2',
+    ],
+    ['a time that goes back', (run) => changeEvents(run, 3, { time: '' }), 'time goes back'],
+    [
+      'a version that is missing',
+      (run) => changeEvents(run, 6, { version: 3 }),
+      'where 2 must stand',
+    ],
+    ['an event that is out of place', (run) => changeEvents(run, 5, { index: 1 }), 'out of place'],
+  ])('finds %s', (_, change, difference) => {
+    expect(said(change)).toContain(difference);
   });
 });
 
-describe('what projections must say', () => {
-  const commits = () => faultless().commits;
-  const entriesOf = (run: Commit[]) => [...folded(run).progress];
+describe('what projections say', () => {
+  const entriesOf = (run: Commit[]) => [...folded(run).spoken].sort(([a], [b]) => (a < b ? -1 : 1));
 
-  test('is folded from the log by hand', () => {
-    const { progress, raised } = folded(commits());
-    expect([...progress.keys()].sort()).toEqual(plan.writers);
-    expect(progress.get('ann')?.notes).toBe(plan.commitsPerWriter);
-    expect(raised).toBe(0);
+  test('is folded by hand', () => {
+    const { spoken, raised } = folded(faultless().commits);
+    expect(raised).toBe(2);
+    expect([...spoken]).toEqual([
+      ['agent-1', { episodes: 2, characters: 16 }],
+      ['agent-2', { episodes: 2, characters: 16 }],
+    ]);
   });
 
-  test('and a reading that agrees gives no difference', () => {
-    const expected = folded(commits());
-    expect([...misread('now', entriesOf(commits()), undefined, expected)]).toEqual([]);
-  });
-
-  test.each<[string, (run: Commit[]) => Commit[]]>([
-    ['one commit less', (run) => run.slice(1)],
-    ['one commit twice', (run) => [...run, run[0] as Commit]],
-  ])('is compared: %s is told', (_, change) => {
-    const found = [...misread('now', entriesOf(change(commits())), undefined, folded(commits()))];
-    expect(found.join()).toContain('now the projection says');
-  });
-
-  test('is compared: a tally that misses one is told', () => {
-    const expected = { ...folded(commits()), raised: 2 };
-    const found = [...misread('now', entriesOf(commits()), { raised: 1 }, expected)];
+  test('is compared: agreement is none, one commit less or a tally that misses one is told', () => {
+    const { commits } = faultless();
+    const expected = folded(commits);
+    expect([...misread('now', entriesOf(commits), { raised: 2 }, expected)]).toEqual([]);
+    const less = misread('now', entriesOf(commits.slice(1)), { raised: 2 }, expected);
+    expect([...less].join()).toContain('now the projection says');
+    const found = [...misread('now', entriesOf(commits), { raised: 1 }, expected)];
     expect(found).toEqual(['now the tally is 1, the log raises it to 2']);
+  });
+});
+
+describe('the look for effects', () => {
+  const page = '# Title\n\nSee <https://a.example>\n';
+
+  async function missingIn(change: (memory: Memory) => Promise<unknown>): Promise<string> {
+    const path = fileWith(page, 'page.md');
+    const memory = await openMemory('memory:');
+    await importMemory(path, memory, { itemsPerCommit: 1 });
+    await change(memory);
+    const commits = await commitsOf(memory.engine.readAll());
+    const effects = new Effects(memory, commits, await memory.graph.readGraph());
+    const missing: string[] = [];
+    for await (const { item, digest } of itemsOf({ path, format: undefined, said: path })) {
+      for await (const each of effects.missing(item.content, digest)) missing.push(each);
+    }
+    await memory.close();
+    return missing.join('\n');
+  }
+
+  test('finds all of them when nothing is missing', async () => {
+    expect(await missingIn(async () => {})).toBe('');
+  });
+
+  test('misses a record that is gone', async () => {
+    const missing = await missingIn((memory) => memory.records.delete('page.md#title'));
+    expect(missing).toContain('has no effect: record page.md#title');
+  });
+});
+
+describe('the source of the main job', () => {
+  test('is the bundled transcript where there is no whole history, and says so', async () => {
+    const nowhere = await chosenSource(undefined, temporaryDirectory());
+    expect(nowhere).toMatchObject({ format: 'chat', path: expect.stringContaining('transcript') });
+    expect(nowhere.said).toContain('not a git repository');
+    const folder = temporaryDirectory();
+    git(folder, 'init', '-q');
+    git(folder, 'commit', '-q', '--allow-empty', '-m', 'one');
+    git(folder, 'commit', '-q', '--allow-empty', '-m', 'two');
+    expect(await chosenSource(undefined, folder)).toMatchObject({ format: 'git', path: folder });
+    const shallow = join(temporaryDirectory(), 'shallow');
+    git('.', 'clone', '-q', '--depth', '1', `file://${folder}`, shallow);
+    expect((await chosenSource(undefined, shallow)).said).toContain('shallow clone');
+  });
+});
+
+test('the display is drawn anew on a terminal, and lines elsewhere', () => {
+  const state = { total: 4, done: 2, commits: 2, times: [1, 3], queue: 0, state: 'running' };
+  const states = new Map([['agent-1', state]]);
+  expect(tableOf(states, 2)[1]).toMatch(/^agent-1 {2}running +2\/4 +1 +1\.0 +1\.0 +0$/);
+  for (const isTTY of [true, false]) {
+    let written = '';
+    const out = { isTTY, columns: 80, write: (text: string) => (written += text) };
+    const display = new Display(out as unknown as WriteStream);
+    display.begin({ states, facts: () => 'compaction' });
+    display.say('something happened');
+    display.end();
+    expect(written).toContain('something happened');
+    expect(written.includes('\u001b[')).toBe(isTTY && display.isLive);
+  }
+});
+
+const start = fileURLToPath(new URL('../scripts/start.mjs', import.meta.url));
+
+function mainJob(...parameters: string[]) {
+  return spawnSync(process.execPath, [start, ...parameters], { encoding: 'utf8', timeout: 90_000 });
+}
+
+describe('the main job', () => {
+  test('imports by four processes, one of them killed, and finds everything', {
+    timeout: 90_000,
+  }, () => {
+    const lines = Array.from({ length: 60 }, (_, index) => {
+      const session = index % 5 === 0 ? `# Day ${index / 5}\n` : '';
+      const at = new Date(Date.UTC(2026, 0, 1, 0, index)).toISOString();
+      return `${session}[${at}] Person ${index % 3}: remark ${index} on the weather of day ${index % 7}`;
+    });
+    const parent = temporaryDirectory();
+    const directory = join(parent, 'memory');
+    const { status, stdout, stderr } = mainJob(
+      fileWith(lines.join('\n')),
+      '--directory',
+      directory,
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    for (const line of [
+      /agents +4 processes share 60 items/,
+      /agent-\d ended by SIGKILL after \d+ of \d+ items; replacing it/,
+      /in the log +\d+ commits, 60 items, each with its effect/,
+      /verified +whole/,
+      /recall +"/,
+      /history +/,
+      /blame +/,
+      /compared +position/,
+      /restored +as of .*equal to at\(\) of that time/,
+      /the memory +lies in /,
+      /main job passed/,
+    ]) {
+      expect(stdout).toMatch(line);
+    }
+    expect(existsSync(join(directory, 'log'))).toBe(true);
+  });
+
+  test('ends with code 1 on what cannot be imported, having made nothing', () => {
+    const parent = temporaryDirectory();
+    writeFileSync(join(parent, 'broken.json'), '{"type":"entity"');
+    const directory = join(parent, 'memory');
+    const { status, stderr } = mainJob(join(parent, 'broken.json'), '--directory', directory);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /broken\.json cannot be imported at line 1, column 17.*\nmain job failed/s,
+    );
+    expect(existsSync(directory)).toBe(false);
   });
 });

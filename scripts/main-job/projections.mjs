@@ -1,25 +1,20 @@
-/** What the main job keeps beside its notes: how far each writer has come, and a tally that all of them raise by transactions. */
+/** What the main job keeps beside the models: who said how much, folded of the models' events, and a tally that all agents raise by transactions. */
 import { defineEvents, defineProjection, event } from '#src/index.js';
 
-/** @typedef {{ writer: string, number: number }} Told */
-
 export const events = defineEvents({
-  'note.taken': /** @type {typeof event<Told & { text: string }>} */ (event)(),
-  'note.signed': /** @type {typeof event<Told>} */ (event)(),
-  'tally.raised': /** @type {typeof event<Told>} */ (event)(),
+  'tally.raised': /** @type {typeof event<{ agent: string, number: number }>} */ (event)(),
 });
 
-/** By writer, not by stream: notes of a writer stand in many streams. */
-export const progress = defineProjection({
-  name: 'progress',
+/** By speaker, not by stream: each episode stands in a stream of its own. */
+export const spoken = defineProjection({
+  name: 'spoken',
   version: 1,
-  events,
-  initial: { notes: 0, sum: 0 },
-  key: (told) => told.data.writer,
+  initial: { episodes: 0, characters: 0 },
+  key: ({ data }) => speakerOf(data),
   on: {
-    'note.taken': (draft, { data }) => {
-      draft.notes += 1;
-      draft.sum += data.number;
+    'episode.recorded': (draft, { data }) => {
+      draft.episodes += 1;
+      draft.characters += textOf(data).length;
     },
   },
 });
@@ -36,4 +31,16 @@ export const tally = defineProjection({
   },
 });
 
-export const options = { events, projections: [progress, tally] };
+/** @param {unknown} data */
+export function speakerOf(data) {
+  const { speaker } = /** @type {{ speaker?: string }} */ (data);
+  return speaker ?? 'nobody';
+}
+
+/** @param {unknown} data */
+export function textOf(data) {
+  return /** @type {{ text: string }} */ (data).text;
+}
+
+/** Small segments, so that there is something to compact within seconds. */
+export const options = { events, projections: [spoken, tally], segmentBytes: 32 * 1024 };

@@ -1,186 +1,218 @@
 /**
- * The main job: four processes share one store, appending and running transactions at once. One of them is killed in the middle of its work and
- * replaced; the replacement sends again whatever had not been acknowledged. Then everything acknowledged is counted
- * and verified, and what projections say, now and as of half-way, is compared with the log folded by hand. Ends with code 1 on any difference, and then keeps the directory.
+ * The main job: four agents, each a process of its own, share one memory and import real input at once, while the memory is compacted. One of them is killed
+ * half-way and replaced. Then everything that was acknowledged is looked for, in the log and in the models, what projections say is compared with the log
+ * folded by hand, and a tour shows what can be done with the memory. Ends with code 1 on any difference.
+ *
+ *   npm start                                   the history of this repository
+ *   npm start -- <path>                         an MCP memory, a chat, a folder of Markdown, another repository
+ *   npm start -- <path> --directory <new>       where the memory is to be made
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { openStore } from '#src/index.js';
-import { commitsOf, differences, folded, misread } from './compare.mjs';
-import { options, progress, tally } from './projections.mjs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { digestsIn } from '#src/importers/item.js';
+import { ImportFailedError, openMemory } from '#src/index.js';
+import { Agents } from './agents.mjs';
+import { Compacting } from './compacting.mjs';
+import {
+  commitsOf,
+  differences,
+  folded,
+  misread,
+  wronglyImported,
+  wronglyRaised,
+} from './compare.mjs';
+import { Display } from './display.mjs';
+import { Effects } from './effects.mjs';
+import { nextCommands } from './next.mjs';
+import { options, spoken, tally } from './projections.mjs';
+import { chosenSource, itemsOf, sharesOf } from './source.mjs';
+import { compared, historyAndBlame, recalls, restored } from './tour.mjs';
 
-/** @typedef {import('./writer.mjs').Report} Report */
+const AGENTS = 4;
+/** Each agent makes about so many commits at most. */
+const COMMITS_PER_AGENT = 1000;
+const ITEMS_PER_COMMIT_MAX = 256;
+/** Items for which an agent raises the tally once. */
+const RAISE_EVERY = 10;
+/** The job takes seconds; one that hangs must fail. What it was given may be of any size. */
+const TIMEOUT_MS = 115_000;
 
-const WRITERS = ['writer-1', 'writer-2', 'writer-3', 'writer-4'];
-const KILLED = 'writer-2';
-const COMMITS_PER_WRITER = 2_000;
-const CALLERS_PER_WRITER = 16;
-/** When the writer that dies has heard of so many acknowledgements. */
-const KILLED_AFTER_COMMITS = 700;
-/** The job takes a few seconds; one that hangs must fail. */
-const TIMEOUT_MS = 60_000;
+/**
+ * @typedef {import('./source.mjs').Chosen} Chosen
+ * @typedef {import('./compare.mjs').Commit} Commit
+ * @typedef {import('#src/index.js').Memory} Memory
+ */
 
-const program = fileURLToPath(new URL('./writer.mjs', import.meta.url));
-const parent = mkdtempSync(join(realpathSync(tmpdir()), 'recollect-main-job-'));
-const directory = join(parent, 'memory');
+/**
+ * @param {string[]} parameters
+ * @returns {Promise<number>} the exit code
+ */
+export async function mainJob(parameters) {
+  const display = new Display();
+  try {
+    const { values, positionals } = parseArgs({
+      args: parameters,
+      options: { directory: { type: 'string' } },
+      allowPositionals: true,
+    });
+    if (positionals.length > 1) throw new TypeError('give one path, or none');
+    const parent = () => mkdtempSync(join(realpathSync(tmpdir()), 'recollect-main-job-'));
+    const directory =
+      values.directory === undefined ? join(parent(), 'memory') : resolve(values.directory);
+    const problems = await run(await chosenSource(positionals[0]), directory, display);
+    return told(problems, directory, display);
+  } catch (error) {
+    const isExpected = error instanceof ImportFailedError || error instanceof TypeError;
+    const message = error instanceof Error ? error.message : String(error);
+    console.error(isExpected ? message : error);
+    console.error('main job failed');
+    return 1;
+  }
+}
 
-/** @type {Report[]} */
-const reports = [];
-/** @type {Set<import('node:child_process').ChildProcess>} */
-const running = new Set();
+/**
+ * @param {string[]} problems
+ * @param {string} directory
+ * @param {Display} display
+ */
+function told(problems, directory, display) {
+  if (problems.length === 0) {
+    display.say(
+      'main job passed: every acknowledged key stands exactly once, with its effect in its model',
+    );
+    return 0;
+  }
+  for (const problem of problems.slice(0, 20)) console.error(`difference    ${problem}`);
+  if (problems.length > 20) console.error(`difference    and ${problems.length - 20} more`);
+  console.error(`main job failed: ${problems.length} differences; the memory is ${directory}`);
+  return 1;
+}
 
-/** @param {string} writer */
-function unacknowledged(writer) {
-  const done = new Set(
-    reports.filter((report) => report.writer === writer).map((report) => report.number),
+/**
+ * @param {Chosen} chosen
+ * @param {string} directory
+ * @param {Display} display
+ * @returns {Promise<string[]>} every difference between what was promised and what is there
+ */
+async function run(chosen, directory, display) {
+  const say = (/** @type {string} */ line) => display.say(line);
+  say(`importing     ${chosen.said}`);
+  const shares = await sharesOf(chosen, AGENTS);
+  const items = shares.reduce((sum, share) => sum + share, 0);
+  const itemsPerCommit = Math.min(
+    ITEMS_PER_COMMIT_MAX,
+    Math.max(1, Math.ceil(items / AGENTS / COMMITS_PER_AGENT)),
   );
-  const all = Array.from({ length: COMMITS_PER_WRITER }, (_, index) => index + 1);
-  return all.filter((number) => !done.has(number));
-}
-
-/**
- * Starts a process that appends all that the writer has not had acknowledged.
- * @param {string} writer
- * @param {number} [killAfter] acknowledgements after which to kill it
- * @returns {Promise<string>} how it ended, when everything it said has been heard
- */
-async function write(writer, killAfter = Number.POSITIVE_INFINITY) {
-  const child = fork(program);
-  running.add(child);
-  let heard = 0;
-  child.on('message', (message) => {
-    reports.push(/** @type {Report} */ (message));
-    heard += 1;
-    if (heard === killAfter) child.kill('SIGKILL');
-  });
-  // What a process said before it died can arrive after the news of its death.
-  const ended = Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
-  child.send({
-    directory,
-    writer,
-    numbers: unacknowledged(writer),
-    callers: CALLERS_PER_WRITER,
-  });
-  const [[code, signal]] = await ended;
-  running.delete(child);
-  return signal ?? `code ${code}`;
-}
-
-/**
- * @param {string} writer
- * @returns {Promise<string[]>} what went wrong
- */
-async function writeAndReplace(writer) {
-  if (writer !== KILLED) return mustEndWell(writer, await write(writer));
-
-  const end = await write(writer, KILLED_AFTER_COMMITS);
-  const left = unacknowledged(writer).length;
-  console.log(`${writer} ended by ${end} with ${left} commits to go; replacing it`);
-  if (end !== 'SIGKILL' || left === 0)
-    return [`${writer} was not killed in the middle of its work`];
-  return mustEndWell(`the replacement of ${writer}`, await write(writer));
-}
-
-/**
- * @param {string} who
- * @param {string} end
- */
-function mustEndWell(who, end) {
-  return end === 'code 0' ? [] : [`${who} ended by ${end}`];
-}
-
-/** @returns {Promise<string[]>} every difference between what was promised and what is there */
-async function run() {
-  console.log(
-    `${WRITERS.length} processes make ${COMMITS_PER_WRITER} commits each in one directory`,
+  say(
+    `agents        ${AGENTS} processes share ${items} items, ${itemsPerCommit} to a commit, in ${directory}`,
   );
+
+  const { path, format } = chosen;
+  const work = { directory, path, format, itemsPerCommit, raiseEvery: RAISE_EVERY };
+  const memory = await openMemory(directory, { ...options, actor: 'main job' });
+  try {
+    const agents = await worked(work, shares, memory, display);
+    const problems = [...agents.problems];
+    const commits = await commitsOf(memory.engine.readAll());
+    const half = Math.max(1, Math.floor(commits.length / 2));
+    problems.push(...(await checked({ chosen, shares, agents, commits, half }, memory, say)));
+    problems.push(...(await recalls(memory, commits, say)));
+    const key = await historyAndBlame(memory, commits, say);
+    await compared(memory, half, say);
+    problems.push(...(await restored(memory, directory, `${directory}-half-way`, half, say)));
+    for (const line of nextCommands(directory, key)) say(line);
+    return problems;
+  } finally {
+    await memory.close();
+  }
+}
+
+/**
+ * Lets the agents work, and compacts meanwhile.
+ * @param {import('./agents.mjs').Work} work
+ * @param {number[]} shares
+ * @param {Memory} memory
+ * @param {Display} display
+ */
+async function worked(work, shares, memory, display) {
+  const say = (/** @type {string} */ line) => display.say(line);
+  const agents = new Agents(work, shares, say);
+  const compacting = new Compacting(memory);
+  const timer = setTimeout(() => {
+    agents.problems.push(`the agents were not done after ${TIMEOUT_MS} ms`);
+    agents.stop();
+  }, TIMEOUT_MS);
+  if (work.format === undefined) timer.unref();
+  display.begin({ states: agents.states, facts: () => compacting.told() });
+  compacting.begin();
   const began = performance.now();
-  const problems = (await Promise.all(WRITERS.map(writeAndReplace))).flat();
-  const writingMs = performance.now() - began;
-
-  const store = await openStore(directory, { ...options, create: false });
-  const readingBegan = performance.now();
-  const commits = await commitsOf(store.readAll());
-  const readingMs = performance.now() - readingBegan;
-  const verifyingBegan = performance.now();
-  const report = await store.verify();
-  const verifyingMs = performance.now() - verifyingBegan;
-  const { head, recovery } = store;
-  const half = Math.floor(head.position / 2);
-  const foldingBegan = performance.now();
-  problems.push(...(await misreadings(store, commits, head.position, 'at the end')));
-  const foldingMs = performance.now() - foldingBegan;
-  problems.push(...(await misreadings(store.at(half), commits, half, `as of position ${half}`)));
-  const raised = (await store.get(tally, 'tally'))?.raised ?? 0;
-  await store.close();
-
-  problems.push(
-    ...differences(reports, commits, { writers: WRITERS, commitsPerWriter: COMMITS_PER_WRITER }),
+  try {
+    await agents.run();
+  } finally {
+    clearTimeout(timer);
+    agents.stop();
+    await compacting.end();
+    display.end();
+  }
+  agents.problems.push(...compacting.problems);
+  const seconds = (performance.now() - began) / 1000;
+  const { length } = agents.reports;
+  say(
+    `acknowledged  ${length} commits in ${seconds.toFixed(1)} s, with the start of all processes`,
   );
-  if (head.position !== commits.length) {
-    problems.push(`the head is at position ${head.position} after ${commits.length} commits`);
-  }
-  if (report.damage) problems.push(`verify found damage: ${JSON.stringify(report.damage)}`);
-  if (report.commits !== commits.length) {
-    problems.push(`verify counted ${report.commits} commits, reading gave ${commits.length}`);
-  }
+  return agents;
+}
 
-  const events = commits.reduce((sum, commit) => sum + commit.events.length, 0);
-  const repeated = reports.filter((answer) => answer.repeated).length;
-  const perSecond = (/** @type {number} */ ms) => Math.round((commits.length / ms) * 1000);
-  console.log(`acknowledged  ${reports.length} commits, ${repeated} of them repeated answers`);
-  console.log(`in the log    ${commits.length} commits, ${events} events`);
-  console.log(`tally         ${raised}, each raised by a transaction`);
-  console.log(`opening       ${recovery.state}`);
-  console.log(`head          position ${head.position}, seal ${head.seal.slice(0, 16)}...`);
-  console.log(`writing       ${perSecond(writingMs)} commits/s, all processes and their start`);
-  console.log(`reading       ${perSecond(readingMs)} commits/s`);
-  console.log(`verifying     ${perSecond(verifyingMs)} commits/s`);
-  console.log(`projections   ${perSecond(foldingMs)} commits/s, first reading of all keys`);
+/**
+ * @param {{ chosen: Chosen, shares: number[], agents: Agents, commits: Commit[], half: number }} told
+ * @param {Memory} memory
+ * @param {(line: string) => void} say
+ */
+async function checked({ chosen, shares, agents, commits, half }, memory, say) {
+  const problems = differences(agents.reports, commits);
+  /** @type {string[]} */
+  const digests = [];
+  const effects = new Effects(memory, commits, await memory.graph.readGraph());
+  for await (const { item, digest } of itemsOf(chosen)) {
+    digests.push(digest);
+    for await (const problem of effects.missing(item.content, digest)) problems.push(problem);
+  }
+  problems.push(...wronglyImported(digests, commits, digestsIn));
+  problems.push(...wronglyRaised(commits, shares, RAISE_EVERY));
+  const { engine } = memory;
+  const { position, seal } = engine.head;
+  problems.push(...(await misreadings(engine, commits, position, 'at the end')));
+  problems.push(...(await misreadings(engine.at(half), commits, half, `as of position ${half}`)));
+  const report = await engine.verify();
+  if (report.damage) problems.push(`verify found damage: ${JSON.stringify(report.damage)}`);
+  if (report.commits !== commits.length || position !== commits.length) {
+    problems.push(
+      `verify counted ${report.commits} commits, reading gave ${commits.length}, the head is ${position}`,
+    );
+  }
+  const raised = (await engine.get(tally, 'tally'))?.raised ?? 0;
+  const told = /** @type {{ raised?: number } | undefined} */ (
+    (await memory.records.get('tally'))?.value
+  );
+  if ((told?.raised ?? 0) !== raised) {
+    problems.push(`the record says that the tally is ${told?.raised}, and it is ${raised}`);
+  }
+  say(`in the log    ${commits.length} commits, ${digests.length} items, each with its effect`);
+  say(`tally         ${raised}, each raised by a transaction over events and a record`);
+  say(`verified      ${report.ok ? 'whole' : 'damaged'}, seal ${seal.slice(0, 16)}...`);
   return problems;
 }
 
 /**
- * @param {Pick<import('#src/index.js').Store, 'get' | 'entries'>} view
- * @param {import('./compare.mjs').Commit[]} commits
+ * @param {Pick<Memory['engine'], 'get' | 'entries'>} view
+ * @param {Commit[]} commits
  * @param {number} position
  * @param {string} when
  */
 async function misreadings(view, commits, position, when) {
   const expected = folded(commits.slice(0, position));
-  const entries = await view.entries(progress).toArray();
+  const entries = await view.entries(spoken).toArray();
   return [...misread(when, entries, await view.get(tally, 'tally'), expected)];
-}
-
-const timer = setTimeout(() => {
-  for (const child of running) child.kill('SIGKILL');
-  console.error(`main job failed: not done after ${TIMEOUT_MS} ms; the directory is ${directory}`);
-  process.exit(1);
-}, TIMEOUT_MS);
-
-/** @type {string[]} */
-let problems;
-try {
-  problems = await run();
-} catch (error) {
-  problems = [error instanceof Error ? (error.stack ?? error.message) : String(error)];
-} finally {
-  clearTimeout(timer);
-  for (const child of running) child.kill('SIGKILL');
-}
-
-if (problems.length === 0) {
-  rmSync(parent, { recursive: true, force: true });
-  console.log(
-    'main job passed: every acknowledged commit stands exactly once, and every reading agrees with the log',
-  );
-} else {
-  for (const problem of problems.slice(0, 20)) console.error(`difference    ${problem}`);
-  if (problems.length > 20) console.error(`difference    and ${problems.length - 20} more`);
-  console.error(`main job failed: ${problems.length} differences; the directory is ${directory}`);
-  process.exitCode = 1;
 }

@@ -14,9 +14,12 @@ const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const WORD = /true|false|null/y;
 
-/** The first problem of a text that should be one JSON value; nothing when it is one that reads back as it stands. */
-export function jsonProblem(text: string): JsonProblem | undefined {
-  return new JsonScan(text).run();
+/**
+ * The first problem of a text that should be one JSON value; nothing when it is one that reads back as it stands.
+ * @param anyNumber - numbers that no number of JavaScript can hold are no problem, because nobody looks at them
+ */
+export function jsonProblem(text: string, anyNumber = false): JsonProblem | undefined {
+  return new JsonScan(text, anyNumber).run();
 }
 
 const QUOTE = 0x22;
@@ -27,11 +30,13 @@ type Open = { readonly keys: Set<string> | undefined };
 
 class JsonScan {
   readonly #text: string;
+  readonly #anyNumber: boolean;
   readonly #open: Open[] = [];
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, anyNumber: boolean) {
     this.#text = text;
+    this.#anyNumber = anyNumber;
   }
 
   run(): JsonProblem | undefined {
@@ -77,7 +82,9 @@ class JsonScan {
       if (next === '"') return this.#string() === undefined ? this.#badString() : undefined;
       const from = this.#at;
       const number = this.#take(NUMBER);
-      if (number !== undefined) return numberProblem(number, from + 1);
+      if (number !== undefined) {
+        return this.#anyNumber ? undefined : numberProblem(number, from + 1);
+      }
       return this.#take(WORD) === undefined ? this.#unexpected('a value') : undefined;
     }
   }

@@ -33,6 +33,8 @@ export const FORGOTTEN_MS: number = 30 * 86_400_000;
 /** A registration is written again when it is older than this, ms. */
 const FRESH_MS = 86_400_000;
 const FILE_BYTES_MAX = 4096;
+/** Programs would have to be opened again and again, each in the same moment. */
+const ATTEMPTS_MAX = 10;
 const NAME = /^[0-9a-f]{32}\.json$/;
 
 function fileName({ name, version, fingerprint }: ProjectionIdentity): string {
@@ -89,7 +91,20 @@ export function* register(
   const most = Math.max(covered, known?.covered ?? 0);
   const line = encode({ name, version, fingerprint, covered: most, seen: isoTime(now) });
   yield* makeRegistry(paths);
-  // Another program may register the same one at the same time: each renames a whole file.
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      yield* putInPlace(path, line, randomBytes);
+      break;
+    } catch (error) {
+      // Another program that opens the store took the file away for one that was left over.
+      if (systemCode(error) !== 'ENOENT' || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+  yield* ask('syncDirectory', paths.registry);
+}
+
+/** Another program may register the same one at the same time: each renames a whole file. */
+function* putInPlace(path: string, line: Buffer, randomBytes: (count: number) => Buffer): Io<void> {
   const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
   const file = yield* ask('open', temporary, 'create');
   try {
@@ -99,7 +114,6 @@ export function* register(
     yield* ask('close', file);
   }
   yield* ask('rename', temporary, path);
-  yield* ask('syncDirectory', paths.registry);
 }
 
 function* makeRegistry(paths: Paths): Io<void> {

@@ -77,6 +77,22 @@ export class ImportFailedError extends RecollectError {
   }
 }
 
+/** A source that was imported before, or in part, is another one up to that place now. Nothing was written. */
+export class ImportSourceChangedError extends RecollectError {
+  readonly source: string;
+  /** Items that were imported before. */
+  readonly items: number;
+
+  constructor(source: string, items: number, problem: string) {
+    super(
+      'IMPORT_SOURCE_CHANGED',
+      `${excerpt(source)} was imported up to item ${items}, and cannot be gone on with: ${problem}. Nothing was written; with restart: true it is taken from its beginning, and what was imported before, word for word, is left out.`,
+    );
+    this.source = source;
+    this.items = items;
+  }
+}
+
 /** Memories were to be found in a way that this memory cannot find them. */
 export class ModeUnavailableError extends RecollectError {
   readonly mode: string;

@@ -8,6 +8,7 @@ import {
   STORE_OPTIONS,
   type StoreOptions,
 } from '../store.js';
+import { importEvents } from './import-events.js';
 import { checkDurationMs, type ModelSettings } from './model.js';
 import type { ModelDefinition } from './model-definition.js';
 import { type MemoryIndex, memoryIndexOf } from './recall-index.js';
@@ -101,7 +102,13 @@ function allEvents(definitions: readonly ModelDefinition[], own: Events | undefi
       `the event type ${quote(type)} belongs to memory.${owner.name}: give yours another name`,
     );
   }
-  return defineEvents(Object.assign({}, ...maps, ownMap) as typeof ownMap);
+  const imports = importEvents.types.find((type) => Object.hasOwn(ownMap, type));
+  if (imports !== undefined) {
+    throw invalidArgument(
+      `the event type ${quote(imports)} belongs to importMemory: give yours another name`,
+    );
+  }
+  return defineEvents(Object.assign({}, ...maps, importEvents.map, ownMap) as typeof ownMap);
 }
 
 function withModels(

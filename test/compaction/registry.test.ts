@@ -42,6 +42,21 @@ describe('the registry', () => {
     expect(on.list(paths.registry)).toHaveLength(2);
   });
 
+  test('is written again when a program that opens the store takes its file for one that was left over', () => {
+    const on = disk();
+    let taken = 0;
+    const rename = on.rename.bind(on);
+    on.rename = (from, to) => {
+      if (taken < 3) on.remove(from);
+      taken += 1;
+      rename(from, to);
+    };
+    put(on, 7, 0);
+    expect(taken).toBe(4);
+    expect(coveredOn(on, 0)).toEqual([{ name: sum.name, covered: 7 }]);
+    expect(on.list(paths.registry)).toHaveLength(1);
+  });
+
   test('forgets a projection that no program had open for a month', () => {
     const on = disk();
     put(on, 1, 0);

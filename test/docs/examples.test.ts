@@ -103,6 +103,7 @@ const pages = [
   'docs/RECALL.md',
   'docs/SUBSCRIPTIONS.md',
   'docs/LOCKS.md',
+  'docs/IMPORTING.md',
 ].filter((path) => existsSync(join(root, path)));
 
 describe.each(pages)('%s', (path) => {

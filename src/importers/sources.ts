@@ -1,0 +1,155 @@
+/** Opens a source: whatever it is, it can be read from its beginning as often as is wanted. */
+import { createHash } from 'node:crypto';
+import { mkdtemp, open, realpath, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { ImportFailedError, invalidArgument } from '../errors.js';
+import { onAbort } from '../log/on-abort.js';
+import { chatItems, sessionOf } from './chat.js';
+import { type FoundFile, factsOf, filesOf } from './folder.js';
+import { openGit } from './git.js';
+import type { ImportItem, ItemSource, Notes } from './item.js';
+import { markdownItems } from './markdown.js';
+import { mcpItems } from './mcp.js';
+import type { ImportItemSource, ImportSettings } from './options.js';
+import { pathOf, recognised } from './recognise.js';
+import { unreadable } from './text-lines.js';
+
+/** @throws ImportFailedError, TypeError, the signal's reason */
+export async function openSource(
+  source: ImportItemSource,
+  settings: ImportSettings,
+): Promise<ItemSource> {
+  settings.signal?.throwIfAborted();
+  if (isIterable(source)) return await spooled(source, settings);
+  const path = pathOf(source);
+  const label = await realpath(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+  return await sourceAt(label, settings.name ?? label, label, settings);
+}
+
+function isIterable(source: unknown): source is AsyncIterable<Uint8Array | string> {
+  const { [Symbol.asyncIterator]: iterate } = (source ?? {}) as Partial<AsyncIterable<unknown>>;
+  return typeof iterate === 'function';
+}
+
+async function sourceAt(
+  path: string,
+  name: string,
+  label: string,
+  settings: ImportSettings,
+): Promise<ItemSource> {
+  const format = settings.format ?? (await recognised(path, label));
+  if (format === 'git') return { ...(await openGit(path, settings.signal)), label: name };
+  const facts = await stat(path);
+  const common = {
+    format,
+    label: name,
+    totalBytes: facts.isDirectory() ? undefined : facts.size,
+    close: async () => {},
+  };
+  if (format === 'mcp') return { ...common, items: (notes) => mcpItems(path, label, notes) };
+  if (format === 'chat') {
+    const options = { into: settings.into, session: sessionOf(name) };
+    return { ...common, items: (notes) => chatItems(path, label, notes, options) };
+  }
+  const file: FoundFile = { path, name: basename(label), ...factsOf(facts) };
+  const files = facts.isDirectory() ? (notes: Notes) => filesOf(path, notes) : () => only(file);
+  return { ...common, items: (notes) => folderItems(files(notes), label, notes) };
+}
+
+async function* only<T>(value: T): AsyncGenerator<T, void> {
+  yield value;
+}
+
+async function* folderItems(
+  files: AsyncIterable<FoundFile>,
+  label: string,
+  { signal }: Notes,
+): AsyncGenerator<ImportItem, void> {
+  let bytesBefore = 0;
+  let some = false;
+  for await (const file of files) {
+    some = true;
+    yield* markdownItems(file, { signal, bytesBefore, label: file.path });
+    bytesBefore += file.bytes;
+  }
+  if (!some) throw new ImportFailedError(label, 'there is no Markdown file in it');
+}
+
+const STREAM = 'the source';
+
+/** What comes piece by piece is put into a file first: it can only be read once, and all of it is checked before anything is written. */
+async function spooled(
+  source: AsyncIterable<Uint8Array | string>,
+  settings: ImportSettings,
+): Promise<ItemSource> {
+  if (settings.format === 'git') {
+    throw invalidArgument('a git history is imported from the path of its repository');
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'recollect-import-'));
+  const close = async () => await rm(folder, { recursive: true, force: true });
+  try {
+    const path = join(folder, 'source');
+    const sha256 = await put(source, path, settings.signal);
+    const name = settings.name ?? `sha256:${sha256}`;
+    const opened = await sourceAt(path, name, settings.name ?? STREAM, settings);
+    return { ...opened, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function put(
+  source: AsyncIterable<Uint8Array | string>,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const hash = createHash('sha256');
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for await (const piece of untilAborted(source, signal)) {
+      const bytes = bytesOf(piece);
+      hash.update(bytes);
+      await file.writeFile(bytes);
+    }
+  } finally {
+    await file.close();
+  }
+  return hash.digest('hex');
+}
+
+function bytesOf(piece: unknown): Uint8Array {
+  if (typeof piece === 'string') return Buffer.from(piece);
+  if (piece instanceof Uint8Array) return piece;
+  throw invalidArgument(
+    'the source must give bytes or text; a stream in object mode gives neither',
+  );
+}
+
+/** A source that gives nothing is not waited for once the signal is aborted. */
+async function* untilAborted<T>(
+  source: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void> {
+  const iterator = source[Symbol.asyncIterator]();
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal) stop = onAbort(signal, () => reject(signal.reason));
+  });
+  aborted.catch(() => {});
+  let isDone = false;
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted]);
+      isDone = next.done === true;
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    stop();
+    if (!isDone) Promise.resolve(iterator.return?.()).catch(() => {});
+  }
+}
