@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+/** The program `recollect`. */
+import { INTERRUPTED } from './exit-codes.js';
+import { packageVersion } from './version.js';
+
+const argv = process.argv.slice(2);
+
+if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  process.stdout.write(`${packageVersion()}\n`);
+} else {
+  process.exitCode = await start();
+}
+
+async function start(): Promise<number> {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    // Who asks twice does not want to wait for a tidy end.
+    if (controller.signal.aborted) process.exit(INTERRUPTED);
+    controller.abort(new Error('interrupted'));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  const { run } = await import('./run.js');
+  const { stdin, stdout, stderr, env } = process;
+  const io = { stdin, stdout, stderr, env, cwd: process.cwd(), signal: controller.signal };
+  const code = await run(argv, io);
+  // Whatever an interrupted command still has open must not hold the end up.
+  if (controller.signal.aborted) process.exit(code);
+  return code;
+}
