@@ -73,10 +73,18 @@ export {
   VersionConflictError,
   type VersionFailure,
 } from './errors.js';
+export {
+  type DiagnoseOptions,
+  type Diagnosis,
+  diagnoseStore,
+  type Finding,
+  type LockHolder,
+} from './log/diagnose.js';
 export type { DamageFacts } from './log/examine.js';
 export { Log, type LogStats } from './log/log.js';
 export type { LogOptions } from './log/log-options.js';
 export {
+  type SalvageStoreOptions,
   type StoreReport,
   salvageStore,
   salvageStoreSync,
@@ -204,6 +212,7 @@ export {
   type Handler,
   type HandlerResult,
   type Handlers,
+  isProjection,
   type Projection,
   type ProjectionSpec,
   type Removed,

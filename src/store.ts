@@ -749,6 +749,7 @@ export type {
 } from './log/types.js';
 export {
   defineProjection,
+  isProjection,
   type Projection,
   type Removed,
   removed,

@@ -17,6 +17,7 @@ import type {
 import type { Context } from './context.js';
 import { plain } from './escape.js';
 import { WrongUse } from './exit-codes.js';
+import { serveOwnPackage } from './own-package.js';
 
 export const CONFIG_FILE = 'recollect.config.js';
 
@@ -96,6 +97,7 @@ async function configOf(file: string): Promise<Config> {
 
 /** What a module exports. @throws WrongUse when it cannot be loaded */
 export async function exportsOf(file: string): Promise<Record<string, unknown>> {
+  serveOwnPackage();
   try {
     return { ...((await import(pathToFileURL(file).href)) as Record<string, unknown>) };
   } catch (error) {

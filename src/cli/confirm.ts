@@ -16,9 +16,7 @@ export async function confirmed(
   if (yes) return true;
   const { stdin, stderr, signal } = context.io;
   if (stdin.isTTY !== true || stderr.isTTY !== true) {
-    throw new WrongUse(
-      `${question} There is no terminal to ask on: say --yes to do it, or --dry-run to see what it would do.`,
-    );
+    throw new WrongUse(`${question} There is no terminal to ask on: say --yes to do it.`);
   }
   context.progress.clear();
   const reader = createInterface({ input: stdin, output: stderr, terminal: false });

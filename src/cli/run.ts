@@ -1,6 +1,6 @@
 /** A command line from its arguments to its exit code. Nothing here ends the process or looks at it. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { RecollectError, StoreNotFoundError, systemCode } from '../errors.js';
+import { PositionAheadError, RecollectError, StoreNotFoundError, systemCode } from '../errors.js';
 import type { CommandSpec, OptionSpec } from './command.js';
 import { commands } from './commands.js';
 import { type CommonOptions, Context } from './context.js';
@@ -107,6 +107,9 @@ function messageOf(error: unknown): string {
     const [, reason = ''] = /: (.*?)\.(?: Did you mean.*)?$/s.exec(message) ?? [];
     const hint = nearby.length > 0 ? `; did you mean ${nearby.join(' or ')}?` : '';
     return `no memory at ${directory} (${reason})${hint}`;
+  }
+  if (error instanceof PositionAheadError) {
+    return `there is no position ${error.position}: the log ends at position ${error.head}`;
   }
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
 /** `recollect export` */
-import type { ExportFormat } from '../../compaction/exported-event.js';
+import type { ExportFormat } from '../../index.js';
 import { confirmed } from '../confirm.js';
 import type { Context } from '../context.js';
 import { FINE } from '../exit-codes.js';

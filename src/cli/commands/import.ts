@@ -1,5 +1,5 @@
 /** `recollect import` */
-import type { ExportFormat } from '../../compaction/exported-event.js';
+import type { ExportFormat } from '../../index.js';
 import type { Context } from '../context.js';
 import { FINE, WrongUse } from '../exit-codes.js';
 

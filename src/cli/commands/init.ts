@@ -1,7 +1,7 @@
 /** `recollect init` */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Durability } from '../../log/store-file.js';
+import type { Durability } from '../../index.js';
 import type { Context } from '../context.js';
 import { FINE, WrongUse } from '../exit-codes.js';
 

@@ -69,7 +69,7 @@ async function chosen(
     const one = await chooseFor(context, directory, { projection });
     return { projections: [one.projection], options: one.options };
   }
-  const { isProjection } = await import('../../projections/define.js');
+  const { isProjection } = await import('../../store.js');
   const file = context.path(projection);
   const exported = await exportsOf(file);
   const values = Object.values(exported).flat();
