@@ -12,22 +12,22 @@ import { withStore } from './opening.js';
 export async function writing<T>(
   context: Context,
   directory: string,
-  work: (store: Store) => Promise<T>,
+  work: (store: Store, config: Config) => Promise<T>,
 ): Promise<T> {
   const { signal } = context;
-  const store = await openForWriting(context, directory);
+  const config = await loadConfig(context, directory);
+  const store = await openForWriting(context, directory, config);
   const close = (): void => void store.close().catch(() => {});
   signal.addEventListener('abort', close, { once: true });
   try {
-    return await withStore(context, store, work);
+    return await withStore(context, store, () => work(store, config));
   } finally {
     signal.removeEventListener('abort', close);
   }
 }
 
-async function openForWriting(context: Context, directory: string): Promise<Store> {
+async function openForWriting(context: Context, directory: string, config: Config): Promise<Store> {
   const path = context.path(directory);
-  const config = await loadConfig(context, directory);
   const options: StoreOptions = { ...context.access, create: false, compaction: false };
   if (await isMemory(context, path, config)) {
     const { openMemory } = await import('../memory/memory.js');

@@ -1,5 +1,5 @@
 /** `recollect compact` */
-import type { CompactionReport } from '../../store.js';
+import type { CompactionReport, Store } from '../../store.js';
 import { confirmed } from '../confirm.js';
 import type { Context } from '../context.js';
 import { plain } from '../escape.js';
@@ -17,17 +17,10 @@ export async function compact(
   [directory = '']: readonly string[],
   { dryRun = false, yes }: CompactOptions,
 ): Promise<number> {
-  return await writing(context, directory, async (store) => {
-    if (!dryRun) {
-      const { dropped } = await store.compact({ dryRun: true });
-      const [first, last] = [dropped[0], dropped.at(-1)];
-      if (first && last) {
-        const question = `Retention takes away positions ${first.first} to ${last.last} for good. Go on?`;
-        if (!(await confirmed(context, question, yes))) {
-          context.note('recollect: nothing was done');
-          return FINE;
-        }
-      }
+  return await writing(context, directory, async (store, { retention }) => {
+    if (retention && !dryRun && !(await mayDrop(context, store, yes))) {
+      context.note('recollect: nothing was done');
+      return FINE;
     }
     context.signal.throwIfAborted();
     const report = await store.compact({ dryRun });
@@ -35,6 +28,16 @@ export async function compact(
     await print(context, report);
     return FINE;
   });
+}
+
+/** What goes is known only when it goes: others append, and the segment that is written now is closed first. */
+async function mayDrop(context: Context, store: Store, yes: boolean | undefined): Promise<boolean> {
+  const { dropped } = await store.compact({ dryRun: true });
+  const last = dropped.at(-1);
+  const what = last
+    ? `events for good, as it stands those up to position ${last.last}`
+    : 'events for good, if any have become due';
+  return await confirmed(context, `The retention rule takes away ${what}. Go on?`, yes);
 }
 
 async function print(context: Context, report: CompactionReport): Promise<void> {
