@@ -1,6 +1,7 @@
 /** Asking before something is taken away. */
-import { createInterface } from 'node:readline/promises';
+import { Answers } from './answers.js';
 import type { Context } from './context.js';
+import { guarded } from './escape.js';
 import { WrongUse } from './exit-codes.js';
 
 /**
@@ -14,16 +15,16 @@ export async function confirmed(
   yes: boolean | undefined,
 ): Promise<boolean> {
   if (yes) return true;
-  const { stdin, stderr, signal } = context.io;
+  const { stdin, stderr } = context.io;
   if (stdin.isTTY !== true || stderr.isTTY !== true) {
     throw new WrongUse(`${question} There is no terminal to ask on: say --yes to do it.`);
   }
   context.progress.clear();
-  const reader = createInterface({ input: stdin, output: stderr, terminal: false });
+  const answers = new Answers(context.io);
   try {
-    const answer = await reader.question(`${question} [y/N] `, { signal });
-    return /^y(es)?$/i.test(answer.trim());
+    const answer = await answers.ask(`${guarded(question, false)} [y/N] `);
+    return /^y(es)?$/i.test(answer ?? '');
   } finally {
-    reader.close();
+    answers.end();
   }
 }

@@ -1,6 +1,6 @@
 /** A file that is there as a whole or not at all. */
 import { randomBytes } from 'node:crypto';
-import { createWriteStream, existsSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -25,7 +25,10 @@ export class FileSink {
   async whole<T>(write: (stream: Writable) => Promise<T>): Promise<T> {
     const temporary = `${this.path}.${randomBytes(6).toString('hex')}.tmp`;
     // What a memory holds is for its owner, like its own files.
-    const stream = createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true });
+    const file = await open(temporary, 'wx', 0o600);
+    const stream = file.createWriteStream({ flush: true });
+    // Whoever writes to it hears of it as well.
+    stream.on('error', () => {});
     try {
       const result = await write(stream);
       await rename(temporary, this.path);
@@ -33,6 +36,7 @@ export class FileSink {
       return result;
     } catch (error) {
       stream.destroy();
+      await file.close().catch(() => {});
       await rm(temporary, { force: true });
       throw error;
     }

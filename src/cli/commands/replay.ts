@@ -1,7 +1,7 @@
 /** `recollect replay` */
-import { createInterface } from 'node:readline/promises';
 import type { ReplayReport, ReplayStep } from '../../store/replay.js';
 import type { Projection, RecordedEvent } from '../../store.js';
+import { Answers } from '../answers.js';
 import { changeLines } from '../changes.js';
 import { exportsOf } from '../config.js';
 import type { Context } from '../context.js';
@@ -143,17 +143,15 @@ class Steps {
   readonly #context: Context;
   readonly #from: number;
   readonly #pace: Pace | undefined;
-  readonly #reader: ReturnType<typeof createInterface> | undefined;
+  readonly #answers: Answers | undefined;
 
   private constructor(context: Context, from: number, speed: number | undefined) {
     this.#context = context;
     this.#from = from;
-    const { stdin, stderr } = context.io;
+    const { stdin } = context.io;
     this.#pace = speed === undefined ? undefined : new Pace(speed, context.signal);
     const asks = speed === undefined && stdin.isTTY === true && context.out.isTerminal;
-    if (asks) {
-      this.#reader = createInterface({ input: stdin, output: stderr, terminal: false });
-    }
+    if (asks) this.#answers = new Answers(context.io);
   }
 
   static async begin(
@@ -179,15 +177,13 @@ class Steps {
         await out.line(`    ${line}`);
       }
     }
-    if (!this.#reader) return;
+    if (!this.#answers) return;
     await out.flush();
-    const answer = await this.#reader.question('[Enter] next, q to end ', {
-      signal: this.#context.signal,
-    });
-    if (/^q/i.test(answer.trim())) throw new Enough();
+    const answer = await this.#answers.ask('[Enter] next, q to end ');
+    if (answer === undefined || /^q/i.test(answer)) throw new Enough();
   }
 
   end(): void {
-    this.#reader?.close();
+    this.#answers?.end();
   }
 }
