@@ -59,7 +59,7 @@ export interface MovedSegment {
 export interface DroppedSegment {
   readonly first: number;
   readonly last: number;
-  /** What it took in the archive. */
+  /** What it took in the archive; in a dry run what it takes where it stands. */
   readonly bytes: number;
   readonly firstTime: string;
   readonly lastTime: string;

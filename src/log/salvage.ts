@@ -88,6 +88,7 @@ export function* salvageLog(
     yield* copy(source, runs, builder, course);
     course.end();
     if (builder.position !== scan.commits) throw changed(source);
+    course.check();
     yield* builder.publish();
     const [first, last] = [runs[0]?.first, runs.at(-1)?.last];
     return Object.freeze({
