@@ -7,26 +7,33 @@ import { loadRecollect } from './peers/recollect.mjs';
 const eventsPerKey = 10;
 const commitsAtOnce = 2_000;
 
-/** Records, each stored so many times, in commits of one event; then snapshots, as compaction makes them. */
-export async function fill({ directory, events }) {
+/** Records, each stored so many times, in commits of one event. */
+export async function fill({ directory, events, from, to }) {
   const { openMemory } = await loadRecollect();
   const memory = await openMemory(directory, { compaction: false, actor: 'planner' });
-  const { engine } = memory;
   const keys = Math.max(1, Math.round(events / eventsPerKey));
-  for (let number = 0; number < events; ) {
+  for (let number = from; number < to; ) {
     const writing = [];
-    for (; writing.length < commitsAtOnce && number < events; number += 1) {
+    for (; writing.length < commitsAtOnce && number < to; number += 1) {
+      const note = `seen for the ${number}th time`;
       const value = {
         name: `person ${number % keys}`,
-        note: `seen for the ${number}th time`,
+        note,
         where: 'in the office, beside the window',
       };
       const event = { type: 'record.stored', data: { value, section: 'episodic' } };
-      writing.push(engine.append(`records/${number % keys}`, event));
+      writing.push(memory.engine.append(`records/${number % keys}`, event));
     }
     await Promise.all(writing);
   }
-  await engine.snapshot();
+  await memory.close();
+}
+
+/** As compaction makes them. Gives the bytes of the log. */
+export async function snapshot({ directory }) {
+  const { openMemory } = await loadRecollect();
+  const memory = await openMemory(directory, { compaction: false });
+  await memory.engine.snapshot();
   await memory.close();
   const log = join(directory, 'log');
   const bytes = readdirSync(log).reduce((sum, name) => sum + statSync(join(log, name)).size, 0);

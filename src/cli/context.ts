@@ -41,6 +41,7 @@ export class Context {
     this.out = out;
     this.paint = new Paint(out.colours);
     this.progress = new ProgressBar(io.stderr);
+    out.beforeWriting = () => this.progress.clear();
   }
 
   get json(): boolean {

@@ -96,17 +96,21 @@ export async function reading<T>(
   return await withStore(context, store, work);
 }
 
-/** Does work with an open store, tells of damage and of how far its projections are, and closes it. */
+/**
+ * Does work with an open store, tells of damage and of how far its projections are, and closes it.
+ * @param named - what is done once they are there, when it does not tell how far it is
+ */
 export async function withStore<T>(
   context: Context,
   store: Store,
   work: (store: Store) => Promise<T>,
+  named?: string,
 ): Promise<T> {
   try {
     tellOfDamage(context, store);
     context.progress.watch(() => {
       const building = store.stats().projections.filter(({ progress }) => progress < 1);
-      if (building.length === 0) return undefined;
+      if (building.length === 0) return named === undefined ? undefined : { phase: named, done: 0 };
       const total = building.length * store.head.position;
       const done = building.reduce((sum, { position }) => sum + position, 0);
       return { phase: 'reading the log', done, total, unit: 'commits' };

@@ -17,6 +17,8 @@ export class Output {
   #written = performance.now();
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
+  /** Called before anything is written: what else stands on the terminal must go. */
+  beforeWriting: () => void = () => {};
   readonly #onError: (error: NodeJS.ErrnoException) => void;
 
   constructor(io: Io) {
@@ -71,6 +73,7 @@ export class Output {
   }
 
   async #write(piece: Buffer | string): Promise<void> {
+    this.beforeWriting();
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       this.#stream.write(piece, () => resolve());

@@ -9,7 +9,8 @@ export interface Reached {
   readonly done: number;
   /** Left out or undefined: not known beforehand. */
   readonly total?: number | undefined;
-  readonly unit: 'bytes' | 'commits';
+  /** Left out: work that cannot be counted. */
+  readonly unit?: 'bytes' | 'commits' | undefined;
 }
 
 const QUIET_MS = 1000;
@@ -26,6 +27,7 @@ export class ProgressBar {
   #phaseBegan = 0;
   #drawn = 0;
   #isDrawn = false;
+  #told = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(stream: OutputStream, now: () => number = () => performance.now()) {
@@ -37,6 +39,11 @@ export class ProgressBar {
 
   /** Called as often as there is something to tell. */
   readonly report = (reached: Reached): void => {
+    this.#told = this.#now();
+    this.#draw(reached);
+  };
+
+  #draw(reached: Reached): void {
     if (!this.#isShown) return;
     const now = this.#now();
     if (reached.phase !== this.#phase) {
@@ -48,14 +55,16 @@ export class ProgressBar {
     this.#isDrawn = true;
     const text = progressText(reached, now - this.#phaseBegan, this.#stream.columns ?? 80);
     this.#stream.write(`${CLEAR_LINE}${guarded(text, false)}`);
-  };
+  }
 
-  /** Asks now and then how far work has come that does not tell. */
+  /** Asks now and then how far work has come, as long as it does not tell on its own. */
   watch(ask: () => Reached | undefined): void {
     if (!this.#isShown) return;
+    clearInterval(this.#timer);
     this.#timer = setInterval(() => {
+      if (this.#now() - this.#told < QUIET_MS) return;
       const reached = ask();
-      if (reached) this.report(reached);
+      if (reached) this.#draw(reached);
     }, REDRAW_MS);
     this.#timer.unref();
   }
@@ -76,6 +85,7 @@ export class ProgressBar {
 /** One line: `verify  [######------]  52%  12.0 MiB/s  3 s left`. */
 export function progressText(reached: Reached, elapsedMs: number, columns: number): string {
   const { phase, done, total, unit } = reached;
+  if (unit === undefined) return `${phase}  ${shownDuration(elapsedMs)}`;
   const perSecond = elapsedMs > 0 ? (done / elapsedMs) * 1000 : 0;
   const rate = `${amount(perSecond, unit)}/s`;
   const parts: string[] = [phase];
@@ -91,7 +101,7 @@ export function progressText(reached: Reached, elapsedMs: number, columns: numbe
   return parts.join('  ').slice(0, Math.max(1, columns - 1));
 }
 
-function amount(count: number, unit: Reached['unit']): string {
+function amount(count: number, unit: 'bytes' | 'commits'): string {
   if (unit === 'bytes') return shownBytes(Math.round(count));
   return `${Math.round(count)} ${unit}`;
 }

@@ -20,7 +20,7 @@ export async function writing<T>(
   const close = (): void => void store.close().catch(() => {});
   signal.addEventListener('abort', close, { once: true });
   try {
-    return await withStore(context, store, () => work(store, config));
+    return await withStore(context, store, () => work(store, config), 'writing');
   } finally {
     signal.removeEventListener('abort', close);
   }

@@ -59,7 +59,7 @@ export interface MovedSegment {
 export interface DroppedSegment {
   readonly first: number;
   readonly last: number;
-  /** What it took in the archive; in a dry run what it takes where it stands. */
+  /** What it took in the archive. */
   readonly bytes: number;
   readonly firstTime: string;
   readonly lastTime: string;
@@ -129,7 +129,7 @@ export class Compaction {
       if (!dryRun) await log.run(removeArchiveLeftovers(log.paths));
       const bytesBefore = await log.run(bytesOf(log));
       const moved = await this.#move(cover, dryRun);
-      const { dropped, refused } = await this.#retain(dryRun ? { ...cover, moved } : undefined);
+      const { dropped, refused } = await this.#retain(dryRun);
       const bytesAfter = dryRun
         ? bytesBefore - dropped.reduce((sum, { bytes }) => sum + bytes, 0)
         : await log.run(bytesOf(log));
@@ -188,13 +188,12 @@ export class Compaction {
     }
   }
 
-  /** @param planned - of a dry run: what would be covered and in the archive by now */
-  async #retain(planned?: Planned): Promise<Pick<CompactionReport, 'dropped' | 'refused'>> {
+  async #retain(dryRun: boolean): Promise<Pick<CompactionReport, 'dropped' | 'refused'>> {
     const { log, retention } = this.#source;
     if (!retention) return { dropped: [], refused: [] };
     const now = log.environment.clock();
-    const projections = asCovered(await log.run(registered(log.paths, now)), planned);
-    const archived = [...(await log.run(archivesOf(log))), ...(planned?.moved ?? [])];
+    const projections = await log.run(registered(log.paths, now));
+    const archived = await log.run(archivesOf(log));
     let archiveBytes = archived.reduce((sum, { bytes }) => sum + bytes, 0);
     const due: DroppedSegment[] = [];
     const refused: RefusedSegment[] = [];
@@ -210,7 +209,7 @@ export class Compaction {
       due.push({ first, last, bytes, firstTime, lastTime });
       archiveBytes -= bytes;
     }
-    if (!planned) await this.#drop(due);
+    if (!dryRun) await this.#drop(due);
     return { dropped: due, refused };
   }
 
@@ -286,20 +285,6 @@ function deeplyFrozen(report: CompactionReport): CompactionReport {
     Object.freeze(list);
   }
   return Object.freeze(report);
-}
-
-/** What a dry run says that compaction would have done before it lets anything go. */
-interface Planned extends SnapshotCover {
-  readonly moved: readonly MovedSegment[];
-}
-
-/** Projections as they are registered, or as they would be. */
-function asCovered(known: readonly Covered[], planned: Planned | undefined): readonly Covered[] {
-  return known.map((projection) => {
-    const own = planned?.projections.find(({ name }) => name === projection.name);
-    if (!own) return projection;
-    return { ...projection, covered: Math.max(projection.covered, own.covered) };
-  });
 }
 
 interface Archive {

@@ -1,8 +1,9 @@
 /** `recollect export` */
+import { sep } from 'node:path';
 import type { ExportFormat } from '../../index.js';
 import { confirmed } from '../confirm.js';
 import type { Context } from '../context.js';
-import { FINE } from '../exit-codes.js';
+import { FINE, WrongUse } from '../exit-codes.js';
 import { FileSink } from '../file-sink.js';
 import { given } from '../input.js';
 import { standardSink } from '../standard-sink.js';
@@ -33,6 +34,8 @@ export async function exportEvents(
     return FINE;
   }
   const sink = new FileSink(context.path(file));
+  if (sink.path.startsWith(path + sep))
+    throw new WrongUse('the file must lie outside of the store');
   if (sink.isThere && !(await confirmed(context, `Replace ${sink.path}?`, yes))) {
     context.note('recollect: nothing was done');
     return FINE;

@@ -3,7 +3,7 @@ import type { ReplayReport, ReplayStep } from '../../store/replay.js';
 import type { Projection, RecordedEvent } from '../../store.js';
 import { Answers } from '../answers.js';
 import { changeLines } from '../changes.js';
-import { exportsOf } from '../config.js';
+import { type Config, exportsOf } from '../config.js';
 import type { Context } from '../context.js';
 import { plain } from '../escape.js';
 import { eventLine } from '../event-line.js';
@@ -77,7 +77,8 @@ async function chosen(
   if (projections.length === 0) {
     throw new WrongUse(`${plain(file)} exports no projection: make one with defineProjection`);
   }
-  return { projections: [...new Set(projections)], options: {} };
+  const { events, upcasters } = exported as Config;
+  return { projections: [...new Set(projections)], options: given({ events, upcasters }) };
 }
 
 async function print(context: Context, report: ReplayReport): Promise<void> {

@@ -33,6 +33,8 @@ export async function undo(
     const { reason, idempotencyKey, dryRun } = options;
     const written = given({ actor: actorOf(context, options.actor), reason, idempotencyKey });
     const { out } = context;
+    // What cannot be undone is not asked for.
+    await memory.undo(position, { ...written, dryRun: true });
     if (!context.json) {
       const range = { from: position, to: position };
       for await (const event of memory.engine.readAll(range)) {
