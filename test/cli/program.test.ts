@@ -8,7 +8,6 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -232,15 +231,19 @@ describe('Ctrl-C in the middle', () => {
     expect(readdirSync(archive).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 
-  test('of a following log ends it', async () => {
+  test('of a log that is followed ends it, once it has shown what another process appended', async () => {
     const cwd = temporaryDirectory();
     await storeIn(cwd, 1);
     const child = spawn(process.execPath, [main, 'log', 'memory', '--follow'], { cwd });
-    let seen = 0;
-    child.stdout.on('data', (piece: Buffer) => {
-      seen += piece.length;
+    let seen = '';
+    child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+      seen += piece;
     });
-    expect(await interruptedWhen(() => seen > 100_000, child)).toBe(130);
-    expect(statSync(join(cwd, 'memory')).isDirectory()).toBe(true);
+    const store = await openStore(join(cwd, 'memory'));
+    const ended = interruptedWhen(() => seen.includes('{"late":true}'), child);
+    while (!seen.includes('1.0  ')) await new Promise((resolve) => setTimeout(resolve, 5));
+    await store.append('notes/b', { type: 'note', data: { late: true } });
+    expect(await ended).toBe(130);
+    await store.close();
   });
 });
