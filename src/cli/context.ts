@@ -77,6 +77,11 @@ export class Context {
     };
   }
 
+  /** For long work: who is told how far it is, and what ends it. */
+  get course(): { readonly onProgress: ProgressBar['report']; readonly signal: AbortSignal } {
+    return { onProgress: this.progress.report, signal: this.signal };
+  }
+
   /** Something beside the answer, on standard error. */
   note(text: string): void {
     this.progress.clear();

@@ -56,7 +56,7 @@ export async function chooseFor(
 }
 
 /** All projections: those of the config file, and the models' that it does not replace. */
-export async function chooseAll(context: Context, directory: string): Promise<Chosen> {
+async function chooseAll(context: Context, directory: string): Promise<Chosen> {
   const config = await loadConfig(context, directory);
   const projections: Projection[] = [...(config.projections ?? [])];
   const maps: Events['map'][] = [];
@@ -70,6 +70,19 @@ export async function chooseAll(context: Context, directory: string): Promise<Ch
   const { defineEvents } = await import('../store.js');
   const events = defineEvents(Object.assign({}, ...maps, config.events?.map) as Events['map']);
   return { projections, options: { events, ...upcastersOf(config) } };
+}
+
+/** The projection that is asked for; all of them when none is. */
+export async function chooseAmong(
+  context: Context,
+  directory: string,
+  choice: Choice,
+): Promise<Chosen> {
+  if (choice.key === undefined && choice.projection === undefined) {
+    return await chooseAll(context, directory);
+  }
+  const { projection, options } = await chooseFor(context, directory, choice);
+  return { projections: [projection], options };
 }
 
 function foldingOf(config: Config): Chosen['options'] {

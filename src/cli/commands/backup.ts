@@ -17,8 +17,7 @@ export async function backup(
   return await reading(context, directory, {}, async (store) => {
     const report = await store.backup(context.path(target), {
       ...given({ since: since === undefined ? undefined : context.path(since) }),
-      onProgress: context.progress.report,
-      signal: context.signal,
+      ...context.course,
     });
     context.progress.stop();
     const { out, paint } = context;

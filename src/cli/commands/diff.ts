@@ -3,7 +3,7 @@ import type { KeyDifference, Projection } from '../../store.js';
 import { changeLines } from '../changes.js';
 import type { Context } from '../context.js';
 import { DIFFERS, FINE, WrongUse } from '../exit-codes.js';
-import { chooseAll, chooseFor, reading } from '../opening.js';
+import { chooseAmong, reading } from '../opening.js';
 import { momentOf } from '../times.js';
 
 interface DiffOptions {
@@ -21,35 +21,23 @@ export async function diff(
   if ((key === undefined) === (options.all !== true)) {
     throw new WrongUse('say which key, or --all for all of them');
   }
-  const { projections, folding } = await chosen(context, directory, key, options);
+  const { projection } = options;
+  const chosen = await chooseAmong(context, directory, { key, projection });
+  const { projections } = chosen;
   const keys = key === undefined ? { prefix: '' } : key.endsWith('/') ? { prefix: key } : key;
-  return await reading(context, directory, { ...folding, projections }, async (store) => {
+  return await reading(context, directory, { ...chosen.options, projections }, async (store) => {
     const to = options.to === undefined ? store.head.position : momentOf(options.to);
     // Commander has made sure that it was given.
     const from = momentOf(options.from ?? '0');
     let code = FINE;
-    for (const projection of projections) {
-      for await (const difference of store.diff(projection, keys, from, to)) {
+    for (const each of projections) {
+      for await (const difference of store.diff(each, keys, from, to)) {
         code = DIFFERS;
-        await print(context, projection, difference);
+        await print(context, each, difference);
       }
     }
     return code;
   });
-}
-
-async function chosen(
-  context: Context,
-  directory: string,
-  key: string | undefined,
-  { projection: named }: DiffOptions,
-) {
-  if (key === undefined && named === undefined) {
-    const { projections, options } = await chooseAll(context, directory);
-    return { projections, folding: options };
-  }
-  const { projection, options } = await chooseFor(context, directory, { key, projection: named });
-  return { projections: [projection], folding: options };
 }
 
 async function print(

@@ -26,8 +26,7 @@ export async function exportEvents(
     ...context.access,
     format,
     ...given({ source }),
-    onProgress: context.progress.report,
-    signal: context.signal,
+    ...context.course,
   };
   if (file === '-') {
     await exportStore(path, standardSink(context.out), options);

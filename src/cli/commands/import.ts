@@ -22,8 +22,7 @@ export async function importEvents(
   const report = await importStore(source, context.path(directory), {
     format,
     clampTimes,
-    onProgress: context.progress.report,
-    signal: context.signal,
+    ...context.course,
   });
   context.progress.stop();
   const { out, paint } = context;

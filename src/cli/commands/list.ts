@@ -2,7 +2,7 @@
 import type { Projection, Store } from '../../store.js';
 import type { Context } from '../context.js';
 import { FINE } from '../exit-codes.js';
-import { chooseAll, chooseFor, reading } from '../opening.js';
+import { chooseAmong, reading } from '../opening.js';
 import { momentOf } from '../times.js';
 
 interface ListOptions {
@@ -18,25 +18,13 @@ export async function list(
   [directory = '', prefix]: readonly string[],
   options: ListOptions,
 ): Promise<number> {
-  const { projections, options: folding } = await chosen(context, directory, prefix, options);
-  return await reading(context, directory, { ...folding, projections }, async (store) => {
+  const { projection } = options;
+  const chosen = await chooseAmong(context, directory, { key: prefix, projection });
+  const { projections } = chosen;
+  return await reading(context, directory, { ...chosen.options, projections }, async (store) => {
     await printAll(context, store, projections, prefix, options);
     return FINE;
   });
-}
-
-async function chosen(
-  context: Context,
-  directory: string,
-  prefix: string | undefined,
-  { projection: named }: ListOptions,
-) {
-  if (prefix === undefined && named === undefined) return await chooseAll(context, directory);
-  const { projection, options } = await chooseFor(context, directory, {
-    key: prefix,
-    projection: named,
-  });
-  return { projections: [projection], options };
 }
 
 async function printAll(

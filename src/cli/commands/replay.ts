@@ -10,7 +10,7 @@ import { eventLine } from '../event-line.js';
 import { DIFFERS, FINE, WrongUse } from '../exit-codes.js';
 import { given } from '../input.js';
 import { firstOf, rangeOf } from '../moments.js';
-import { type Chosen, chooseAll, chooseFor, reading } from '../opening.js';
+import { type Chosen, chooseAmong, reading } from '../opening.js';
 import { Pace } from '../pace.js';
 import { tableLines } from '../table.js';
 import { momentOf, shownDuration } from '../times.js';
@@ -64,10 +64,8 @@ async function chosen(
   directory: string,
   { projection }: ReplayOptions,
 ): Promise<Chosen> {
-  if (projection === undefined) return await chooseAll(context, directory);
-  if (!/\.[cm]?[jt]s$/.test(projection)) {
-    const one = await chooseFor(context, directory, { projection });
-    return { projections: [one.projection], options: one.options };
+  if (projection === undefined || !/\.[cm]?[jt]s$/.test(projection)) {
+    return await chooseAmong(context, directory, { projection });
   }
   const { isProjection } = await import('../../store.js');
   const file = context.path(projection);

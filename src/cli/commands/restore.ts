@@ -17,8 +17,7 @@ export async function restore(
   const report = await restoreStore(context.path(source), context.path(target), {
     ...context.access,
     ...given({ to: to === undefined ? undefined : momentOf(to) }),
-    onProgress: context.progress.report,
-    signal: context.signal,
+    ...context.course,
   });
   context.progress.stop();
   const { out, paint } = context;

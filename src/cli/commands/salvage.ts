@@ -8,8 +8,7 @@ export async function salvage(
 ): Promise<number> {
   const { salvageStore } = await import('../../log/maintenance.js');
   const report = await salvageStore(context.path(source), context.path(target), {
-    onProgress: context.progress.report,
-    signal: context.signal,
+    ...context.course,
   });
   context.progress.stop();
   const { out, paint } = context;
