@@ -10,7 +10,7 @@ export const title = 'The command line, from start to end';
 
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 /** Events that one task makes: more take longer than a task may. */
-const fillEvents = 100_000;
+const fillEvents = 50_000;
 /** What any program of Node takes that does nothing. */
 const baseline = 'node, nothing';
 

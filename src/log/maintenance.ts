@@ -48,7 +48,10 @@ export interface VerifyStoreOptions extends VerifyOptions {
   readonly allowFileSystem?: boolean | undefined;
 }
 
-export type SalvageStoreOptions = CourseOptions;
+export interface SalvageStoreOptions extends CourseOptions {
+  /** Aborted: salvage ends with the signal's reason, and nothing stands at the target. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 const SALVAGE_OPTIONS = optionNames<SalvageStoreOptions>({ onProgress: true, signal: true });
 
