@@ -1,4 +1,5 @@
 import * as append from './append.mjs';
+import * as cli from './cli.mjs';
 import * as compaction from './compaction.mjs';
 import * as cost from './cost.mjs';
 import * as latency from './latency.mjs';
@@ -33,6 +34,7 @@ export const sections = {
   compaction,
   subscriptions,
   locks,
+  cli,
 };
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */
@@ -51,6 +53,7 @@ export const settings = {
     useTurns: 100_000,
     archivedEvents: 100_000,
     restoreEvents: 300_000,
+    commandEvents: 1_000_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
     liveEvents: 400,
@@ -70,6 +73,7 @@ export const settings = {
     useTurns: 20_000,
     archivedEvents: 60_000,
     restoreEvents: 100_000,
+    commandEvents: 100_000,
     inFlight: [1, 16, 256],
     appendCallers: 256,
     liveEvents: 200,
@@ -89,6 +93,7 @@ export const settings = {
     useTurns: 200,
     archivedEvents: 500,
     restoreEvents: 500,
+    commandEvents: 500,
     inFlight: [1, 16],
     appendCallers: 16,
     liveEvents: 20,

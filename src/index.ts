@@ -94,6 +94,12 @@ export type { DamageFacts } from './log/examine.js';
 export { Log, type LogStats } from './log/log.js';
 export type { LogOptions } from './log/log-options.js';
 export {
+  type DiagnoseOptions,
+  type Diagnosis,
+  diagnoseStore,
+  type Finding,
+  type LockHolder,
+  type SalvageStoreOptions,
   type StoreReport,
   salvageStore,
   salvageStoreSync,
@@ -227,6 +233,7 @@ export {
   type Handler,
   type HandlerResult,
   type Handlers,
+  isProjection,
   type Projection,
   type ProjectionSpec,
   type Removed,

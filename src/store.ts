@@ -793,6 +793,7 @@ export type {
 } from './log/types.js';
 export {
   defineProjection,
+  isProjection,
   type Projection,
   type Removed,
   removed,

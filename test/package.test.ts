@@ -251,5 +251,7 @@ console.log(
       '3, 5 as of 1\n',
     );
     expect(run(project, process.execPath, 'main.js', join(project, 'memory'))).toBe(expected);
+    const log = run(project, 'npm', 'exec', '--', 'recollect', 'log', 'memory', '--json');
+    expect(JSON.parse(log)).toMatchObject({ stream: 'notes/first', data: { text: 'hello' } });
   });
 });

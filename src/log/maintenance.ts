@@ -7,6 +7,7 @@ import {
   StoreDamagedError,
   StoreNotFoundError,
 } from '../errors.js';
+import { Course, type CourseOptions } from './course.js';
 import { realDirectory } from './directory.js';
 import type { Disk } from './disk.js';
 import { type Environment, realEnvironment } from './environment.js';
@@ -30,6 +31,14 @@ import {
   verifyLog,
 } from './verify.js';
 
+export {
+  type DiagnoseOptions,
+  type Diagnosis,
+  diagnoseStore,
+  type Finding,
+  type LockHolder,
+} from './diagnose.js';
+
 export interface VerifyStoreOptions extends VerifyOptions {
   /** How long to wait while another process writes, ms. Default 10 000. */
   readonly lockTimeoutMs?: number | undefined;
@@ -38,6 +47,13 @@ export interface VerifyStoreOptions extends VerifyOptions {
   /** Accept a file system on which locks or syncs may not hold. Default false. */
   readonly allowFileSystem?: boolean | undefined;
 }
+
+export interface SalvageStoreOptions extends CourseOptions {
+  /** Aborted: salvage ends with the signal's reason, and nothing stands at the target. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const SALVAGE_OPTIONS = optionNames<SalvageStoreOptions>({ onProgress: true, signal: true });
 
 const VERIFY_STORE_OPTIONS = optionNames<VerifyStoreOptions>({
   against: true,
@@ -80,12 +96,18 @@ export function verifyStoreSync(directory: string, options: VerifyStoreOptions =
  * Commits keep their time, actor, reason, ids, idempotency keys, data and metadata. Behind a loss their positions, and their
  * events' versions, are lower than they were: `renumbered` tells.
  *
- * @throws StoreNotFoundError when there is no log at the source, FormatTooNewError, StoreAccessError, StoreFullError
+ * @throws StoreNotFoundError when there is no log at the source, FormatTooNewError, StoreAccessError, StoreFullError, the signal's reason: nothing was made
  */
-export async function salvageStore(source: string, target: string): Promise<SalvageReport> {
+export async function salvageStore(
+  source: string,
+  target: string,
+  options: SalvageStoreOptions = {},
+): Promise<SalvageReport> {
   const { environment, from, to } = rescue(source, target);
+  checkOptionNames(options, SALVAGE_OPTIONS, 'salvageStore');
+  const course = new Course(options);
   try {
-    return await runAsync(environment.disk, salvageChecked(environment, from, to));
+    return await runAsync(environment.disk, salvageChecked(environment, from, to, course));
   } catch (error) {
     throw asStoreError(error, from);
   }
@@ -243,9 +265,14 @@ function rescue(
   return { environment: realEnvironment(new RealDisk()), from, to };
 }
 
-function* salvageChecked(environment: Environment, from: string, to: string): Io<SalvageReport> {
+function* salvageChecked(
+  environment: Environment,
+  from: string,
+  to: string,
+  course?: Course,
+): Io<SalvageReport> {
   const facts = yield* ask('facts', from);
   if (facts === undefined) throw new StoreNotFoundError(from, 'there is no such directory');
   if (facts.kind !== 'directory') throw new StoreNotFoundError(from, 'it is not a directory');
-  return yield* salvageLog(environment, pathsOf(from), to);
+  return yield* salvageLog(environment, pathsOf(from), to, { course });
 }

@@ -12,6 +12,7 @@ import {
   systemCode,
 } from '../errors.js';
 import { readAnchor } from './anchor.js';
+import { Course } from './course.js';
 import { checksumHolds, lineKind } from './decode.js';
 import { Envelope } from './envelope.js';
 import type { Environment } from './environment.js';
@@ -52,6 +53,8 @@ export interface SalvageReport {
 
 export interface SalvageOptions {
   readonly segmentBytes?: number | undefined;
+  /** Who watches, and may end it. */
+  readonly course?: Course | undefined;
 }
 
 const SMALL_FILE_BYTES = 4096;
@@ -69,16 +72,23 @@ export function* salvageLog(
 ): Io<SalvageReport> {
   const segments = yield* segmentsOf(source);
   const store = yield* storeFacts(source);
+  const { course = new Course({}) } = options;
+  const total = yield* bytesOf(source, segments);
   const builder = yield* LogBuilder.begin(environment, target, {
     durability: store?.durability,
     idempotencyWindow: store?.idempotencyWindow,
     segmentBytes: options.segmentBytes,
   });
   try {
-    const { scan, lost } = yield* search(source, segments, store);
+    course.begin('read', 'bytes', total);
+    const { scan, lost } = yield* search(source, segments, store, course);
+    course.end();
     const runs = scan.runs.sort((a, b) => a.first - b.first);
-    yield* copy(source, runs, builder);
+    course.begin('write', 'bytes', total);
+    yield* copy(source, runs, builder, course);
+    course.end();
     if (builder.position !== scan.commits) throw changed(source);
+    course.check();
     yield* builder.publish();
     const [first, last] = [runs[0]?.first, runs.at(-1)?.last];
     return Object.freeze({
@@ -168,11 +178,35 @@ function isBroken(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'EINVAL', 'EIO'].includes(code ?? '');
 }
 
+/** Of all segments, as they stand on the disk. */
+function* bytesOf(source: Paths, segments: readonly number[]): Io<number> {
+  let bytes = 0;
+  for (const first of segments) {
+    const facts =
+      (yield* ask('facts', source.segment(first))) ?? (yield* ask('facts', source.archived(first)));
+    bytes += facts?.size ?? 0;
+  }
+  return bytes;
+}
+
+/** The same bytes, read under the eyes of who watches. */
+function watched(bytes: SegmentBytes, course: Course): SegmentBytes {
+  return {
+    ...bytes,
+    *read(buffer, start, length, at) {
+      const count = yield* bytes.read(buffer, start, length, at);
+      course.advance(count);
+      return count;
+    },
+  };
+}
+
 /** The first pass. */
 function* search(
   source: Paths,
   segments: readonly number[],
   store: StoreFacts | undefined,
+  course: Course,
 ): Io<{ scan: SalvageScan; lost: LostPart[] }> {
   const storeId = yield* storeIdOf(source, segments, store);
   const { position, seal } = yield* beginning(source, storeId ?? '');
@@ -181,7 +215,7 @@ function* search(
     const missing = source.segment(scan.next);
     try {
       yield* withSalvaged(source, first, function* (bytes): Io<void> {
-        const lines = new SalvageLines(bytes, yield* bytes.size());
+        const lines = new SalvageLines(watched(bytes, course), yield* bytes.size());
         yield* scan.segment(first, bytes.path, missing, lines);
       });
     } catch (error) {
@@ -233,7 +267,7 @@ function* durablePosition(source: Paths): Io<number> {
 }
 
 /** The second pass. */
-function* copy(source: Paths, runs: readonly Run[], builder: LogBuilder): Io<void> {
+function* copy(source: Paths, runs: readonly Run[], builder: LogBuilder, course: Course): Io<void> {
   const envelope = new Envelope();
   for (let from = 0; from < runs.length; ) {
     const { segment } = runs[from] as Run;
@@ -241,7 +275,8 @@ function* copy(source: Paths, runs: readonly Run[], builder: LogBuilder): Io<voi
     while (runs[to]?.segment === segment) to += 1;
     const together = runs.slice(from, to);
     yield* withSalvaged(source, segment, function* (bytes): Io<void> {
-      for (const run of together) yield* copyRun(source, bytes, run, envelope, builder);
+      const seen = watched(bytes, course);
+      for (const run of together) yield* copyRun(source, seen, run, envelope, builder);
     });
     from = to;
   }

@@ -40,6 +40,8 @@ export interface VerifyProgress {
   readonly segments: number;
   readonly commits: number;
   readonly bytes: number;
+  /** Of all segments; undefined when one of them cannot be measured. */
+  readonly totalBytes: number | undefined;
 }
 
 export interface VerifyReport {
@@ -138,6 +140,7 @@ class Verification {
   #events = 0;
   #streams = 0;
   #bytes = 0;
+  #totalBytes: number | undefined;
 
   constructor(
     paths: Paths,
@@ -165,6 +168,7 @@ class Verification {
     } catch (error) {
       return this.#unreadable(error, this.#place.segment, 0);
     }
+    if (this.#options.onProgress) this.#totalBytes = yield* this.#measure(segments);
     for (;;) {
       const { segment } = this.#place;
       const damage = yield* this.#segment(segment);
@@ -176,6 +180,20 @@ class Verification {
       this.#place = { ...this.#place, segment: next, offset: 0 };
       if (next > this.#to.segment) return this.#endProblem();
     }
+  }
+
+  /** Bytes of what is about to be walked; what cannot be measured is told by the walk. */
+  *#measure(segments: readonly number[]): Io<number | undefined> {
+    let bytes = 0;
+    for (const first of segments) {
+      if (first < this.#place.segment || first > this.#to.segment) continue;
+      try {
+        bytes += yield* withSegment(this.#paths, first, (source) => source.size());
+      } catch {
+        return undefined;
+      }
+    }
+    return bytes;
   }
 
   /** Goes along what is left of dropped segments, from the first one on. */
@@ -311,6 +329,7 @@ class Verification {
         segments: this.#segments,
         commits: this.#place.position - this.#before,
         bytes: this.#bytes,
+        totalBytes: this.#totalBytes,
       });
       if (problem) return problem;
       if (!more) break;

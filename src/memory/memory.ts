@@ -123,7 +123,9 @@ export class Memory extends Models {
     const { store, meter } = this.#shared;
     return await meter.run('memory.undo', async () => {
       const undoing = new Undoing(store, modelDefinitions, position);
-      return await undoing.run({ ...this.#contextOf(), ...withoutUndefined(options) });
+      const { dryRun = false, ...written } = options;
+      if (typeof dryRun !== 'boolean') throw invalidArgument('dryRun must be true or false');
+      return await undoing.run({ ...this.#contextOf(), ...withoutUndefined(written) }, dryRun);
     });
   }
 

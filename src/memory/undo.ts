@@ -26,15 +26,18 @@ import type { ModelDefinition } from './model-definition.js';
 import { isAtOrBelow, overlaps, touchedPaths } from './touched-paths.js';
 
 /** What undoing is told besides the position. */
-export type UndoOptions = Omit<WriteOptions, 'expectedVersion' | 'causationId'>;
+export interface UndoOptions extends Omit<WriteOptions, 'expectedVersion' | 'causationId'> {
+  /** Look what would be undone, and write nothing. Default false. */
+  readonly dryRun?: boolean | undefined;
+}
 
 /** What became of undoing. */
 export interface Undone {
-  /** Of the commit that undid; the head when nothing was left to undo. */
+  /** Of the commit that undid; the head when nothing was left to undo, and in a dry run. */
   readonly position: number;
   /** Of the commit that was undone. It is the causation id of the new one. */
   readonly undoes: number;
-  /** What was written, such as `records/alice`. */
+  /** What was written, or would be, such as `records/alice`. */
   readonly ids: readonly string[];
   /** False when the commit had changed nothing that could be put back. */
   readonly changed: boolean;
@@ -91,14 +94,14 @@ export class Undoing {
   }
 
   /** @throws UndoConflictError, UndoRefusedError, and what appending throws */
-  async run(options: WriteOptions): Promise<Undone> {
+  async run(options: WriteOptions, dryRun = false): Promise<Undone> {
     const position = this.#position;
     const events = await this.#store.readAll({ from: position, to: position }).toArray();
     const streams = new Map<string, ModelDefinition>();
     for (const event of events) streams.set(event.stream, this.#undoableBy(event));
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#attempt(streams, options);
+        return await this.#attempt(streams, options, dryRun);
       } catch (error) {
         if (error instanceof AlreadyUndone) return await this.#repeated(error, options);
         if (!(error instanceof VersionConflictError) || attempt === ATTEMPTS_MAX) throw error;
@@ -109,6 +112,7 @@ export class Undoing {
   async #attempt(
     streams: ReadonlyMap<string, ModelDefinition>,
     options: WriteOptions,
+    dryRun: boolean,
   ): Promise<Undone> {
     const parts: { stream: string; events: NewEvent[]; expectedVersion: number }[] = [];
     const conflicts: Conflict[] = [];
@@ -125,9 +129,9 @@ export class Undoing {
     if (conflicts.length > 0) throw this.#conflict(conflicts);
     const ids = Object.freeze(parts.map(({ stream }) => stream));
     const undoes = this.#position;
-    if (parts.length === 0) {
+    if (parts.length === 0 || dryRun) {
       const { position } = this.#store.head;
-      return Object.freeze({ position, undoes, ids, changed: false, repeated: false });
+      return Object.freeze({ position, undoes, ids, changed: parts.length > 0, repeated: false });
     }
     const committed = await this.#store.commit(parts, { ...options, causationId: String(undoes) });
     const { position, repeated } = committed;

@@ -4,6 +4,7 @@ import { diffStates, type StateDifference } from '../audit/compare.js';
 import { compareFold, failureOf, type ReplayDifference } from '../audit/comparison.js';
 import { type FoldStep, LeftFold } from '../audit/left-fold.js';
 import type { Moment } from '../audit/moment.js';
+import { Course, type Progress } from '../compaction/course.js';
 import {
   checkOptionNames,
   invalidArgument,
@@ -41,6 +42,8 @@ export interface ReplayOptions<E extends Events = Events>
    * a commit in which a key stops it is told nothing for that key.
    */
   readonly onEvent?: ((step: ReplayStep<RecordedEventOf<E>>) => void | Promise<void>) | undefined;
+  /** Called at most every 100 ms, and when a phase ends. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Ends the replay with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -55,6 +58,7 @@ const REPLAY_OPTIONS = optionNames<ReplayOptions>({
   to: true,
   compare: true,
   onEvent: true,
+  onProgress: true,
   signal: true,
 });
 
@@ -164,6 +168,7 @@ type Building = { -readonly [Member in keyof ReplayedProjection]: ReplayedProjec
 class Replay {
   readonly folds: readonly LeftFold[];
   readonly #options: ReplayOptions;
+  readonly #course: Course;
   time: string | undefined;
   commits = 0;
   events = 0;
@@ -171,14 +176,16 @@ class Replay {
   constructor({ projections, interpreter }: StoreSettings, options: ReplayOptions) {
     this.folds = projections.map((projection) => new LeftFold(projection, interpreter));
     this.#options = options;
+    this.#course = new Course(options);
   }
 
   async fold(log: LogInternals, to: number): Promise<void> {
     let commit: RecordedEvent[] = [];
+    this.#course.begin('read', 'commits', to);
     for await (const event of log.asyncSequence(log.readingAll({ to }))) {
       commit.push(event);
       if (!event.last) continue;
-      this.#options.signal?.throwIfAborted();
+      this.#course.reach(event.position);
       this.commits += 1;
       this.events += commit.length;
       this.time = event.time;
@@ -186,6 +193,7 @@ class Replay {
       if (telling) await telling;
       commit = [];
     }
+    this.#course.end();
   }
 
   /** Nothing to wait for, unless somebody is told. */

@@ -1,0 +1,106 @@
+/** `recollect append` */
+import { modelNamed } from '../../memory/definitions.js';
+import type { ExpectedVersion, NewEvent, StoreOptions } from '../../store.js';
+import { loadConfig } from '../config.js';
+import type { Context } from '../context.js';
+import { FINE, WrongUse } from '../exit-codes.js';
+import { actorOf, given, jsonFrom } from '../input.js';
+import { categoryOf } from '../opening.js';
+
+interface AppendOptions {
+  readonly actor?: string;
+  readonly reason?: string;
+  readonly metadata?: string;
+  readonly expectedVersion?: string;
+  readonly idempotencyKey?: string;
+  readonly correlationId?: string;
+  readonly causationId?: string;
+}
+
+const INPUT_BYTES_MAX = 64 * 1024 * 1024;
+
+export async function append(
+  context: Context,
+  [directory = '', stream = '', type, data]: readonly string[],
+  options: AppendOptions,
+): Promise<number> {
+  const events =
+    type === undefined ? await eventsFrom(context, options) : [eventOf(type, data, options)];
+  const { openStore } = await import('../../store.js');
+  const store = await openStore(context.path(directory), {
+    ...(await schemasFor(context, directory, stream, events)),
+    ...context.access,
+    create: false,
+    compaction: false,
+  });
+  try {
+    const { reason, idempotencyKey, correlationId, causationId } = options;
+    const appended = await store.append(stream, events, {
+      ...given({ actor: actorOf(context, options.actor), reason, idempotencyKey }),
+      ...given({ correlationId, causationId }),
+      ...given({ expectedVersion: versionOf(options.expectedVersion) }),
+      signal: context.signal,
+    });
+    const { out, paint } = context;
+    if (context.json) await out.json(appended);
+    else {
+      const { position, version, repeated } = appended;
+      const how = repeated ? ', as it was before: nothing new was written' : '';
+      await out.line(
+        `position ${paint.position(String(position))}, ${paint.name(`${stream}@${version}`)}${how}`,
+      );
+    }
+    return FINE;
+  } finally {
+    await store.close();
+  }
+}
+
+/** Types that are declared somewhere are checked as everywhere; others go as they are. */
+async function schemasFor(
+  context: Context,
+  directory: string,
+  stream: string,
+  events: readonly NewEvent[],
+): Promise<Pick<StoreOptions, 'events' | 'upcasters'>> {
+  const config = await loadConfig(context, directory);
+  if (config.events) return given({ events: config.events, upcasters: config.upcasters });
+  const model = await modelNamed(categoryOf(stream));
+  const isOfModel = events.every(({ type }) => model?.events.types.includes(type));
+  return model && isOfModel ? { events: model.events } : {};
+}
+
+function eventOf(type: string, data: string | undefined, options: AppendOptions): NewEvent {
+  const { metadata } = options;
+  return {
+    type,
+    data: data === undefined ? null : jsonFrom(data, 'the data'),
+    ...(metadata === undefined ? {} : { metadata: jsonFrom(metadata, '--metadata') }),
+  };
+}
+
+async function eventsFrom(context: Context, { metadata }: AppendOptions): Promise<NewEvent[]> {
+  const { stdin, signal } = context.io;
+  if (metadata !== undefined) throw new WrongUse('--metadata goes with a type');
+  if (stdin.isTTY) throw new WrongUse('say the type of the event, or hand events in on a pipe');
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of stdin) {
+    signal.throwIfAborted();
+    const buffer = typeof piece === 'string' ? Buffer.from(piece) : (piece as Buffer);
+    bytes += buffer.length;
+    if (bytes > INPUT_BYTES_MAX) throw new WrongUse('that is too much for one commit: import it');
+    pieces.push(buffer);
+  }
+  const lines = Buffer.concat(pieces).toString('utf8').split('\n');
+  return lines
+    .map((line, index) => ({ line: line.trim(), number: index + 1 }))
+    .filter(({ line }) => line !== '')
+    .map(({ line, number }) => jsonFrom(line, `line ${number}`) as NewEvent);
+}
+
+function versionOf(text: string | undefined): ExpectedVersion | undefined {
+  if (text === undefined || text === 'absent' || text === 'exists' || text === 'any') return text;
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new WrongUse('--expected-version must be a whole number, absent or exists');
+}

@@ -1,0 +1,107 @@
+/** `recollect log` */
+import type { RecordedEvent, Store } from '../../store.js';
+import type { Context } from '../context.js';
+import { eventLine } from '../event-line.js';
+import { FINE, INTERRUPTED, WrongUse } from '../exit-codes.js';
+import { rangeOf } from '../moments.js';
+import { reading, tellOfDamage } from '../opening.js';
+
+interface LogOptions {
+  readonly actor?: readonly string[];
+  readonly stream?: readonly string[];
+  readonly type?: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly limit?: number;
+  readonly reverse?: boolean;
+  readonly follow?: boolean;
+}
+
+const FOLLOWED_BEFORE = 10;
+
+export async function log(
+  context: Context,
+  [directory = '']: readonly string[],
+  options: LogOptions,
+): Promise<number> {
+  if (options.follow) return await follow(context, directory, options);
+  return await reading(context, directory, {}, async (store) => {
+    for await (const event of eventsOf(store, options)) await print(context, event);
+    return FINE;
+  });
+}
+
+/** As asked for, read no further than they are taken. */
+async function* eventsOf(store: Store, options: LogOptions): AsyncGenerator<RecordedEvent> {
+  const { limit = Number.POSITIVE_INFINITY, reverse = false } = options;
+  const range = await rangeOf(store, options);
+  if (!range || limit === 0) return;
+  const direction = reverse ? 'forward' : 'backward';
+  let count = 0;
+  const filter = { types: options.type, streams: options.stream };
+  for await (const event of store.readAll({ ...range, ...filter, direction, raw: true })) {
+    if (!isBy(event, options)) continue;
+    yield event;
+    count += 1;
+    if (count >= limit) return;
+  }
+}
+
+function isBy({ actor }: RecordedEvent, options: LogOptions): boolean {
+  return options.actor === undefined || options.actor.includes(actor ?? '');
+}
+
+async function print(context: Context, event: RecordedEvent): Promise<void> {
+  if (context.json) await context.out.ndjson(event);
+  else await context.out.line(eventLine(context, event));
+}
+
+/** The last ones, and then what comes, until Ctrl-C. */
+async function follow(context: Context, directory: string, options: LogOptions): Promise<number> {
+  if (options.to !== undefined || options.reverse) {
+    throw new WrongUse('--follow has no end and prints oldest first: leave out --to and --reverse');
+  }
+  const head = await reading(context, directory, {}, async (store) => {
+    const { position } = store.head;
+    if (position > 0) await printLast(context, store, { ...options, to: String(position) });
+    return position;
+  });
+  await context.out.flush();
+  for await (const event of followed(context, directory, head + 1, options)) {
+    if (!isBy(event, options)) continue;
+    await print(context, event);
+    await context.out.flush();
+  }
+  return INTERRUPTED;
+}
+
+/** Those from a moment on, or the last few; oldest first. */
+async function printLast(context: Context, store: Store, options: LogOptions): Promise<void> {
+  const { from, limit = from === undefined ? FOLLOWED_BEFORE : undefined } = options;
+  if (limit === undefined) {
+    const forward = { ...options, reverse: true };
+    for await (const event of eventsOf(store, forward)) await print(context, event);
+    return;
+  }
+  const last: RecordedEvent[] = [];
+  for await (const event of eventsOf(store, { ...options, limit })) last.push(event);
+  for (const event of last.reverse()) await print(context, event);
+}
+
+/** What is appended from a position on. The one place that knows how a store is followed. */
+async function* followed(
+  context: Context,
+  directory: string,
+  from: number,
+  options: LogOptions,
+): AsyncGenerator<RecordedEvent> {
+  const { openLog } = await import('../../log/open-log.js');
+  const opened = await openLog(context.path(directory), { ...context.access, readOnly: true });
+  try {
+    tellOfDamage(context, opened);
+    const filter = { types: options.type, streams: options.stream };
+    yield* opened.follow({ from, ...filter, signal: context.signal });
+  } finally {
+    await opened.close();
+  }
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+/** The program `recollect`. */
+import { userInfo } from 'node:os';
+import { INTERRUPTED } from './exit-codes.js';
+import { packageVersion } from './version.js';
+
+const argv = process.argv.slice(2);
+
+if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  process.stdout.write(`${packageVersion()}\n`);
+} else {
+  process.exitCode = await start();
+}
+
+/** What a change is signed with when nobody says otherwise. */
+function userName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    // A user without an entry in the system's list.
+    return undefined;
+  }
+}
+
+async function start(): Promise<number> {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    // Who asks twice does not want to wait for a tidy end.
+    if (controller.signal.aborted) process.exit(INTERRUPTED);
+    controller.abort(new Error('interrupted'));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  const { run } = await import('./run.js');
+  const { stdin, stdout, stderr } = process;
+  const env = { USER: userName(), ...process.env };
+  const io = { stdin, stdout, stderr, env, cwd: process.cwd(), signal: controller.signal };
+  const code = await run(argv, io);
+  // Whatever an interrupted command still has open must not hold the end up.
+  if (controller.signal.aborted) process.exit(code);
+  return code;
+}
