@@ -366,19 +366,39 @@ const care: readonly CommandSpec[] = [
   {
     name: 'import',
     group: 'Care',
-    summary: 'make a store of lines of JSON',
+    summary: 'make a store of lines of JSON, or take what stands elsewhere into a memory',
     given: [
-      ['<file>', 'or - for standard input'],
-      ['<directory>', 'where nothing stands yet'],
+      ['<source>', 'a file, a folder, a git repository, or - for standard input'],
+      [
+        '<directory>',
+        'of events: where nothing stands yet; else a memory, which is made if need be',
+      ],
     ],
     options: [
-      FORMAT,
+      {
+        flags: '--format <format>',
+        what: 'events: ndjson, the default, or cloudevents; memories: mcp, chat, markdown, git, or auto to look',
+        kind: 'choice',
+        choices: ['ndjson', 'cloudevents', 'mcp', 'chat', 'markdown', 'git', 'auto'],
+      },
       { flags: '--clamp-times', what: 'take a time that goes back as that of the commit before' },
+      {
+        flags: '--into <model>',
+        what: 'of a chat: episodes, the default, or conversations',
+        kind: 'choice',
+        choices: ['episodes', 'conversations'],
+      },
+      { flags: '--restart', what: 'take a source that has changed from its beginning' },
+      ACTOR,
+      REASON,
       LOCAL,
     ],
-    examples: ['recollect import events.ndjson ./memory-imported --format ndjson'],
+    examples: [
+      'recollect import events.ndjson ./memory-imported --format ndjson',
+      'recollect import memory.jsonl ./memory --format mcp',
+    ],
     reads: false,
-    load: async () => (await import('./commands/import.js')).importEvents,
+    load: async () => (await import('./commands/import.js')).importInto,
   },
 ];
 

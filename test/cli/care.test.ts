@@ -253,6 +253,44 @@ describe('export and import', () => {
     expect((await cli({ cwd }, 'export', 'two', ...flags, ...source)).stdout).toBe(file);
   });
 
+  test('take what stands elsewhere into a memory, once', async () => {
+    const cwd = temporaryDirectory();
+    const lines = [
+      { type: 'entity', name: 'Anna', entityType: 'person', observations: ['plays the violin'] },
+      { type: 'entity', name: 'Bern', entityType: 'town', observations: [] },
+      { type: 'relation', from: 'Anna', to: 'Bern', relationType: 'lives in' },
+    ];
+    writeFileSync(join(cwd, 'memory.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'));
+    const argv = ['import', 'memory.jsonl', 'memory', '--actor', 'anna', '--json'];
+    const first = await cli({ cwd }, ...argv, '--format', 'mcp');
+    expect(JSON.parse(first.stdout)).toMatchObject({ format: 'mcp', resumed: false, imported: 3 });
+    const again = await cli({ cwd }, ...argv, '--format', 'auto');
+    expect(JSON.parse(again.stdout)).toMatchObject({ format: 'mcp', imported: 0 });
+    const memory = await openMemory(join(cwd, 'memory'), { readOnly: true });
+    expect(await memory.graph.readGraph()).toMatchObject({
+      entities: [{ name: 'Anna' }, { name: 'Bern' }],
+      relations: [{ from: 'Anna', to: 'Bern' }],
+    });
+    await memory.close();
+    const chat = 'Anna: where is the ferry?\nBo: at the harbour\n';
+    const piped = await cli({ cwd, stdin: chat }, 'import', '-', 'memory', '--format', 'chat');
+    expect(piped).toMatchObject({ code: 0, stdout: expect.stringContaining('2 of 2 items') });
+
+    writeFileSync(join(cwd, 'broken.jsonl'), '{"type":"entity","name":"Bo"');
+    const broken = await cli({ cwd }, 'import', 'broken.jsonl', 'other', '--format', 'mcp');
+    expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('line 1') });
+    for (const wrong of [
+      ['--format', 'mcp', '--clamp-times'],
+      ['--format', 'ndjson', '--restart'],
+      ['--format', 'jsonl'],
+    ]) {
+      expect(await cli({ cwd }, 'import', 'memory.jsonl', 'wrong', ...wrong)).toMatchObject({
+        code: 2,
+      });
+    }
+    expect(existsSync(join(cwd, 'wrong'))).toBe(false);
+  });
+
   test('an export asks before it replaces a file, and leaves it as it was when it fails', async () => {
     const cwd = temporaryDirectory();
     await storeIn(cwd);
