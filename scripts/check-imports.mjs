@@ -40,6 +40,7 @@ const openToCli = [
   'compaction/export.ts',
   'compaction/import.ts',
   'compaction/restore.ts',
+  'importers/import-memory.ts',
   'store/replay.ts',
 ];
 

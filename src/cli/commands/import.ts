@@ -1,6 +1,5 @@
 /** `recollect import`: events into a new store, or what stands elsewhere into a memory. */
-import type { ExportFormat } from '../../compaction/exported-event.js';
-import type { MemoryImportFormat, MemoryImportProgress } from '../../importers/options.js';
+import type { ExportFormat, MemoryImportFormat, MemoryImportProgress } from '../../index.js';
 import type { Context } from '../context.js';
 import { FINE, WrongUse } from '../exit-codes.js';
 import { actorOf, given } from '../input.js';
