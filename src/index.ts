@@ -73,15 +73,17 @@ export {
   VersionConflictError,
   type VersionFailure,
 } from './errors.js';
-export type { DamageFacts } from './log/examine.js';
-export { Log, type LogStats } from './log/log.js';
-export type { LogOptions } from './log/log-options.js';
 export {
   type DiagnoseOptions,
   type Diagnosis,
   diagnoseStore,
   type Finding,
   type LockHolder,
+} from './log/diagnose.js';
+export type { DamageFacts } from './log/examine.js';
+export { Log, type LogStats } from './log/log.js';
+export type { LogOptions } from './log/log-options.js';
+export {
   type SalvageStoreOptions,
   type StoreReport,
   salvageStore,
