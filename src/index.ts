@@ -99,6 +99,11 @@ export {
   diagnoseStore,
   type Finding,
   type LockHolder,
+} from './log/diagnose.js';
+export type { DamageFacts } from './log/examine.js';
+export { Log, type LogStats } from './log/log.js';
+export type { LogOptions } from './log/log-options.js';
+export {
   type SalvageStoreOptions,
   type StoreReport,
   salvageStore,

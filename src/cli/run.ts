@@ -81,7 +81,7 @@ async function failed(
   if (unread) return FINE;
   const interrupted = io.signal.aborted;
   const code = interrupted ? INTERRUPTED : exitCodeOf(error);
-  const message = interrupted ? 'interrupted; nothing is left half done' : messageOf(error);
+  const message = interrupted ? interruptionOf(error) : messageOf(error);
   const asJson = argv.includes('--json');
   const paint = new Paint(wantsColours(io, io.stderr));
   const text = asJson
@@ -92,6 +92,10 @@ async function failed(
     io.stderr.write(`${guarded(error.stack ?? '', false)}\n`);
   }
   return code;
+}
+
+function interruptionOf(error: unknown): string {
+  return error instanceof Interrupted ? 'interrupted' : 'interrupted; nothing is left half done';
 }
 
 function factsOf(error: unknown, interrupted: boolean): Record<string, unknown> {

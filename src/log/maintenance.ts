@@ -31,14 +31,6 @@ import {
   verifyLog,
 } from './verify.js';
 
-export {
-  type DiagnoseOptions,
-  type Diagnosis,
-  diagnoseStore,
-  type Finding,
-  type LockHolder,
-} from './diagnose.js';
-
 export interface VerifyStoreOptions extends VerifyOptions {
   /** How long to wait while another process writes, ms. Default 10 000. */
   readonly lockTimeoutMs?: number | undefined;
