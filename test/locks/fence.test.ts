@@ -100,21 +100,23 @@ describe('fencing tokens', () => {
 
   test('grow after a power failure at any call, whatever it leaves of what was not synced', () => {
     let states = 0;
-    for (let call = 1; call <= 45; call += 1) {
-      const disk = freshDisk();
-      const tokens = new Tokens();
-      const dying = disk.process('dying');
-      dying.crashAt(call, 'after');
-      try {
-        for (let turn = 0; turn < 2 * RANGE + 2; turn += 1) tokens.given(take(dying));
-      } catch (error) {
-        expect(error).toBeInstanceOf(CrashError);
-      }
-      for (const left of disk.statesAfterPowerLoss()) {
-        states += 1;
-        const after = new Tokens();
-        after.last = tokens.last;
-        for (let turn = 0; turn < RANGE + 1; turn += 1) after.given(take(left.process('next')));
+    for (const moment of ['during', 'after'] as const) {
+      for (let call = 1; call <= 45; call += 1) {
+        const disk = freshDisk();
+        const tokens = new Tokens();
+        const dying = disk.process('dying');
+        dying.crashAt(call, moment);
+        try {
+          for (let turn = 0; turn < 2 * RANGE + 2; turn += 1) tokens.given(take(dying));
+        } catch (error) {
+          expect(error).toBeInstanceOf(CrashError);
+        }
+        for (const left of disk.statesAfterPowerLoss()) {
+          states += 1;
+          const after = new Tokens();
+          after.last = tokens.last;
+          for (let turn = 0; turn < 2; turn += 1) after.given(take(left.process('next')));
+        }
       }
     }
     expect(states).toBeGreaterThan(200);
