@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RecollectError } from '#src/errors.js';
 import { type FenceFile, nextToken, TOKENS_PER_RANGE } from '#src/locks/fence.js';
-import { seededChooser } from '../support/chooser.js';
+import { keepNewest, seededChooser } from '../support/chooser.js';
 import { seed, times } from '../support/runs.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
 import {
@@ -120,6 +120,16 @@ describe('fencing tokens', () => {
       }
     }
     expect(states).toBeGreaterThan(200);
+  });
+
+  test('grow when the record of a new range was half written and the power failed', () => {
+    const disk = freshDisk();
+    const tokens = new Tokens();
+    for (let turn = 0; turn < 2 * RANGE; turn += 1) tokens.given(take(disk.process('p')));
+    const failing = disk.process('failing');
+    failing.inject({ method: 'write', bytes: 12, code: 'EIO' });
+    expect(() => take(failing)).toThrow('EIO');
+    tokens.given(take(disk.powerLoss(keepNewest).process('next')));
   });
 
   test('grow over any story of deaths, power failures and failing calls', () => {
