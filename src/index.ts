@@ -90,9 +90,6 @@ export type {
 } from './importers/options.js';
 export { recogniseImport } from './importers/recognise.js';
 export type { LockCounts, LockTotals } from './locks/statistics.js';
-export type { DamageFacts } from './log/examine.js';
-export { Log, type LogStats } from './log/log.js';
-export type { LogOptions } from './log/log-options.js';
 export {
   type DiagnoseOptions,
   type Diagnosis,

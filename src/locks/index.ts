@@ -4,10 +4,10 @@ export type { Durations } from './durations.js';
 export { FileLock, type FileLockOptions } from './file-lock.js';
 export type { Holder } from './holder.js';
 export type { Lease } from './lease.js';
+export type { LockManagerOptions } from './lock-directory.js';
 export {
   getLockManager,
   LockManager,
-  type LockManagerOptions,
   type LockNames,
   type LockUseStatus,
   type LockWait,

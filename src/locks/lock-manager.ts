@@ -4,12 +4,10 @@
  * Several names of one call are taken in the order of their UTF-16 code units, which is the same for everybody, so that such calls cannot wait
  * for each other in a circle. Calls inside one another can, and are found out by lock-queue.ts.
  */
-import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { checkOptionNames, invalidArgument, optionNames, StoreAccessError } from '../errors.js';
+import { checkOptionNames, invalidArgument, optionNames } from '../errors.js';
 import type { Lease } from './lease.js';
-import { type FileLockKind, LockFile } from './lock-file.js';
+import { LockDirectory, type LockManagerOptions } from './lock-directory.js';
+import type { FileLockKind } from './lock-file.js';
 import type { Held, LockQueue } from './lock-queue.js';
 import { ManagedLease, SeveralLeases } from './managed-lease.js';
 import { type Party, partyOfLease, partyOfWork, runAs } from './owner.js';
@@ -33,18 +31,6 @@ import {
 } from './statistics.js';
 import type { LockParty } from './status.js';
 import type { LockKind, Mode } from './wait-for.js';
-
-export interface LockManagerOptions {
-  /**
-   * Where the files of `shared` and `exclusive` stand, one for each name that was ever asked for; made when it is missing. All processes that
-   * share the locks give the same. Default none: then the manager has locks within this thread only.
-   */
-  readonly directory?: string | undefined;
-  /** True: leases of `exclusive` have a token, see FileLock. Default false. */
-  readonly fencing?: boolean | undefined;
-}
-
-const LOCK_MANAGER_OPTIONS = optionNames<LockManagerOptions>({ directory: true, fencing: true });
 
 /** One name, or several that are taken together: all or none. */
 export type LockNames = string | readonly string[];
@@ -71,7 +57,6 @@ export interface WaitingOptions {
 
 const WAITING_OPTIONS = optionNames<WaitingOptions>({ olderThanMs: true });
 const OLDER_THAN_MS = 300_000;
-const HASH_DIGITS = 40;
 
 /**
  * Locks by name: `read` and `write` within this thread, `shared` and `exclusive` between processes and threads, which need a directory. A name that
@@ -84,15 +69,11 @@ export class LockManager {
     this.#queues.delete(name);
   };
   readonly #statistics = new LockStatistics();
-  #directory: string | undefined;
-  #directoryStands = false;
-  #fencing: boolean;
+  readonly #directory = new LockDirectory();
 
   /** @throws TypeError */
   constructor(options: LockManagerOptions = {}) {
-    const { directory, fencing = false } = checkManagerOptions(options);
-    this.#directory = directory;
-    this.#fencing = fencing;
+    this.#directory.configure(options);
   }
 
   /** Waits until nobody writes; `timeoutMs` is 10 000 unless told otherwise. @throws LockTimeoutError, DeadlockError, TypeError, the signal's reason */
@@ -226,17 +207,7 @@ export class LockManager {
 
   /** @internal For `getLockManager`, whose first callers may know of no directory. */
   configure(options: LockManagerOptions): void {
-    const { directory, fencing } = checkManagerOptions(options);
-    if (directory !== undefined && directory !== (this.#directory ?? directory)) {
-      throw invalidArgument(
-        `the lock manager of this process has the directory ${this.#directory}`,
-      );
-    }
-    if (fencing !== undefined && this.#directory !== undefined && fencing !== this.#fencing) {
-      throw invalidArgument(`the lock manager of this process has fencing: ${this.#fencing}`);
-    }
-    this.#directory ??= directory;
-    this.#fencing = fencing ?? this.#fencing;
+    this.#directory.configure(options);
   }
 
   async #lease(kind: LockKind, names: LockNames, options: LockOptions | undefined): Promise<Lease> {
@@ -303,14 +274,14 @@ export class LockManager {
   ): Lease | Promise<Lease> {
     const within = kind === 'read' || kind === 'write';
     // What is wrong with the call itself is no failure of a lock.
-    if (!within) this.#checkDirectory();
+    if (!within) this.#directory.check();
     const use = this.#statistics.useOf(name, kind);
     const asker = { label: request.label, owner: party.waiting, since: 0 };
     let lease: Held | Promise<Lease>;
     try {
       lease = within
         ? this.#queueOf(name).acquire(kind, request, party)
-        : this.#fileOf(name).acquire(kind, request, party);
+        : this.#directory.fileOf(name).acquire(kind, request, party);
     } catch (error) {
       asker.since = performance.now();
       this.#statistics.failed(use, asker, error);
@@ -353,11 +324,11 @@ export class LockManager {
   }
 
   #takeOneSync(kind: FileLockKind, name: string, request: LockRequest): Lease {
-    this.#checkDirectory();
+    this.#directory.check();
     const use = this.#statistics.useOf(name, kind);
     const asker = { label: request.label, owner: undefined, since: performance.now() };
     try {
-      const lease = this.#fileOf(name).acquireSync(kind, request);
+      const lease = this.#directory.fileOf(name).acquireSync(kind, request);
       this.#statistics.acquired(use, asker, performance.now());
       return new ManagedLease(lease, this.#statistics, use, asker);
     } catch (error) {
@@ -391,25 +362,6 @@ export class LockManager {
     }
     return queue;
   }
-
-  #checkDirectory(): string {
-    if (this.#directory !== undefined) return this.#directory;
-    throw invalidArgument(
-      'locks between processes need a directory that all of them share: new LockManager({ directory }) or getLockManager({ directory })',
-    );
-  }
-
-  #fileOf(name: string): LockFile {
-    const directory = this.#checkDirectory();
-    if (!this.#directoryStands) makeDirectory(directory);
-    this.#directoryStands = true;
-    const digest = createHash('sha256').update(name).digest('hex').slice(0, HASH_DIGITS);
-    return new LockFile({
-      path: join(directory, `${digest}.lock`),
-      label: name,
-      fencing: this.#fencing,
-    });
-  }
 }
 
 /** One lock's own lease, with its token. */
@@ -425,28 +377,6 @@ function requestOf(kind: LockKind, options: LockOptions | undefined): LockReques
 
 function isBetween(kind: LockKind): boolean {
   return kind === 'shared' || kind === 'exclusive';
-}
-
-function makeDirectory(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new StoreAccessError(directory, error);
-  }
-}
-
-function checkManagerOptions(options: LockManagerOptions): LockManagerOptions {
-  checkOptionNames(options, LOCK_MANAGER_OPTIONS, 'a LockManager');
-  const { directory, fencing } = options;
-  if (directory !== undefined) {
-    if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
-      throw invalidArgument('directory must be a path, without a zero byte');
-    }
-  }
-  if (fencing !== undefined && typeof fencing !== 'boolean') {
-    throw invalidArgument('fencing must be true or false');
-  }
-  return { directory: directory === undefined ? undefined : resolve(directory), fencing };
 }
 
 let ofThisThread: LockManager | undefined;

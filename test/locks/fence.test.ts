@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RecollectError } from '#src/errors.js';
 import { type FenceFile, nextToken, TOKENS_PER_RANGE } from '#src/locks/fence.js';
-import { seededChooser } from '../support/chooser.js';
+import { keepNewest, seededChooser } from '../support/chooser.js';
 import { seed, times } from '../support/runs.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
 import {
@@ -100,24 +100,36 @@ describe('fencing tokens', () => {
 
   test('grow after a power failure at any call, whatever it leaves of what was not synced', () => {
     let states = 0;
-    for (let call = 1; call <= 45; call += 1) {
-      const disk = freshDisk();
-      const tokens = new Tokens();
-      const dying = disk.process('dying');
-      dying.crashAt(call, 'after');
-      try {
-        for (let turn = 0; turn < 2 * RANGE + 2; turn += 1) tokens.given(take(dying));
-      } catch (error) {
-        expect(error).toBeInstanceOf(CrashError);
-      }
-      for (const left of disk.statesAfterPowerLoss()) {
-        states += 1;
-        const after = new Tokens();
-        after.last = tokens.last;
-        for (let turn = 0; turn < RANGE + 1; turn += 1) after.given(take(left.process('next')));
+    for (const moment of ['during', 'after'] as const) {
+      for (let call = 1; call <= 45; call += 1) {
+        const disk = freshDisk();
+        const tokens = new Tokens();
+        const dying = disk.process('dying');
+        dying.crashAt(call, moment);
+        try {
+          for (let turn = 0; turn < 2 * RANGE + 2; turn += 1) tokens.given(take(dying));
+        } catch (error) {
+          expect(error).toBeInstanceOf(CrashError);
+        }
+        for (const left of disk.statesAfterPowerLoss()) {
+          states += 1;
+          const after = new Tokens();
+          after.last = tokens.last;
+          for (let turn = 0; turn < 2; turn += 1) after.given(take(left.process('next')));
+        }
       }
     }
     expect(states).toBeGreaterThan(200);
+  });
+
+  test('grow when the record of a new range was half written and the power failed', () => {
+    const disk = freshDisk();
+    const tokens = new Tokens();
+    for (let turn = 0; turn < 2 * RANGE; turn += 1) tokens.given(take(disk.process('p')));
+    const failing = disk.process('failing');
+    failing.inject({ method: 'write', bytes: 12, code: 'EIO' });
+    expect(() => take(failing)).toThrow('EIO');
+    tokens.given(take(disk.powerLoss(keepNewest).process('next')));
   });
 
   test('grow over any story of deaths, power failures and failing calls', () => {

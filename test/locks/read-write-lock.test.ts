@@ -296,6 +296,43 @@ describe('an owner', () => {
     untouched.release();
   });
 
+  test('that closes two circles at once ends both: each has a younger one that is told', async () => {
+    const [r, x, y] = [new ReadWriteLock(), new ReadWriteLock(), new ReadWriteLock()] as const;
+    const ofOldest = [await x.write({ owner: 'oldest' }), await y.write({ owner: 'oldest' })];
+    const readers = [await r.read({ owner: 'one' }), await r.read({ owner: 'other' })];
+    const told = [
+      failureOf(() => x.write({ owner: 'one' })),
+      failureOf(() => y.write({ owner: 'other' })),
+    ];
+    const writing = r.write({ owner: 'oldest' });
+    for (const failure of await Promise.all(told)) expect(failure).toBeInstanceOf(DeadlockError);
+    for (const reader of readers) reader.release();
+    (await writing).release();
+    for (const lease of ofOldest) lease.release();
+  });
+
+  test('in a circle through a reader that only stands behind a writer is found', async () => {
+    const [l, m] = [new ReadWriteLock({ label: 'l' }), new ReadWriteLock({ label: 'm' })] as const;
+    const reading = await l.read({ owner: 'a' });
+    const writer = l.write({ owner: 'b' });
+    const held = await m.write({ owner: 'c' });
+    // Nothing that `c` wants is held against it: it only stands behind `b`, which waits for `a`.
+    const behind = failureOf(() => l.read({ owner: 'c' }));
+    const asking = m.read({ owner: 'a' });
+    expect(await behind).toMatchObject({
+      code: 'DEADLOCK',
+      cycle: [
+        { owner: 'c', resource: 'l', wants: 'read', heldBy: 'b', held: undefined },
+        { owner: 'b', resource: 'l', wants: 'write', heldBy: 'a', held: 'read' },
+        { owner: 'a', resource: 'm', wants: 'read', heldBy: 'c', held: 'write' },
+      ],
+    });
+    held.release();
+    (await asking).release();
+    reading.release();
+    (await writer).release();
+  });
+
   test('is nobody for a bare lease: it times out', async () => {
     const lock = new ReadWriteLock();
     const lease = await lock.write();
