@@ -140,11 +140,12 @@ async function worked(work, shares, memory, display) {
   const say = (/** @type {string} */ line) => display.say(line);
   const agents = new Agents(work, shares, say);
   const compacting = new Compacting(memory);
-  const timer = setTimeout(() => {
+  const stop = () => {
     agents.problems.push(`the agents were not done after ${TIMEOUT_MS} ms`);
     agents.stop();
-  }, TIMEOUT_MS);
-  if (work.format === undefined) timer.unref();
+  };
+  const isGiven = work.format === undefined;
+  const timer = isGiven ? undefined : setTimeout(stop, TIMEOUT_MS);
   display.begin({ states: agents.states, facts: () => compacting.told() });
   compacting.begin();
   const began = performance.now();

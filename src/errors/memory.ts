@@ -77,7 +77,7 @@ export class ImportFailedError extends RecollectError {
   }
 }
 
-/** A source that was imported before, or in part, is another one up to that place now. Nothing was written. */
+/** A source that was imported before, or in part, is another one up to that place now, or was changed meanwhile. Nothing more was written. */
 export class ImportSourceChangedError extends RecollectError {
   readonly source: string;
   /** Items that were imported before. */
@@ -86,7 +86,7 @@ export class ImportSourceChangedError extends RecollectError {
   constructor(source: string, items: number, problem: string) {
     super(
       'IMPORT_SOURCE_CHANGED',
-      `${excerpt(source)} was imported up to item ${items}, and cannot be gone on with: ${problem}. Nothing was written; with restart: true it is taken from its beginning, and what was imported before, word for word, is left out.`,
+      `${excerpt(source)} was imported up to item ${items}, and cannot be gone on with: ${problem}. Nothing more was written; with restart: true it is taken from its beginning, and what was imported before, word for word, is left out.`,
     );
     this.source = source;
     this.items = items;

@@ -179,7 +179,7 @@ class Import {
     const hash = createHash('sha256');
     const imported = run.after?.mark.imported ?? 0;
     const course: Course = { run, hash, items: 0, imported, bytes: 0, batch: new Batch() };
-    for await (const item of this.#source.items(this.#notes, run.span)) {
+    for await (const item of this.#again(course)) {
       course.bytes = item.bytes;
       if (partOf(item.lane, part.of) !== part.number) continue;
       const digest = digestOf(item);
@@ -195,6 +195,18 @@ class Import {
     const hasNews = course.batch.items.length > 0 || course.items > (after?.mark.items ?? 0);
     if (hasNews || !after?.finished) await this.#write(course, true);
     this.#items += course.items;
+  }
+
+  /** @throws ImportSourceChangedError for what was right when it was checked, and no more */
+  async *#again(course: Course): AsyncGenerator<ImportItem, void> {
+    try {
+      yield* this.#source.items(this.#notes, course.run.span);
+    } catch (error) {
+      if (!(error instanceof ImportFailedError)) throw error;
+      const where = error.line === undefined ? '' : ` at line ${error.line}`;
+      const problem = `it was changed${where} while it was imported`;
+      throw new ImportSourceChangedError(this.#source.label, course.items, problem);
+    }
   }
 
   /** Whether the item was imported before. @throws ImportSourceChangedError when those up to here are others now */

@@ -111,6 +111,7 @@ const OPTIONS = optionNames<MemoryImportOptions>({
 const ITEMS_PER_COMMIT = 256;
 const ITEMS_PER_COMMIT_MAX = 1000;
 const PARTS_MAX = 1000;
+const TEXT_MAX = 2000;
 
 /** @throws TypeError */
 export function importSettings(options: MemoryImportOptions): ImportSettings {
@@ -122,8 +123,9 @@ export function importSettings(options: MemoryImportOptions): ImportSettings {
     throw invalidArgument("into must be 'episodes' or 'conversations'");
   }
   for (const [member, text] of Object.entries({ name, actor, reason })) {
-    if (text === undefined || (typeof text === 'string' && text.trim() !== '')) continue;
-    throw invalidArgument(`${member} must be a text that is not empty`);
+    if (text === undefined) continue;
+    if (typeof text === 'string' && text.trim() !== '' && text.length <= TEXT_MAX) continue;
+    throw invalidArgument(`${member} must be a text of 1 to ${TEXT_MAX} characters`);
   }
   if (typeof restart !== 'boolean') throw invalidArgument('restart must be true or false');
   if (!isWithin(itemsPerCommit, ITEMS_PER_COMMIT_MAX)) {

@@ -153,9 +153,11 @@ export class Writer {
       .filter(({ name }) => !this.#entities.has(name));
     const entities = [...own, ...shared];
     if (entities.length > 0) {
-      const created = new Set(await memory.graph.createEntities(entities));
+      const created = await memory.graph.createEntities(entities);
+      const isNew = new Set(created.map(({ name }) => name));
+      // Of a name that stands twice the first entity was created.
       const lacking = own.filter(
-        (entity) => !created.has(entity) && entity.observations.length > 0,
+        ({ name, observations }) => !isNew.delete(name) && observations.length > 0,
       );
       if (lacking.length > 0) {
         await memory.graph.addObservations(

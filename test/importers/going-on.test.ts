@@ -138,6 +138,31 @@ describe('an import', () => {
     });
   });
 
+  test.each<[string, (text: string) => string]>([
+    ['cut', (text) => text.slice(0, text.length / 2)],
+    ['broken', (text) => `${text.slice(0, text.lastIndexOf('{'))}{"role"`],
+    ['changed', (text) => text.replace('tea 29', 'tea 2?')],
+  ])(
+    'of a source that is %s meanwhile says so, and goes on when it is told to',
+    async (_, change) => {
+      // More than is read at once.
+      const text = chat(30, `${'x'.repeat(20_000)} tea`);
+      const file = fileWith(text);
+      await inMemory(async (memory) => {
+        const call = importMemory(file, memory, {
+          itemsPerCommit: 5,
+          onCommit: ({ done }) => {
+            if (done === 5) writeFileSync(file, change(text));
+          },
+        });
+        await expect(call).rejects.toThrow(/changed .*while it was imported\. Nothing more/);
+        writeFileSync(file, text);
+        await importMemory(file, memory);
+        expect(await contentOf(memory)).toEqual(await undisturbed(file));
+      });
+    },
+  );
+
   test('that is restarted leaves out what it imported as often as it did', async () => {
     const file = fileWith('Anna: hi\nAnna: hi\nBert: hi\n');
     await inMemory(async (memory) => {
