@@ -654,9 +654,12 @@ export class Store<E extends Events = Events> {
     try {
       this.#compacting.closeSync();
       this.#subscriptions.closeSync();
-      this.#log.closeSync();
     } finally {
-      this.#reads.close();
+      try {
+        this.#log.closeSync();
+      } finally {
+        this.#reads.close();
+      }
     }
   }
 

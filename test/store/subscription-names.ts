@@ -215,8 +215,8 @@ export function subscriptionNames(make: MakePlace, { canReopen, canShare }: Fact
       );
       const given = answers.filter(({ status }) => status === 'fulfilled');
       expect(given).toMatchObject([{ value: { value: { id: '1.0' } } }]);
-      const refused = answers.filter(({ status }) => status === 'rejected');
-      expect(refused.map(({ reason }: PromiseRejectedResult) => reason.code)).toEqual(
+      const refused = answers.filter((answer) => answer.status === 'rejected');
+      expect(refused.map(({ reason }) => (reason as { code: string }).code)).toEqual(
         Array(4).fill('SUBSCRIPTION_IN_USE'),
       );
     });
