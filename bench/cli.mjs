@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child } from './children.mjs';
 import { inFreshDirectory } from './load.mjs';
@@ -28,7 +30,9 @@ export async function measure({ rounds, commandEvents: events }) {
       const to = Math.min(events, from + fillEvents);
       await inChild('fill', { directory: memory, events, from, to });
     }
-    const { bytes } = await inChild('snapshot', { directory: memory });
+    const snapshotMs = elapsedOf(`'${process.execPath}' '${main}' snapshot '${memory}'`);
+    results.add('cli', 'snapshot', { elapsedMs: snapshotMs });
+    const bytes = bytesIn(join(memory, 'log'));
     const cases = casesOf(memory, events);
     for (let round = 0; round < rounds; round += 1) {
       for (const [name, command] of Object.entries(cases)) {
@@ -43,7 +47,7 @@ export async function measure({ rounds, commandEvents: events }) {
       results.add('cli', name, { elapsedMs: elapsedOf(`'${process.execPath}' ${command}`) });
     }
     const median = (name) => results.median('cli', name, 'elapsedMs');
-    const rows = [...Object.keys(cases), ...Object.keys(once)].map((name) => [
+    const rows = [...Object.keys(cases), 'snapshot', ...Object.keys(once)].map((name) => [
       name,
       milliseconds(median(name)),
       ratio(median(name) / median(baseline)),
@@ -80,6 +84,13 @@ function casesOf(memory, events) {
     'log --limit 10 --stream': `${recollect} log '${memory}' --limit 10 --stream records/7`,
     history: `${recollect} history '${memory}' records/7`,
   };
+}
+
+function bytesIn(directory) {
+  return readdirSync(directory).reduce(
+    (sum, name) => sum + statSync(join(directory, name)).size,
+    0,
+  );
 }
 
 function elapsedOf(command) {

@@ -1,5 +1,3 @@
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadRecollect } from './peers/recollect.mjs';
 
 /** Runs in a child process: makes the memory that the command line is asked about. */
@@ -28,15 +26,4 @@ export async function fill({ directory, events, from, to }) {
     await Promise.all(writing);
   }
   await store.close();
-}
-
-/** As compaction makes them. Gives the bytes of the log. */
-export async function snapshot({ directory }) {
-  const { openMemory } = await loadRecollect();
-  const memory = await openMemory(directory, { compaction: false });
-  await memory.engine.snapshot();
-  await memory.close();
-  const log = join(directory, 'log');
-  const bytes = readdirSync(log).reduce((sum, name) => sum + statSync(join(log, name)).size, 0);
-  return { bytes };
 }
