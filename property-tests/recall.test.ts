@@ -1,7 +1,7 @@
 /** However an index came about, it is the index of the documents that are in it. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PARTS, type RecallDocument } from '#src/recall/document.js';
+import { PARTS, type RecallDocument, type Where } from '#src/recall/document.js';
 import { RecallIndex } from '#src/recall/recall-index.js';
 import { seed, timeoutMs, times } from '../test/support/runs.js';
 
@@ -27,6 +27,7 @@ const document: fc.Arbitrary<RecallDocument> = fc.record({
   speaker: maybe(fc.constantFrom('Anna', 'Bert Smith', 'user')),
   time: maybe(fc.integer({ min: 0, max: 90 }).map((day) => Date.UTC(2024, 3, 1) + day * DAY_MS)),
   importance: maybe(fc.constantFrom(0, 0.5, 1)),
+  marks: maybe(fc.subarray(['red', 'blue', '__proto__', ''])),
 });
 
 type Change = { readonly put: RecallDocument } | { readonly delete: string };
@@ -135,6 +136,47 @@ test(
           expect(index.search(asked, { limit: 3, accepts })).toEqual(whole.slice(0, 3));
         },
       ),
+      options,
+    );
+  },
+  timeoutMs,
+);
+
+const where: fc.Arbitrary<Where> = fc.record({
+  marks: maybe(fc.subarray(['red', 'blue', '__proto__', '', 'unknown'], { maxLength: 2 })),
+  anyOf: maybe(fc.array(fc.subarray(['red', 'blue', '__proto__', 'unknown']), { maxLength: 2 })),
+  minImportance: maybe(fc.constantFrom(0, 0.5, 0.7)),
+  since: maybe(fc.constant(Date.UTC(2024, 3, 1) + 30 * DAY_MS)),
+  until: maybe(fc.constant(Date.UTC(2024, 3, 1) + 50 * DAY_MS)),
+});
+
+function passes({ marks: has = [], time, importance = 0 }: RecallDocument, asked: Where): boolean {
+  const { marks = [], anyOf = [], minImportance = 0, since, until } = asked;
+  return (
+    marks.every((mark) => has.includes(mark)) &&
+    anyOf.every((list) => list.some((mark) => has.includes(mark))) &&
+    importance >= minImportance &&
+    (since === undefined || (time !== undefined && time >= since)) &&
+    (until === undefined || time === undefined || time <= until)
+  );
+}
+
+test(
+  'conditions give what the whole ranking gives of the documents that meet them, however the index came about',
+  () => {
+    fc.assert(
+      fc.property(changes, question, where, (list, asked, conditions) => {
+        const { index, documents } = carriedOut(list);
+        for (const each of [index, reloaded(index)]) {
+          const whole = each
+            .search(asked, { limit: 50 })
+            .filter((hit) => passes(documents.get(hit.id) as RecallDocument, conditions));
+          const confirms = () => true;
+          const options = { where: conditions, confirms };
+          expect(each.search(asked, { ...options, limit: 50 })).toEqual(whole);
+          expect(each.search(asked, { ...options, limit: 2 })).toEqual(whole.slice(0, 2));
+        }
+      }),
       options,
     );
   },

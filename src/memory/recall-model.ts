@@ -9,25 +9,28 @@ export interface RecallText {
   /** The conversation that it is a turn of. */
   readonly session?: string | undefined;
   readonly speaker?: string | undefined;
+  /** Among its session it stays where it was when it was first stored. Default: by time. */
+  readonly keepsPlace?: boolean | undefined;
 }
 
 /** What is known of a text beside its words. Times are ISO 8601. */
 export interface RecallFacts extends Facts {
   /** Of its last change; known from the log unless that is not read, as inside a transaction. */
   readonly position?: number | undefined;
+  /** Keys of what it concerns, such as `users/anna`. */
+  readonly concerns?: readonly string[] | undefined;
 }
 
 /** A text of a state, before anything is read of it. */
 export interface RecallPart {
   /** Its name within the state, the empty text when the state is one text. */
   readonly name: string;
-  /** As long as it is the same object, or an equal text, the text has not changed. */
+  /** As long as it is the same object, or an equal text, neither the text nor its facts have changed. */
   readonly source: unknown;
 }
 
 /**
- * Declared by a model. Pure: the same state always gives the same. What is found is judged by the facts when it is asked for, so that they may be of the
- * state as a whole.
+ * Declared by a model. Pure: the same state always gives the same.
  */
 export interface RecallModel<State = unknown> {
   /** The texts of a state. */

@@ -2,7 +2,7 @@
  * An index in parts of bytes. What is saved is what was read from the texts, term by term; postings and counts are made of it when it is loaded.
  *
  * Parts: `about`, `terms`, `sessions` and `speakers` (JSON); then, for each so many documents, `ids-n` (JSON), `numbers-n` (a row of numbers for each),
- * `entries-n` (a term and its counts, for each term of each) and `spans-n` (two times each), in the byte order of the machine.
+ * `entries-n` (a term and its counts, for each term of each), `spans-n` (two times each) and `marks-n`, in the byte order of the machine.
  */
 import type { Analyzed, Collection } from './collection.js';
 
@@ -21,10 +21,10 @@ interface About {
   readonly littleEndian: boolean;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 const CHUNK_DOCUMENTS = 16_384;
-/** session, speaker, order, time, importance, length, saysTime, terms, spans */
-const ROW = 9;
+/** session, speaker, order, sequence, time, importance, length, saysTime, terms, spans, marks */
+const ROW = 11;
 const NONE = -1;
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
@@ -50,12 +50,14 @@ class Chunk {
   readonly numbers: number[] = [];
   readonly entries: number[] = [];
   readonly spans: number[] = [];
+  readonly marks: number[] = [];
 
   write(number: number, write: WritePart): void {
     write(`ids-${number}`, json(this.ids));
     write(`numbers-${number}`, bytesOf(Float64Array.from(this.numbers)));
     write(`entries-${number}`, bytesOf(Uint32Array.from(this.entries)));
     write(`spans-${number}`, bytesOf(Float64Array.from(this.spans)));
+    write(`marks-${number}`, bytesOf(Uint32Array.from(this.marks)));
   }
 }
 
@@ -64,15 +66,16 @@ export function writeCollection(collection: Collection, language: string, write:
   let chunks = 0;
   let chunk = new Chunk();
   for (const document of collection.analyzed()) {
-    const { id, session, speaker, order, time, importance, length, saysTime, spans } = document;
+    const { id, order, sequence, time, importance, length, saysTime, spans, marks } = document;
     chunk.ids.push(id);
-    const facts = [order, time, importance, length, saysTime ? 1 : 0];
-    chunk.numbers.push(sessions.of(session), speakers.of(speaker), ...facts);
-    chunk.numbers.push(document.terms.length, spans.length);
+    chunk.numbers.push(sessions.of(document.session), speakers.of(document.speaker));
+    chunk.numbers.push(order, sequence, time, importance, length, saysTime ? 1 : 0);
+    chunk.numbers.push(document.terms.length, spans.length, marks.length);
     for (const { term, weight, asked } of document.terms) {
       chunk.entries.push(terms.of(term), weight | (asked << 8));
     }
     for (const { from, to } of spans) chunk.spans.push(from, to);
+    for (const mark of marks) chunk.marks.push(mark);
     if (chunk.ids.length < CHUNK_DOCUMENTS) continue;
     chunk.write(chunks, write);
     chunks += 1;
@@ -122,46 +125,37 @@ function* documentsOf(
   const numbers = new Float64Array(aligned(read(`numbers-${chunk}`)));
   const entries = new Uint32Array(aligned(read(`entries-${chunk}`)));
   const times = new Float64Array(aligned(read(`spans-${chunk}`)));
-  let entry = 0;
-  let time = 0;
+  const marks = new Uint32Array(aligned(read(`marks-${chunk}`)));
+  const next = { entry: 0, time: 0, mark: 0 };
   for (const [at, id] of ids.entries()) {
-    const row = numbers.subarray(at * ROW, (at + 1) * ROW);
-    if (row.length < ROW) throw new RangeError('the saved index is cut short');
-    const [session, speaker, order, time0, importance, length, saysTime, terms, spans] =
-      row as unknown as readonly [
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
-    const document: Analyzed = {
+    const number = (column: number) => numbers[at * ROW + column] as number;
+    if (!(number(ROW - 1) >= 0)) throw new RangeError('the saved index is cut short');
+    const [termCount, spanCount, markCount] = [number(8), number(9), number(10)];
+    yield {
       id,
-      session: names.sessions[session],
-      speaker: names.speakers[speaker],
-      order,
-      time: time0,
-      importance,
-      length,
-      saysTime: saysTime === 1,
-      spans: Array.from({ length: spans }, (_, index) => ({
-        from: times[time + 2 * index] as number,
-        to: times[time + 2 * index + 1] as number,
+      session: names.sessions[number(0)],
+      speaker: names.speakers[number(1)],
+      order: number(2),
+      sequence: number(3),
+      time: number(4),
+      importance: number(5),
+      length: number(6),
+      saysTime: number(7) === 1,
+      spans: Array.from({ length: spanCount }, (_, index) => ({
+        from: times[next.time + 2 * index] as number,
+        to: times[next.time + 2 * index + 1] as number,
       })),
-      terms: Array.from({ length: terms }, (_, index) => {
-        const counts = entries[entry + 2 * index + 1] as number;
-        const term = names.terms[entries[entry + 2 * index] as number];
+      marks: [...marks.subarray(next.mark, next.mark + markCount)],
+      terms: Array.from({ length: termCount }, (_, index) => {
+        const counts = entries[next.entry + 2 * index + 1] as number;
+        const term = names.terms[entries[next.entry + 2 * index] as number];
         if (term === undefined) throw new RangeError('the saved index lacks a term');
         return { term, weight: counts & 0xff, asked: counts >>> 8 };
       }),
     };
-    entry += 2 * terms;
-    time += 2 * spans;
-    yield document;
+    next.entry += 2 * termCount;
+    next.time += 2 * spanCount;
+    next.mark += markCount;
   }
 }
 

@@ -108,6 +108,46 @@ describe('recall', () => {
     await memory.close();
   });
 
+  test('has the items of a conversation beside each other as they were stored, also what was changed since', async () => {
+    const { memory, clock } = await opened();
+    const chat = { conversationId: 'c', memoryType: 'long-term' } as const;
+    const data = Array.from({ length: 12 }, (_, at) => `turn ${at}`);
+    const { ids } = await memory.conversations.store({ ...chat, data });
+    clock.advance(1000);
+    await memory.conversations.update({ ...chat, id: ids[5] as string, data: 'the harbour' });
+    const found = async () => (await memory.recall('harbour')).map(({ text }) => text).sort();
+    expect(await found()).toEqual(['the harbour', 'turn 3', 'turn 4', 'turn 6', 'turn 7']);
+    await memory.conversations.delete({ ...chat, id: ids[6] as string });
+    expect(await found()).toEqual(['the harbour', 'turn 3', 'turn 4', 'turn 7', 'turn 8']);
+    await memory.close();
+  });
+
+  test('has episodes of one time beside each other as they were recorded, whatever came between', async () => {
+    const { memory } = await opened();
+    const at = '2025-06-01T00:00:00Z';
+    for (let turn = 0; turn < 12; turn += 1) {
+      const text = turn === 5 ? 'the harbour' : `turn ${turn}`;
+      await memory.episodes.record({ text, session: 's', at });
+      await memory.episodes.record({ text: 'elsewhere', session: 't', at: '2025-06-02T00:00:00Z' });
+    }
+    const texts = (await memory.recall('harbour')).map(({ text }) => text).sort();
+    expect(texts).toEqual(['the harbour', 'turn 3', 'turn 4', 'turn 6', 'turn 7']);
+    await memory.close();
+  });
+
+  test('takes part in filters as of now: a site by when it was last seen, a fact by who told it', async () => {
+    const { memory, clock } = await opened();
+    await memory.as('anna').sites.recordVisit('https://boats.example/', { title: 'Boats' });
+    clock.advance(60_000);
+    await memory.as('ben').sites.recordVisit('https://boats.example/', {});
+    const since = new Date(clock.now()).toISOString();
+    const [hit, ...others] = await memory.recall('boats', { filters: { since } });
+    expect(others).toEqual([]);
+    expect(hit).toMatchObject({ id: 'sites/boats.example', time: since, actor: 'ben' });
+    expect(await memory.recall('boats', { filters: { actor: 'anna' } })).toEqual([]);
+    await memory.close();
+  });
+
   test('never finds what is deleted, replaced or undone', async () => {
     const { memory } = await opened();
     const { position } = await memory.records.store('k', { kind: 'apple' });

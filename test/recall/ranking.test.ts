@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Analyzer } from '#src/recall/analyzer.js';
 import { PARTS, type Part, type Reason, type RecallDocument } from '#src/recall/document.js';
+import { markOf } from '#src/recall/marks.js';
 import { RecallIndex } from '#src/recall/recall-index.js';
 import { bm25Of } from '../../bench/recall/bm25.mjs';
 
@@ -325,6 +326,41 @@ test('a filter is asked before ranking: what it accepts is found behind any numb
   const index = indexOf(documents);
   const hits = index.search('boat', { accepts: (id) => id.endsWith('999') });
   expect(hits.map(({ id }) => id)).toEqual(['d1999', 'd2999', 'd999']);
+});
+
+test('conditions that many or few documents meet give the same as the whole ranking', () => {
+  const words = 'boat harbour pier quay mast keel sail rope'.split(' ');
+  const documents = Array.from({ length: 4000 }, (_, at) => ({
+    id: `d${at}`,
+    text: [words[at % 8], words[(at >> 3) % 8], words[(at * 7) % 5], 'x'.repeat(at % 9)].join(' '),
+    importance: (at % 100) / 100,
+    marks: [`hundred-${Math.floor(at / 100)}`, at % 2 === 0 ? 'even' : 'odd'],
+  }));
+  const index = indexOf(documents);
+  const byId = new Map(documents.map((each) => [each.id, each]));
+  const whole = index.search('boat harbour mast', { limit: 1e9 });
+  expect(whole.length).toBeGreaterThan(2000);
+  for (const mark of ['hundred-7', 'even', 'none']) {
+    const expected = whole.filter(({ id }) => byId.get(id)?.marks.includes(mark));
+    const found = index.search('boat harbour mast', { where: { marks: [mark] }, limit: 1e9 });
+    expect(found).toEqual(expected);
+    expect(index.search('boat harbour mast', { where: { marks: [mark] } })).toEqual(
+      expected.slice(0, 10),
+    );
+  }
+});
+
+test('what only has the hash of a mark in common is refused by who confirms', () => {
+  const [one, other] = ['m1jjjppa1oh4', 'm1hdnnho1wui'];
+  expect(markOf(one)).toBe(markOf(other));
+  const index = indexOf([
+    { id: 'one', text: 'boat', marks: [one] },
+    { id: 'other', text: 'boat', marks: [other] },
+  ]);
+  const where = { marks: [one] };
+  expect(index.search('boat', { where })).toHaveLength(2);
+  const confirms = (id: string) => id === 'one';
+  expect(index.search('boat', { where, confirms }).map(({ id }) => id)).toEqual(['one']);
 });
 
 test('a filter that throws leaves the index as it was', () => {
