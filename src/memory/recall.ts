@@ -3,7 +3,7 @@ import { invalidArgument, ModeUnavailableError, quote } from '../errors.js';
 import type { Part } from '../recall/document.js';
 import type { Access } from './access.js';
 import { defined } from './defined.js';
-import { whereOf } from './filter-marks.js';
+import { whereOf } from './filter-where.js';
 import { type Filters, filterOf } from './filters.js';
 import { checkLimit, checkMembers, checkText, frozen } from './model.js';
 import type { Candidate, FindOptions, Found, MemoryIndex } from './recall-index.js';
