@@ -36,7 +36,10 @@ export function marksOf(model: string, facts: RecallFacts): string[] {
 }
 
 /** A member of metadata: with its value where that is small, by its name otherwise. */
-export function memberMark(name: string, value: unknown) {
+export function memberMark(
+  name: string,
+  value: unknown,
+): { readonly mark: string; readonly isWhole: boolean } {
   const text = JSON.stringify([name, ordered(value)]);
   const isSmall = text.length <= name.length + VALUE_CHARACTERS_MAX;
   return { mark: marked('metadata', isSmall ? text : JSON.stringify([name])), isWhole: isSmall };
