@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PARTS, type RecallDocument, type Where } from '#src/recall/document.js';
+import { slipsBetween } from '#src/recall/near-terms.js';
 import { RecallIndex } from '#src/recall/recall-index.js';
 import { seed, timeoutMs, times } from '../test/support/runs.js';
 
@@ -200,6 +201,39 @@ test(
   },
   timeoutMs,
 );
+
+/** Straight out of the definition. */
+function distance(one: string, other: string): number {
+  if (one === '' || other === '') return one.length + other.length;
+  const same = one.at(-1) === other.at(-1) ? 0 : 1;
+  const [shorter, otherShorter] = [one.slice(0, -1), other.slice(0, -1)];
+  const ways = [
+    distance(shorter, other) + 1,
+    distance(one, otherShorter) + 1,
+    distance(shorter, otherShorter) + same,
+  ];
+  if (
+    one.length > 1 &&
+    other.length > 1 &&
+    one.at(-1) === other.at(-2) &&
+    one.at(-2) === other.at(-1)
+  ) {
+    ways.push(distance(one.slice(0, -2), other.slice(0, -2)) + 1);
+  }
+  return Math.min(...ways);
+}
+
+test('slips are counted as the distance is defined, as far as is asked for', () => {
+  const word = fc
+    .array(fc.constantFrom('a', 'b', 'c'), { maxLength: 6 })
+    .map((all) => all.join(''));
+  fc.assert(
+    fc.property(word, word, fc.constantFrom(1, 2), (one, other, most) => {
+      expect(slipsBetween(one, other, most)).toBe(Math.min(most + 1, distance(one, other)));
+    }),
+    { numRuns: times(300), seed },
+  );
+});
 
 test('a document that is put in again and again leaves the index as small as it was', () => {
   const index = new RecallIndex('english');

@@ -4,7 +4,7 @@
  */
 import type { Where } from '../recall/document.js';
 import { marked, memberMark, personaMark } from './filter-marks.js';
-import { checkedTime, type Filters } from './filters.js';
+import { checkedTime, type Filters, isJson } from './filters.js';
 
 /** Filters, checked already, as conditions. `isWhole`: these say all that the filters say. */
 export function whereOf(filters: Filters): { readonly where: Where; readonly isWhole: boolean } {
@@ -16,8 +16,9 @@ export function whereOf(filters: Filters): { readonly where: Where; readonly isW
   if (actor !== undefined) marks.push(marked('actor', actor));
   if (session !== undefined) marks.push(marked('session', session));
   const members = Object.entries(metadata).filter(([, value]) => value !== undefined);
-  const json = members.filter(([, value]) => isJson(value));
-  const ofMembers = json.map(([name, value]) => memberMark(name, value));
+  const ofMembers = members
+    .filter(([, value]) => isJson(value))
+    .map(([name, value]) => memberMark(name, value));
   for (const { mark } of ofMembers) marks.push(mark);
   const where = {
     marks,
@@ -26,20 +27,9 @@ export function whereOf(filters: Filters): { readonly where: Where; readonly isW
     since: since === undefined ? undefined : Date.parse(checkedTime(since, 'filters.since')),
     until: until === undefined ? undefined : Date.parse(checkedTime(until, 'filters.until')),
   };
-  return { where, isWhole: json.length === members.length && ofMembers.every(isWhole) };
+  return { where, isWhole: ofMembers.length === members.length && ofMembers.every(isWhole) };
 }
 
 function isWhole(mark: { readonly isWhole: boolean }): boolean {
   return mark.isWhole;
-}
-
-/** What metadata can hold; whatever else is asked for is told by the filter itself. */
-function isJson(value: unknown): boolean {
-  if (typeof value === 'number') return Number.isFinite(value);
-  if (typeof value !== 'object' || value === null) {
-    return value === null || typeof value === 'string' || typeof value === 'boolean';
-  }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
-  return isPlain && Object.values(value).every(isJson);
 }

@@ -11,6 +11,7 @@ import {
 } from '#src/index.js';
 import { modelDefinitions } from '#src/memory/models.js';
 import { MemoryIndex, memoryIndexOf } from '#src/memory/recall-index.js';
+import { quotation } from '#src/memory/text.js';
 import { ManualClock } from '../support/clock.js';
 import { expectDeeplyFrozen } from '../support/deeply-frozen.js';
 import { SavedParts } from '../support/tag-index.js';
@@ -294,12 +295,45 @@ describe('recall', () => {
     await other.close();
   });
 
-  test('follows the language of the memory', async () => {
-    const german = (await opened('memory:', { language: 'german' })).memory;
-    await german.records.store('k', 'die Häuser am See');
-    expect(await german.recall('Haus am Meer')).toHaveLength(1);
-    await german.close();
-    await expect(openMemory('memory:', { language: 'klingon' })).rejects.toMatchObject(invalid);
+  test.each([
+    ['german', 'die Häuser am See', 'Haus am Meer', 'am'],
+    ['french', 'les chevaux galopaient', 'un cheval qui galope', 'les'],
+    ['russian', 'красивые картины', 'где картина?', 'где'],
+    ['none', 'The Paintings', 'paintings', 'painting of'],
+  ])('follows the language of the memory: %s', async (language, text, question, nothing) => {
+    const { memory } = await opened('memory:', { language });
+    await memory.records.store('k', text);
+    const chat = { conversationId: 'c', memoryType: 'long-term' } as const;
+    await memory.conversations.store({ ...chat, data: [text] });
+    expect(await memory.recall(question)).toHaveLength(2);
+    expect(await memory.conversations.retrieve({ ...chat, query: question })).toHaveLength(1);
+    expect(memory.recallTextSync(question)).toContain(text);
+    if (language !== 'none') expect(await memory.recall(nothing)).toEqual([]);
+    await memory.close();
+  });
+
+  test('is in no language that there is no stemmer for', async () => {
+    for (const language of ['klingon', 'English', '', '__proto__', 7 as never]) {
+      await expect(openMemory('memory:', { language })).rejects.toMatchObject(invalid);
+    }
+  });
+
+  test('asks metadata for values of any kind, and is not confused by what is no JSON', async () => {
+    const { memory } = await opened();
+    const metadata = { a: { x: [1, { y: null }] }, b: 'b'.repeat(5000), c: 1 };
+    await memory.records.store('k', 'apple', { metadata });
+    await memory.records.store('l', 'apple', { metadata: { a: {}, b: 'c'.repeat(5000), c: '1' } });
+    const itself: Record<string, unknown> = {};
+    itself['itself'] = itself;
+    const found = async (asked: Record<string, unknown>) =>
+      idsOf(await memory.recall('apple', { filters: { metadata: asked } }));
+    expect(await found({ a: { x: [1, { y: null }] } })).toEqual(['records/k']);
+    expect(await found({ b: 'b'.repeat(5000), c: 1 })).toEqual(['records/k']);
+    expect(await found({ c: '1' })).toEqual(['records/l']);
+    for (const a of [itself, 1n, () => 1, Number.NaN, new Date(0), Symbol('a')]) {
+      expect(await found({ a })).toEqual([]);
+    }
+    await memory.close();
   });
 
   test('takes indexes of your own beside its own', async () => {
@@ -404,6 +438,17 @@ describe('recallText', () => {
       expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}<]/u);
     }
     await memory.close();
+  });
+
+  test('shows no character that is not seen, of all that there are', () => {
+    const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}<]/u;
+    const all = Array.from({ length: 0x110000 }, (_, code) => String.fromCodePoint(code));
+    const hidden = all.filter((character) => unseen.test(character) || !character.isWellFormed());
+    expect(hidden.length).toBeGreaterThan(4000);
+    const text = quotation(hidden.join(''));
+    expect(text).not.toMatch(unseen);
+    expect(text.isWellFormed()).toBe(true);
+    expect(JSON.parse(text)).toBe(hidden.join(''));
   });
 
   test('never exceeds maxChars, and cuts the last quotation inside its marks', async () => {

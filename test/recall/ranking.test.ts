@@ -141,6 +141,13 @@ describe('a word that no document has', () => {
     expect(found(two, 'ship')).toEqual(['shipping']);
   });
 
+  test('is looked for in other forms when it is one of the first eight such words', () => {
+    const unknown = Array.from({ length: 7 }, (_, at) => `zz${'qwertyuiop'.slice(at)}`).join(' ');
+    expect(found(index, `${unknown} habrour`)).toEqual(['harbour']);
+    expect(found(index, `${unknown} zzzz habrour`)).toEqual([]);
+    expect(found(index, `${unknown} zzzz habrour ship`)).toEqual(['ship']);
+  });
+
   test('is not taken for another number', () => {
     const years = indexOf([{ id: '2023', text: 'in 2023' }]);
     expect(years.search('20231', { parts: ['text'] })).toEqual([]);
@@ -307,6 +314,15 @@ describe('priors', () => {
     const [, important] = index.search('key lock');
     expect(reason(important?.reasons ?? [], 'importance')?.score).toBeGreaterThan(0);
   });
+});
+
+test('of a question as long as a book only the beginning is read', () => {
+  const index = indexOf([
+    { id: 'a', text: 'harbour' },
+    { id: 'b', text: 'pier' },
+  ]);
+  expect(found(index, `harbour ${'and '.repeat(20_000)} pier`)).toEqual(['a']);
+  expect(found(index, `harbour ${'and '.repeat(2000)} pier`).sort()).toEqual(['a', 'b']);
 });
 
 test('the score is the sum of its reasons', () => {
