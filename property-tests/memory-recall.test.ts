@@ -125,6 +125,7 @@ test(
           expect(found).toEqual(kept.map(({ score, position }) => [score, position]));
         }
         await expectThere(memory, kept);
+        await expectAllFound(memory);
         await memory.close();
       }),
       { numRuns: times(40), seed },
@@ -223,6 +224,22 @@ test(
   },
   timeoutMs,
 );
+
+/** What can be read and has the word is found, and nothing else has it. */
+async function expectAllFound(memory: Memory): Promise<void> {
+  const has = (data: unknown) => /boat/.test(JSON.stringify(data));
+  const { items } = await memory.records.list({ limit: 1000 });
+  const expected = items.filter(({ value }) => has(value)).map(({ id }) => id);
+  for (const name of ['a', 'b', 'c']) {
+    const kept = await memory.conversations.retrieve({ ...chat(name), limit: 1000 });
+    const found = kept.filter(({ data }) => has(data));
+    expected.push(...found.map(({ id }) => `conversations/${name}/working/${id}`));
+  }
+  const models = ['records', 'conversations'];
+  const hits = await memory.recall('boat', { models, limit: 1000 });
+  const byWord = hits.filter(({ reasons }) => reasons[0]?.part === 'text');
+  expect(byWord.map(({ id }) => id).sort()).toEqual(expected.sort());
+}
 
 /** What was found can be read, and says what was found. */
 async function expectThere(

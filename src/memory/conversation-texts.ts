@@ -60,6 +60,8 @@ export const conversationTexts: RecallModel<ConversationState> = {
     if (typeof data === 'string') return { text: data, ...turn };
     return { text: textOf(data.content), speaker: data.role, ...turn };
   },
+  endOf: (part) => itemOf(part).expiresAt,
+  sharedEnd: ({ expiresAt }) => expiresAt,
   isOver: (part, state, now) => isOver(endOf(itemOf(part), state), now),
   facts(part, _, stream) {
     const { metadata = {}, actor, updatedAt: time } = itemOf(part);

@@ -150,6 +150,7 @@ export class MemoryIndex {
       limit,
       now: Date.parse(now),
       where: this.#where(wanted, where),
+      livingAt: Date.parse(now),
       accepts: (id) => {
         const entry = entryOf(id);
         if (!this.#isThere(entry, now, retired)) return false;
@@ -262,6 +263,7 @@ export class MemoryIndex {
       return;
     }
     this.#states.set(stream, after);
+    if (recall.sharedEnd) this.#texts.endLife(stream, timeOf(recall.sharedEnd(after)));
     const put = (part: RecallPart) => this.#put(model, stream, part, after, event);
     if (event && before === undefined) {
       // A stream's first event: there is nothing to compare with.
@@ -302,6 +304,7 @@ export class MemoryIndex {
     const { text, title, session, speaker, keepsPlace } = recall.text(part, state, stream);
     const time = Date.parse(facts.time);
     const importance = weightOf(facts.importance);
+    const end = recall.endOf?.(part);
     this.#texts.put({
       id,
       text,
@@ -314,7 +317,9 @@ export class MemoryIndex {
       time: Number.isNaN(time) ? undefined : time,
       importance,
       marks: marksOf(model, facts),
+      life: end === undefined ? recall.sharedEnd && stream : id,
     });
+    if (end !== undefined) this.#texts.endLife(id, timeOf(end));
     this.#note(entry, importance);
   }
 
@@ -375,6 +380,12 @@ function idOf(stream: string, part: string): string {
 /** Metadata is the caller's own: what stands there as an importance may be any number, and must not outweigh the words, nor take them away. */
 function weightOf(importance: number | undefined): number | undefined {
   return importance === undefined ? undefined : Math.min(1, Math.max(0, importance));
+}
+
+/** ISO 8601 as ms. */
+function timeOf(time: string | undefined): number | undefined {
+  const ms = time === undefined ? Number.NaN : Date.parse(time);
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 function stampOf({ position, time, actor }: RecordedEvent): Stamp {

@@ -44,6 +44,10 @@ export interface RecallModel<State = unknown> {
   part?(state: State, name: string): RecallPart | undefined;
   text(part: RecallPart, state: State, stream: string): RecallText;
   facts(part: RecallPart, state: State, stream: string): RecallFacts;
+  /** When a text of its own end is over, ISO 8601; undefined where it ends with its state, or never. It changes with the source alone. */
+  endOf?(part: RecallPart): string | undefined;
+  /** When all texts without an end of their own are over. */
+  sharedEnd?(state: State): string | undefined;
   /** Left out: never. `now` is ISO 8601. */
   isOver?(part: RecallPart, state: State, now: string): boolean;
   /** Out of use: found only by whoever asks for such. Left out: never. */

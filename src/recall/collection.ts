@@ -9,6 +9,7 @@ import type { Analyzer } from './analyzer.js';
 import { Columns, NONE } from './columns.js';
 import type { RecallDocument } from './document.js';
 import { withRoom } from './growing.js';
+import { Lives } from './lives.js';
 import { Marks, markOf } from './marks.js';
 import { Sessions } from './sessions.js';
 import { Speakers } from './speakers.js';
@@ -31,6 +32,9 @@ export interface Analyzed {
   /** NaN for none, as are `sequence`, `time` and `importance`. */
   readonly order: number;
   readonly sequence: number;
+  readonly life: string | undefined;
+  /** ms; infinite for none. */
+  readonly end: number;
   readonly time: number;
   readonly importance: number;
   /** As numbers. */
@@ -49,7 +53,7 @@ export interface Analyzed {
 
 type Described = Pick<
   RecallDocument,
-  'session' | 'speaker' | 'order' | 'sequence' | 'time' | 'importance'
+  'session' | 'speaker' | 'order' | 'sequence' | 'time' | 'importance' | 'life'
 >;
 
 export class Collection {
@@ -57,6 +61,7 @@ export class Collection {
   readonly sessions: Sessions = new Sessions();
   readonly speakers: Speakers = new Speakers();
   readonly marks: Marks = new Marks();
+  readonly lives: Lives = new Lives();
   readonly columns: Columns = new Columns();
   readonly #analyzer: Analyzer;
   readonly #ordinals = new Map<string, number>();
@@ -209,7 +214,8 @@ export class Collection {
 
   /** Puts in what was read before. */
   putAnalyzed(document: Analyzed): void {
-    const { id, marks, length, saysTime, spans } = document;
+    const { id, marks, length, saysTime, spans, life, end } = document;
+    if (life !== undefined) this.lives.setEnd(life, end);
     this.delete(id);
     const ordinal = this.#append(id, marks);
     for (const { term, weight, asked } of document.terms) {
@@ -258,6 +264,8 @@ export class Collection {
         time: this.timeOf(ordinal),
         importance: this.importanceOf(ordinal),
         sequence: this.columns.sequence[ordinal] as number,
+        life: this.lives.nameOf(this.columns.life[ordinal] as number),
+        end: this.lives.endOf(this.columns.life[ordinal] as number),
         marks: this.marks.of(ordinal),
         length: this.lengthOf(ordinal),
         saysTime: this.saysTime(ordinal),
@@ -269,7 +277,7 @@ export class Collection {
 
   /** About, bytes. */
   get bytes(): number {
-    let bytes = this.columns.bytes + this.marks.bytes;
+    let bytes = this.columns.bytes + this.marks.bytes + this.lives.bytes;
     bytes += this.#start.byteLength + this.#entries.byteLength;
     bytes += 150 * this.#ids.length + 100 * this.#spanCount;
     return bytes + this.terms.bytes + this.sessions.bytes;
@@ -288,7 +296,7 @@ export class Collection {
   }
 
   #describe(ordinal: number, facts: Described): void {
-    const { session, speaker, order = Number.NaN, sequence = Number.NaN } = facts;
+    const { session, speaker, life, order = Number.NaN, sequence = Number.NaN } = facts;
     const { time = Number.NaN, importance = Number.NaN } = facts;
     this.columns.set(ordinal, {
       session: session === undefined ? NONE : this.sessions.idOf(session),
@@ -297,6 +305,7 @@ export class Collection {
       sequence,
       time,
       importance,
+      life: life === undefined ? NONE : this.lives.idOf(life),
     });
   }
 

@@ -14,6 +14,7 @@ export interface Row {
   readonly sequence: number;
   readonly time: number;
   readonly importance: number;
+  readonly life: number;
 }
 
 export class Columns {
@@ -21,6 +22,7 @@ export class Columns {
   saysTime: Uint8Array = new Uint8Array(BEGIN);
   session: Int32Array = new Int32Array(BEGIN);
   speaker: Int32Array = new Int32Array(BEGIN);
+  life: Int32Array = new Int32Array(BEGIN);
   order: Float64Array = new Float64Array(BEGIN);
   sequence: Float64Array = new Float64Array(BEGIN);
   time: Float64Array = new Float64Array(BEGIN);
@@ -34,6 +36,7 @@ export class Columns {
     this.saysTime = withRoom(this.saysTime, room);
     this.session = withRoom(this.session, room);
     this.speaker = withRoom(this.speaker, room);
+    this.life = withRoom(this.life, room);
     this.order = withRoom(this.order, room);
     this.sequence = withRoom(this.sequence, room);
     this.time = withRoom(this.time, room);
@@ -44,6 +47,7 @@ export class Columns {
   set(ordinal: number, row: Row): void {
     this.session[ordinal] = row.session;
     this.speaker[ordinal] = row.speaker;
+    this.life[ordinal] = row.life;
     this.order[ordinal] = row.order;
     this.sequence[ordinal] = row.sequence;
     this.time[ordinal] = row.time;
@@ -62,8 +66,8 @@ export class Columns {
   }
 
   get bytes(): number {
-    const small = [this.alive, this.saysTime, this.session, this.speaker, this.order];
-    const large = [this.sequence, this.time, this.importance, this.length];
+    const small = [this.alive, this.saysTime, this.session, this.speaker, this.life];
+    const large = [this.order, this.sequence, this.time, this.importance, this.length];
     return [...small, ...large].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 }

@@ -20,6 +20,8 @@ export interface RecallDocument {
   readonly time?: number | undefined;
   /** From 0 to 1. */
   readonly importance?: number | undefined;
+  /** What it ends with. Lives have ends; see `endLife` of the index. */
+  readonly life?: string | undefined;
   /** What `where` of a search asks for; of any form, compared as they are. */
   readonly marks?: readonly string[] | undefined;
 }
@@ -70,6 +72,8 @@ export interface Where {
 export interface SearchOptions {
   /** Documents at most. Default 10. */
   readonly limit?: number | undefined;
+  /** Only documents that are not over by then, ms since 1970. Default: all. */
+  readonly livingAt?: number | undefined;
   /** Only documents for which this holds. Cheap for any share of the documents. */
   readonly where?: Where | undefined;
   /** Only documents that it accepts. Asked for those alone that would come among the best; where few are accepted, of most that have a word. */

@@ -47,6 +47,7 @@ export class Ranking {
   readonly #scratch: Scratch;
   readonly #parts: ReadonlySet<Part>;
   readonly #where: Where | undefined;
+  readonly #livingAt: number | undefined;
   readonly #asks: ((ordinal: number) => boolean) | undefined;
   readonly #confirms: ((id: string) => boolean) | undefined;
   readonly #limit: number;
@@ -62,7 +63,7 @@ export class Ranking {
     question: Question,
     scratch: Scratch,
     parts: ReadonlySet<Part>,
-    { limit = 10, where, accepts, confirms }: SearchOptions,
+    { limit = 10, where, livingAt, accepts, confirms }: SearchOptions,
   ) {
     this.#collection = collection;
     this.#question = question;
@@ -70,7 +71,8 @@ export class Ranking {
     this.#parts = parts;
     this.#limit = limit;
     this.#average = Math.max(1, collection.averageLength);
-    this.#where = where;
+    this.#livingAt = collection.lives.isLimited ? livingAt : undefined;
+    this.#where = where ?? (this.#livingAt === undefined ? undefined : {});
     this.#confirms = confirms;
     this.#asks =
       accepts && remembered(collection.ordinals, (ordinal) => accepts(collection.idOf(ordinal)));
@@ -84,7 +86,8 @@ export class Ranking {
     this.#scratch.fit(this.#collection.ordinals, this.#collection.terms.size, this.#sessionCounts);
     try {
       if (this.#where) {
-        this.#allowedCount = allow(this.#collection, this.#where, this.#scratch.allowed);
+        const { allowed } = this.#scratch;
+        this.#allowedCount = allow(this.#collection, this.#where, allowed, this.#livingAt);
         if (this.#allowedCount === 0) return [];
       }
       this.#scoreText();

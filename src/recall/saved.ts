@@ -1,7 +1,7 @@
 /**
  * An index in parts of bytes. What is saved is what was read from the texts, term by term; postings and counts are made of it when it is loaded.
  *
- * Parts: `about`, `terms`, `sessions` and `speakers` (JSON); then, for each so many documents, `ids-n` (JSON), `numbers-n` (a row of numbers for each),
+ * Parts: `about`, `terms`, `sessions`, `speakers` and `lives` (JSON); then, for each so many documents, `ids-n` (JSON), `numbers-n` (a row of numbers for each),
  * `entries-n` (a term and its counts, for each term of each), `spans-n` (two times each) and `marks-n`, in the byte order of the machine.
  */
 import type { Analyzed, Collection } from './collection.js';
@@ -23,8 +23,8 @@ interface About {
 
 const FORMAT = 2;
 const CHUNK_DOCUMENTS = 16_384;
-/** session, speaker, order, sequence, time, importance, length, saysTime, terms, spans, marks */
-const ROW = 11;
+/** session, speaker, order, sequence, time, importance, length, saysTime, terms, spans, life, end, marks */
+const ROW = 13;
 const NONE = -1;
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
@@ -63,6 +63,7 @@ class Chunk {
 
 export function writeCollection(collection: Collection, language: string, write: WritePart): void {
   const [terms, sessions, speakers] = [new Numbering(), new Numbering(), new Numbering()];
+  const lives = new Numbering();
   let chunks = 0;
   let chunk = new Chunk();
   for (const document of collection.analyzed()) {
@@ -70,7 +71,8 @@ export function writeCollection(collection: Collection, language: string, write:
     chunk.ids.push(id);
     chunk.numbers.push(sessions.of(document.session), speakers.of(document.speaker));
     chunk.numbers.push(order, sequence, time, importance, length, saysTime ? 1 : 0);
-    chunk.numbers.push(document.terms.length, spans.length, marks.length);
+    chunk.numbers.push(document.terms.length, spans.length);
+    chunk.numbers.push(lives.of(document.life), document.end, marks.length);
     for (const { term, weight, asked } of document.terms) {
       chunk.entries.push(terms.of(term), weight | (asked << 8));
     }
@@ -91,6 +93,7 @@ export function writeCollection(collection: Collection, language: string, write:
   write('terms', json(terms.names()));
   write('sessions', json(sessions.names()));
   write('speakers', json(speakers.names()));
+  write('lives', json(lives.names()));
 }
 
 /** The language of a saved index. @throws RangeError for what was written otherwise */
@@ -105,6 +108,7 @@ export function readCollection(collection: Collection, read: ReadPart): void {
     terms: texts(read('terms')),
     sessions: texts(read('sessions')),
     speakers: texts(read('speakers')),
+    lives: texts(read('lives')),
   };
   for (let chunk = 0; chunk < chunks; chunk += 1) {
     for (const document of documentsOf(chunk, names, read)) collection.putAnalyzed(document);
@@ -118,6 +122,7 @@ function* documentsOf(
     readonly terms: readonly string[];
     readonly sessions: readonly string[];
     readonly speakers: readonly string[];
+    readonly lives: readonly string[];
   },
   read: ReadPart,
 ): Iterable<Analyzed> {
@@ -130,7 +135,7 @@ function* documentsOf(
   for (const [at, id] of ids.entries()) {
     const number = (column: number) => numbers[at * ROW + column] as number;
     if (!(number(ROW - 1) >= 0)) throw new RangeError('the saved index is cut short');
-    const [termCount, spanCount, markCount] = [number(8), number(9), number(10)];
+    const [termCount, spanCount, markCount] = [number(8), number(9), number(12)];
     yield {
       id,
       session: names.sessions[number(0)],
@@ -141,6 +146,8 @@ function* documentsOf(
       importance: number(5),
       length: number(6),
       saysTime: number(7) === 1,
+      life: names.lives[number(10)],
+      end: number(11),
       spans: Array.from({ length: spanCount }, (_, index) => ({
         from: times[next.time + 2 * index] as number,
         to: times[next.time + 2 * index + 1] as number,

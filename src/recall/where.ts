@@ -3,11 +3,21 @@ import type { Collection } from './collection.js';
 import type { Where } from './document.js';
 import { markOf } from './marks.js';
 
-/** Writes a 1 into `allowed` for each document that passes, and gives how many these are. */
-export function allow(collection: Collection, where: Where, allowed: Uint8Array): number {
+/**
+ * Writes a 1 into `allowed` for each document that passes, and gives how many these are.
+ * @param livingAt - ms: what is over by then does not pass
+ */
+export function allow(
+  collection: Collection,
+  where: Where,
+  allowed: Uint8Array,
+  livingAt: number | undefined,
+): number {
   const { marks: table, ordinals } = collection;
   const { marks = [], anyOf = [], minImportance = 0, since, until } = where;
   allowed.set(collection.columns.alive.subarray(0, ordinals));
+  const { lives, columns } = collection;
+  if (livingAt !== undefined) lives.keep(allowed, ordinals, columns.life, livingAt);
   // From column to column, because a loop over numbers alone is many times faster than one that decides.
   if (minImportance > 0) keep(allowed, collection.columns.importance, minImportance, undefined);
   if (since !== undefined || until !== undefined) {

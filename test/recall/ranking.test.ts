@@ -366,6 +366,27 @@ test('conditions that many or few documents meet give the same as the whole rank
   }
 });
 
+test('what is over is not found, and those of one life end together', () => {
+  const texts = { a: 'one', b: 'one', c: 'other', d: undefined };
+  const index = indexOf(Object.entries(texts).map(([id, life]) => ({ id, text: 'boat', life })));
+  const living = (of: RecallIndex, livingAt: number) =>
+    of.search('boat', { livingAt }).map(({ id }) => id);
+  expect(living(index, 100)).toEqual(['a', 'b', 'c', 'd']);
+  index.endLife('one', 100);
+  index.endLife('other', 200);
+  expect(living(index, 99)).toEqual(['a', 'b', 'c', 'd']);
+  expect(living(index, 100)).toEqual(['c', 'd']);
+  expect(found(index, 'boat')).toEqual(['a', 'b', 'c', 'd']);
+  const parts = new Map<string, Uint8Array>();
+  index.save((name, bytes) => parts.set(name, bytes.slice()));
+  const loaded = RecallIndex.load((name) => parts.get(name) as Uint8Array);
+  expect(living(loaded, 100)).toEqual(['c', 'd']);
+  for (let round = 0; round < 5000; round += 1) index.put({ id: 'd', text: 'boat' });
+  expect(living(index, 200)).toEqual(['d']);
+  index.endLife('one', undefined);
+  expect(living(index, 200)).toEqual(['a', 'b', 'd']);
+});
+
 test('what only has the hash of a mark in common is refused by who confirms', () => {
   const [one, other] = ['m1jjjppa1oh4', 'm1hdnnho1wui'];
   expect(markOf(one)).toBe(markOf(other));
