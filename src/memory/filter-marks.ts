@@ -22,9 +22,9 @@ export function personaMark(persona: string | undefined): string {
   return marked('persona', persona ?? '');
 }
 
-/** The marks of a text. */
-export function marksOf(model: string, facts: RecallFacts): string[] {
-  const { tags, section, actor, session, metadata, concerns = [] } = facts;
+/** The marks of a text. @param actor - who changed it last */
+export function marksOf(model: string, facts: RecallFacts, actor: string | undefined): string[] {
+  const { tags, section, session, metadata, concerns = [] } = facts;
   const marks = [modelMark(model), personaMark(facts.persona)];
   for (const tag of tags) marks.push(marked('tag', tag));
   if (section !== undefined) marks.push(marked('section', section));

@@ -299,10 +299,11 @@ export class MemoryIndex {
     if (known?.part.source === part.source) return;
     const place = known?.place ?? this.#places++;
     const model = definition.name;
-    const entry: Entry = { model, recall, stream, part, stamp: event && stampOf(event), place };
-    const { facts } = this.#candidate(entry);
+    const stamp = event && stampOf(event);
+    const entry: Entry = { model, recall, stream, part, stamp, place };
+    const facts = recall.facts(part, state, stream);
     const { text, title, session, speaker, keepsPlace } = recall.text(part, state, stream);
-    const time = Date.parse(facts.time);
+    const time = Date.parse(facts.time === '' ? (stamp?.time ?? '') : facts.time);
     const importance = weightOf(facts.importance);
     const end = recall.endOf?.(part);
     this.#texts.put({
@@ -316,7 +317,7 @@ export class MemoryIndex {
       sequence: place,
       time: Number.isNaN(time) ? undefined : time,
       importance,
-      marks: marksOf(model, facts),
+      marks: marksOf(model, facts, stamp ? stamp.actor : facts.actor),
       life: end === undefined ? recall.sharedEnd && stream : id,
     });
     if (end !== undefined) this.#texts.endLife(id, timeOf(end));

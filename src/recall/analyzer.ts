@@ -24,10 +24,10 @@ const ASCII = /^[\p{ASCII}]*$/u;
  * Words, and ends of sentences. Points are looked at as a whole run, from its first one: begun anew at each point, a run of a million that ends no sentence
  * would take a million times as long.
  */
-const ASCII_PIECES = /[a-z0-9]+(?:'[a-z0-9]+)*|(?<![.!?])[.!?]+(?![.!?])(?=[\s"')\]]|$)/g;
+const ASCII_PIECES = /[a-z0-9]+(?:'[a-z0-9]+)*|[.!?](?<![.!?]{2})[.!?]*(?![.!?])(?=[\s"')\]]|$)/g;
 /** The same, with runs of several words in scripts that write no spaces. */
 const PIECES =
-  /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}\p{N}]+)*|(?<![.!?])[.!?]+(?![.!?])(?=[\s"'”’)\]]|[^\p{ASCII}]|$)|。/gu;
+  /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}\p{N}]+)*|[.!?](?<![.!?]{2})[.!?]*(?![.!?])(?=[\s"'”’)\]]|[^\p{ASCII}]|$)|。/gu;
 const PAIRED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}ー]/u;
 const SEGMENTED = /[\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const SCRIPT_RUNS =
