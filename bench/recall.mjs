@@ -1,8 +1,9 @@
 /**
  * How well recall finds, beside others, and what each part is worth.
  *
- *   node bench/recall.mjs [paths…]         data sets in NDJSON; without any, synthetic ones made from seeds
+ *   node bench/recall.mjs [paths…]         data sets in NDJSON, files or directories; without any, synthetic ones made from seeds
  *   node bench/recall.mjs --cost           what it costs at 100 000 documents
+ *   node bench/recall.mjs --filters        what filters cost there
  */
 import { parseArgs } from 'node:util';
 import { PARTS } from '../dist/recall/document.js';
@@ -10,6 +11,7 @@ import { installPackages } from './install.mjs';
 import { conversationsOf } from './recall/conversations.mjs';
 import { measureCost } from './recall/cost.mjs';
 import { minisearch, plainBm25, recollect, termsOf } from './recall/engines.mjs';
+import { measureFilters } from './recall/filters.mjs';
 import { evaluate, MEASURES } from './recall/measures.mjs';
 import { pagesOf } from './recall/pages.mjs';
 import { readSets } from './recall/read.mjs';
@@ -18,6 +20,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     cost: { type: 'boolean', default: false },
+    filters: { type: 'boolean', default: false },
     documents: { type: 'string', default: '100000' },
     json: { type: 'boolean', default: false },
   },
@@ -25,12 +28,13 @@ const { values, positionals } = parseArgs({
 
 installPackages(console.error);
 if (values.cost) await measureCost(Number(values.documents), console.log);
+else if (values.filters) measureFilters(Number(values.documents), console.log);
 else await compare();
 
 async function compare() {
   const engines = await enginesOf();
   const given = positionals.length > 0;
-  const groups = given ? { [positionals.join(' ')]: readSets(positionals) } : synthetic();
+  const groups = given ? { [positionals.join(' ')]: setsIn(positionals) } : synthetic();
   for (const [title, sets] of Object.entries(groups)) {
     const documents = sets.reduce((sum, set) => sum + set.documents.length, 0);
     const queries = sets.reduce((sum, set) => sum + set.queries.length, 0);
@@ -56,6 +60,16 @@ async function enginesOf() {
     recollect: recollect(),
     ...without,
   };
+}
+
+/** @param {readonly string[]} paths */
+function setsIn(paths) {
+  try {
+    return readSets(paths, console.error);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return process.exit(2);
+  }
 }
 
 function synthetic() {

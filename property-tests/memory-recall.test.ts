@@ -1,7 +1,7 @@
 /** Whatever happens to a memory, its index is that of what is there: the same as one that takes in the same events afresh, or is loaded from what it saved. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Memory, openMemory } from '#src/index.js';
+import { type Filters, type Memory, openMemory } from '#src/index.js';
 import { modelDefinitions } from '#src/memory/models.js';
 import { type MemoryIndex, memoryIndexOf } from '#src/memory/recall-index.js';
 import { ManualClock } from '../test/support/clock.js';
@@ -125,6 +125,7 @@ test(
           expect(found).toEqual(kept.map(({ score, position }) => [score, position]));
         }
         await expectThere(memory, kept);
+        await expectAllFound(memory);
         await memory.close();
       }),
       { numRuns: times(40), seed },
@@ -132,6 +133,113 @@ test(
   },
   timeoutMs,
 );
+
+const names = fc.constantFrom('a', 'b', '__proto__');
+const record = fc.record(
+  {
+    section: names,
+    persona: names,
+    importance: fc.constantFrom(0, 0.4, 0.8, 1),
+    tags: fc.subarray(['a', 'b', '__proto__']),
+    metadata: fc.record(
+      {
+        a: fc.constantFrom(1, '1', null, true),
+        b: fc.constantFrom({ x: 1, y: [] }, { y: [], x: 1 }, 'b'.repeat(2000)),
+        session: names,
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: [] },
+);
+const filters: fc.Arbitrary<Filters> = fc.record(
+  {
+    tags: fc.subarray(['a', 'b', '__proto__']),
+    anyTags: fc.subarray(['a', 'b', 'none']),
+    section: names,
+    persona: names,
+    actor: names,
+    session: names,
+    minImportance: fc.constantFrom(0, 0.4, 1),
+    since: fc.constantFrom('2026-01-01T00:00:05Z', '2026-01-02'),
+    until: fc.constantFrom('2026-01-01T00:00:09Z', '2026-01-02'),
+    metadata: fc.record(
+      {
+        a: fc.constantFrom(1, '1', null, Number.NaN, undefined),
+        b: fc.constantFrom({ y: [], x: 1 }, {}, 'b'.repeat(2000)),
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: [] },
+);
+const write = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      name: fc.integer({ min: 0, max: 9 }),
+      said: text,
+      options: record,
+      actor: names,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ name: fc.integer({ min: 0, max: 9 }), said: fc.constant(undefined) }),
+  },
+);
+
+test(
+  'with filters finds what it finds without them, less what a listing with them leaves out',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(write, { minLength: 5, maxLength: 25 }),
+        filters,
+        text,
+        async (writes, asked, question) => {
+          const clock = new ManualClock();
+          const memory = await openMemory('memory:', { clock: clock.now });
+          for (const each of writes) {
+            const key = `k${each.name}`;
+            if (each.said === undefined) await memory.records.delete(key);
+            else await memory.records.store(key, each.said, each.options, { actor: each.actor });
+            clock.advance(1000);
+          }
+          const { items } = await memory.records.list({ filters: asked, limit: 1000 });
+          const listed = new Set(items.map(({ id }) => id));
+          const whole = await memory.records.recall(question, { limit: 1000 });
+          const expected = whole.filter(({ id }) => listed.has(id));
+          expect(await memory.records.recall(question, { filters: asked, limit: 1000 })).toEqual(
+            expected,
+          );
+          expect(memory.recallSync(question, { filters: asked, limit: 2 })).toEqual(
+            expected.slice(0, 2),
+          );
+          await memory.close();
+        },
+      ),
+      { numRuns: times(60), seed },
+    );
+  },
+  timeoutMs,
+);
+
+/** What can be read and has the word is found, and nothing else has it. */
+async function expectAllFound(memory: Memory): Promise<void> {
+  const has = (data: unknown) => /boat/.test(JSON.stringify(data));
+  const { items } = await memory.records.list({ limit: 1000 });
+  const expected = items.filter(({ value }) => has(value)).map(({ id }) => id);
+  for (const name of ['a', 'b', 'c']) {
+    const kept = await memory.conversations.retrieve({ ...chat(name), limit: 1000 });
+    const found = kept.filter(({ data }) => has(data));
+    expected.push(...found.map(({ id }) => `conversations/${name}/working/${id}`));
+  }
+  const models = ['records', 'conversations'];
+  const hits = await memory.recall('boat', { models, limit: 1000 });
+  const byWord = hits.filter(({ reasons }) => reasons[0]?.part === 'text');
+  expect(byWord.map(({ id }) => id).sort()).toEqual(expected.sort());
+}
 
 /** What was found can be read, and says what was found. */
 async function expectThere(

@@ -1,7 +1,8 @@
 /** However an index came about, it is the index of the documents that are in it. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PARTS, type RecallDocument } from '#src/recall/document.js';
+import { PARTS, type RecallDocument, type Where } from '#src/recall/document.js';
+import { slipsBetween } from '#src/recall/near-terms.js';
 import { RecallIndex } from '#src/recall/recall-index.js';
 import { seed, timeoutMs, times } from '../test/support/runs.js';
 
@@ -27,6 +28,7 @@ const document: fc.Arbitrary<RecallDocument> = fc.record({
   speaker: maybe(fc.constantFrom('Anna', 'Bert Smith', 'user')),
   time: maybe(fc.integer({ min: 0, max: 90 }).map((day) => Date.UTC(2024, 3, 1) + day * DAY_MS)),
   importance: maybe(fc.constantFrom(0, 0.5, 1)),
+  marks: maybe(fc.subarray(['red', 'blue', '__proto__', ''])),
 });
 
 type Change = { readonly put: RecallDocument } | { readonly delete: string };
@@ -141,6 +143,47 @@ test(
   timeoutMs,
 );
 
+const where: fc.Arbitrary<Where> = fc.record({
+  marks: maybe(fc.subarray(['red', 'blue', '__proto__', '', 'unknown'], { maxLength: 2 })),
+  anyOf: maybe(fc.array(fc.subarray(['red', 'blue', '__proto__', 'unknown']), { maxLength: 2 })),
+  minImportance: maybe(fc.constantFrom(0, 0.5, 0.7)),
+  since: maybe(fc.constant(Date.UTC(2024, 3, 1) + 30 * DAY_MS)),
+  until: maybe(fc.constant(Date.UTC(2024, 3, 1) + 50 * DAY_MS)),
+});
+
+function passes({ marks: has = [], time, importance = 0 }: RecallDocument, asked: Where): boolean {
+  const { marks = [], anyOf = [], minImportance = 0, since, until } = asked;
+  return (
+    marks.every((mark) => has.includes(mark)) &&
+    anyOf.every((list) => list.some((mark) => has.includes(mark))) &&
+    importance >= minImportance &&
+    (since === undefined || (time !== undefined && time >= since)) &&
+    (until === undefined || time === undefined || time <= until)
+  );
+}
+
+test(
+  'conditions give what the whole ranking gives of the documents that meet them, however the index came about',
+  () => {
+    fc.assert(
+      fc.property(changes, question, where, (list, asked, conditions) => {
+        const { index, documents } = carriedOut(list);
+        for (const each of [index, reloaded(index)]) {
+          const whole = each
+            .search(asked, { limit: 50 })
+            .filter((hit) => passes(documents.get(hit.id) as RecallDocument, conditions));
+          const confirms = () => true;
+          const options = { where: conditions, confirms };
+          expect(each.search(asked, { ...options, limit: 50 })).toEqual(whole);
+          expect(each.search(asked, { ...options, limit: 2 })).toEqual(whole.slice(0, 2));
+        }
+      }),
+      options,
+    );
+  },
+  timeoutMs,
+);
+
 test(
   'a document that nobody said, at no time, scores the same with all parts as with text alone',
   () => {
@@ -158,6 +201,39 @@ test(
   },
   timeoutMs,
 );
+
+/** Straight out of the definition. */
+function distance(one: string, other: string): number {
+  if (one === '' || other === '') return one.length + other.length;
+  const same = one.at(-1) === other.at(-1) ? 0 : 1;
+  const [shorter, otherShorter] = [one.slice(0, -1), other.slice(0, -1)];
+  const ways = [
+    distance(shorter, other) + 1,
+    distance(one, otherShorter) + 1,
+    distance(shorter, otherShorter) + same,
+  ];
+  if (
+    one.length > 1 &&
+    other.length > 1 &&
+    one.at(-1) === other.at(-2) &&
+    one.at(-2) === other.at(-1)
+  ) {
+    ways.push(distance(one.slice(0, -2), other.slice(0, -2)) + 1);
+  }
+  return Math.min(...ways);
+}
+
+test('slips are counted as the distance is defined, as far as is asked for', () => {
+  const word = fc
+    .array(fc.constantFrom('a', 'b', 'c'), { maxLength: 6 })
+    .map((all) => all.join(''));
+  fc.assert(
+    fc.property(word, word, fc.constantFrom(1, 2), (one, other, most) => {
+      expect(slipsBetween(one, other, most)).toBe(Math.min(most + 1, distance(one, other)));
+    }),
+    { numRuns: times(300), seed },
+  );
+});
 
 test('a document that is put in again and again leaves the index as small as it was', () => {
   const index = new RecallIndex('english');

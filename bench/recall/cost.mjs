@@ -47,7 +47,7 @@ function percentile(sorted, share) {
 }
 
 /** @param {readonly string[]} queries @param {(query: string) => unknown} ask */
-function timed(queries, ask) {
+export function timed(queries, ask) {
   for (const query of queries.slice(0, WARM_UP)) ask(query);
   const cpu = process.cpuUsage();
   const took = queries.slice(WARM_UP).map((query) => {

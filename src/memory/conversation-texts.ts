@@ -56,9 +56,12 @@ export const conversationTexts: RecallModel<ConversationState> = {
     const { data } = itemOf(part);
     // A section is no turn: nothing was said before or after it.
     const session = SECTIONS.has(part.name) ? undefined : conversationOf(stream);
-    if (typeof data === 'string') return { text: data, session };
-    return { text: textOf(data.content), session, speaker: data.role };
+    const turn = { session, keepsPlace: true };
+    if (typeof data === 'string') return { text: data, ...turn };
+    return { text: textOf(data.content), speaker: data.role, ...turn };
   },
+  endOf: (part) => itemOf(part).expiresAt,
+  sharedEnd: ({ expiresAt }) => expiresAt,
   isOver: (part, state, now) => isOver(endOf(itemOf(part), state), now),
   facts(part, _, stream) {
     const { metadata = {}, actor, updatedAt: time } = itemOf(part);

@@ -8,9 +8,9 @@
  * puts four texts into it, to be updated under their ids `user-context`, `conversation-flow`, `current-focus` and `interaction-tone`.
  */
 import { invalidArgument, MemoryNotFoundError } from '../errors.js';
-import { queryWordsOf, sharedWords, wordsOf } from '../recall/words.js';
 import { diff, jsonValue } from '../store.js';
 import type { Access, Command, WriteOptions, Written } from './access.js';
+import { ConversationSearch, type Kept } from './conversation-search.js';
 import {
   type ConversationState,
   type ConversationStored,
@@ -36,7 +36,6 @@ import {
 } from './model.js';
 import { newIds } from './new-id.js';
 import { lastOf } from './repeats.js';
-import { textOf } from './text.js';
 import { checkWriteOptions } from './write-options.js';
 
 /** All there are. */
@@ -62,7 +61,7 @@ export interface ConversationStoring extends ConversationMemory {
 }
 
 export interface ConversationRetrieving extends ConversationMemory {
-  /** Only items that share words with it, those that share more of them first. Default: all, those changed last first. */
+  /** Only items that answer it by their words, who said them or when, as recall ranks them. Default: all, those changed last first. */
   readonly query?: string | undefined;
   /** Items at most. Default 5. */
   readonly limit?: number | undefined;
@@ -107,8 +106,11 @@ const RETRIEVE_LIMIT = 5;
 
 /** Items of conversations. Those that expired are not there, for any call. */
 export class Conversations extends Model {
+  readonly #search: ConversationSearch;
+
   constructor(access: Access, settings: ModelSettings, meter: Meter) {
     super('conversations', access, settings, meter);
+    this.#search = new ConversationSearch(settings.language);
   }
 
   /**
@@ -180,7 +182,9 @@ export class Conversations extends Model {
     const choose = (state: ConversationState | undefined, now: string) => {
       const live = state ? itemsOf(state, now) : [];
       const passed = live.filter(([, item]) => filter(factsOf(conversationId, item)));
-      const chosen = query === undefined ? newestFirst(passed) : matching(passed, query);
+      const newest = newestFirst(passed);
+      const chosen =
+        query === undefined ? newest : this.#search.rank(stream, live, newest, query, now);
       const shown = chosen.slice(0, limit).map(([id, item]) => shownItem(id, item, state));
       return frozen(shown) as readonly ConversationItem[];
     };
@@ -302,8 +306,6 @@ function changesNothing(item: StoredItem, change: ConversationUpdated): boolean 
   return diff([item.data, item.metadata], [data, metadata]).length === 0;
 }
 
-type Kept = readonly [id: string, item: StoredItem];
-
 /** Those changed last first; of several at once those stored last. */
 function newestFirst(items: readonly Kept[]): Kept[] {
   return items.toReversed().sort(([, a], [, b]) => compare(b.updatedAt, a.updatedAt));
@@ -312,28 +314,6 @@ function newestFirst(items: readonly Kept[]): Kept[] {
 function compare(a: string, b: string): number {
   if (a < b) return -1;
   return a > b ? 1 : 0;
-}
-
-/** The words of an item. An item is split once, as long as the store keeps it. */
-const knownWords = new WeakMap<StoredItem, ReadonlySet<string>>();
-
-function wordsOfItem(item: StoredItem): ReadonlySet<string> {
-  let words = knownWords.get(item);
-  if (!words) {
-    const { data } = item;
-    words = wordsOf(typeof data === 'string' ? data : textOf(data.content));
-    knownWords.set(item, words);
-  }
-  return words;
-}
-
-function matching(items: readonly Kept[], query: string): Kept[] {
-  const words = queryWordsOf(query);
-  return newestFirst(items)
-    .map((kept) => ({ kept, shared: sharedWords(words, wordsOfItem(kept[1])).length }))
-    .filter(({ shared }) => shared > 0)
-    .sort((a, b) => b.shared - a.shared)
-    .map(({ kept }) => kept);
 }
 
 function shownItem(id: string, item: StoredItem, state: ConversationState | undefined) {

@@ -9,7 +9,7 @@ export const episodeTexts: RecallModel<Episode | null> = {
     return { text: response === undefined ? text : `${text}\n${response}`, session, speaker };
   },
   facts({ source }) {
-    const { tags, actor, session, at, metadata } = source as Episode;
+    const { tags, actor, session, at, metadata, participants } = source as Episode;
     const { importance } = metadata;
     return {
       ...NO_FACTS,
@@ -19,6 +19,7 @@ export const episodeTexts: RecallModel<Episode | null> = {
       // When it happened, not when it was written down.
       time: at,
       metadata,
+      concerns: participants.map((name) => `users/${name}`),
       importance: typeof importance === 'number' ? importance : undefined,
     };
   },

@@ -92,7 +92,23 @@ function timeConditions({ since, until }: Filters): Filter[] {
 }
 
 function hasEqual({ metadata }: Facts, name: string, value: unknown): boolean {
-  return Object.hasOwn(metadata, name) && diff(metadata[name], value).length === 0;
+  if (!Object.hasOwn(metadata, name) || !isJson(value)) return false;
+  return diff(metadata[name], value).length === 0;
+}
+
+/** No value that is stored is deeper. */
+const DEPTH_MAX = 1000;
+
+/** Whether metadata can have such a value; nothing that is stored equals another one, such as an object that holds itself. */
+export function isJson(value: unknown, depth = 0): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) {
+    return value === null || typeof value === 'string' || typeof value === 'boolean';
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
+  const parts = Object.values(value);
+  return isPlain && depth < DEPTH_MAX && parts.every((part) => isJson(part, depth + 1));
 }
 
 /** A time as ISO 8601 in UTC. @throws TypeError */

@@ -7,7 +7,7 @@
  * - a text whose source did not change is not read again;
  * - a stream that cannot be folded has no texts, and nothing else suffers.
  */
-import type { Ranked } from '../recall/document.js';
+import type { Ranked, Where } from '../recall/document.js';
 import { fuse } from '../recall/fuse.js';
 import { RecallIndex } from '../recall/recall-index.js';
 import {
@@ -19,19 +19,21 @@ import {
   type IndexSource,
   type RecordedEvent,
 } from '../store.js';
+import { marksOf, modelMark } from './filter-marks.js';
 import type { ModelDefinition } from './model-definition.js';
 import type { RecallFacts, RecallModel, RecallPart } from './recall-model.js';
+import {
+  type SavedPart,
+  type SavedState,
+  type Stamp,
+  savedStates,
+  savedStopped,
+  saveStates,
+} from './recall-saved.js';
 
 interface Model {
   readonly definition: ModelDefinition;
   readonly recall: RecallModel;
-}
-
-/** The event that changed a text last. */
-interface Stamp {
-  readonly position: number;
-  readonly time: string;
-  readonly actor?: string;
 }
 
 interface Entry {
@@ -41,6 +43,8 @@ interface Entry {
   readonly stream: string;
   readonly part: RecallPart;
   readonly stamp: Stamp | undefined;
+  /** Before another that was first stored later. */
+  readonly place: number;
 }
 
 /** A text that may be found. */
@@ -64,7 +68,12 @@ export interface FindOptions {
   readonly now: string;
   /** Default: all. */
   readonly models?: readonly string[] | undefined;
+  /** Looked at first, without the facts of each text. */
+  readonly where?: Where | undefined;
+  /** Asked of the best of what `where` lets pass, of most of it when little is accepted. */
   readonly accepts?: ((candidate: Candidate) => boolean) | undefined;
+  /** Says again, of what would be given, what `where` says of it by hashes. */
+  readonly confirms?: ((candidate: Candidate) => boolean) | undefined;
   /** Also what is out of use. Default false. */
   readonly retired?: boolean | undefined;
 }
@@ -73,7 +82,6 @@ export interface FindOptions {
 const SEPARATOR = '\u0000';
 /** What is as important as this can be had without being asked for. */
 export const IMPORTANT = 0.8;
-const STATES_IN_PART = 4096;
 
 export class MemoryIndex {
   readonly #models: ReadonlyMap<string, Model>;
@@ -85,6 +93,7 @@ export class MemoryIndex {
   /** Of each stream the names of its parts, without that of a state that is one text. */
   readonly #named = new Map<string, Set<string>>();
   readonly #important = new Set<string>();
+  #places = 0;
   #texts: RecallIndex;
 
   constructor(definitions: readonly ModelDefinition[], language: string) {
@@ -133,23 +142,37 @@ export class MemoryIndex {
   }
 
   /** The texts that answer a question, best first. */
-  find(query: string, { limit, now, models, accepts, retired = false }: FindOptions): Found[] {
+  find(query: string, options: FindOptions): Found[] {
+    const { limit, now, models, where, accepts, confirms, retired = false } = options;
     const wanted = models && new Set(models);
+    const entryOf = (id: string) => this.#entries.get(id) as Entry;
     const byWords = this.#texts.search(query, {
       limit,
       now: Date.parse(now),
+      where: this.#where(wanted, where),
+      livingAt: Date.parse(now),
       accepts: (id) => {
-        const entry = this.#entries.get(id);
-        if (!entry || wanted?.has(entry.model) === false) return false;
+        const entry = entryOf(id);
         if (!this.#isThere(entry, now, retired)) return false;
         return accepts === undefined || accepts(this.#candidate(entry));
       },
+      confirms: (id) => {
+        const entry = entryOf(id);
+        if (wanted?.has(entry.model) === false) return false;
+        return confirms === undefined || confirms(this.#candidate(entry));
+      },
     });
     // One source now; what finds by meaning would be a second ranking here.
-    return fuse([byWords], ({ id }) => id).map(({ item: { id, score, reasons } }) => {
-      const candidate = this.#candidate(this.#entries.get(id) as Entry);
-      return { ...candidate, score, reasons };
-    });
+    return fuse([byWords], ({ id }) => id).map(({ item: { id, score, reasons } }) => ({
+      ...this.#candidate(entryOf(id)),
+      score,
+      reasons,
+    }));
+  }
+
+  #where(wanted: ReadonlySet<string> | undefined, where: Where | undefined): Where | undefined {
+    if (!wanted || [...this.#models.keys()].every((name) => wanted.has(name))) return where;
+    return { ...where, anyOf: [...(where?.anyOf ?? []), [...wanted].map(modelMark)] };
   }
 
   /** Texts of importance 0.8 and more, in no order. */
@@ -173,33 +196,25 @@ export class MemoryIndex {
     return this.#models.get(model)?.recall as RecallModel;
   }
 
-  /** Whether two texts have a word in common that tells something. */
-  share(one: string, other: string): boolean {
-    const terms = this.#texts.termsOf(one);
-    for (const term of this.#texts.termsOf(other)) if (terms.has(term)) return true;
-    return false;
+  /** Whether a text has a word in common with this one that tells something. */
+  sharing(text: string): (other: string) => boolean {
+    const terms = this.#texts.termsOf(text);
+    return (other) => [...this.#texts.termsOf(other)].some((term) => terms.has(term));
   }
 
   save(sink: IndexSink): void {
     this.#texts.save((part, bytes) => sink.write(`text-${part}`, bytes));
-    let rows: unknown[] = [];
-    let part = 0;
-    const write = () => {
-      if (rows.length === 0) return;
-      sink.write(`states-${part}`, encoded(rows));
-      part += 1;
-      rows = [];
-    };
+    saveStates(sink, this.#saved(), [...this.#stopped]);
+  }
+
+  *#saved(): Iterable<SavedState> {
     for (const [stream, state] of this.#states) {
-      const stamps = this.#partsOf(stream).map((name) => [
-        name,
-        this.#entries.get(idOf(stream, name))?.stamp ?? null,
-      ]);
-      rows.push([stream, state, stamps]);
-      if (rows.length >= STATES_IN_PART) write();
+      const parts = this.#partsOf(stream).map((name): SavedPart => {
+        const { stamp = null, place } = this.#entries.get(idOf(stream, name)) as Entry;
+        return [name, stamp, place];
+      });
+      yield [stream, state, parts];
     }
-    write();
-    sink.write('stopped', encoded([...this.#stopped]));
   }
 
   /** @throws for what `save` did not write */
@@ -210,29 +225,26 @@ export class MemoryIndex {
   ): MemoryIndex {
     const index = new MemoryIndex(definitions, language);
     index.#texts = RecallIndex.load((part) => source.read(`text-${part}`));
-    for (const part of source.parts()) {
-      if (!part.startsWith('states-')) continue;
-      const rows = decoded(source.read(part)) as [string, unknown, [string, Stamp | null][]][];
-      for (const [stream, state, stamps] of rows) index.#restore(stream, state, new Map(stamps));
-    }
-    for (const stream of decoded(source.read('stopped')) as string[]) index.#stopped.add(stream);
+    for (const saved of savedStates(source)) index.#restore(saved);
+    for (const stream of savedStopped(source)) index.#stopped.add(stream);
     if (index.#texts.language !== language || index.#texts.size !== index.size) {
       throw new RangeError('what was saved does not fit together');
     }
     return index;
   }
 
-  #restore(stream: string, state: unknown, stamps: ReadonlyMap<string, Stamp | null>): void {
+  #restore([stream, state, saved]: SavedState): void {
     const model = this.#modelOf(stream);
     if (!model) throw new RangeError(`nothing is known of ${stream}`);
-    const kept = deeplyFrozen(state);
-    this.#states.set(stream, kept);
-    for (const part of model.recall.parts(kept, stream)) {
-      const stamp = stamps.get(part.name) ?? undefined;
-      const { importance } = model.recall.facts(part, kept, stream);
+    this.#states.set(stream, state);
+    const byName = new Map(saved.map((each) => [each[0], each]));
+    for (const part of model.recall.parts(state, stream)) {
+      const [, stamp, place] = byName.get(part.name) ?? [part.name, null, this.#places];
+      this.#places = Math.max(this.#places, place + 1);
+      const { importance } = model.recall.facts(part, state, stream);
       const { definition, recall } = model;
-      const entry = { model: definition.name, recall, stream, part, stamp };
-      this.#note(entry, weightOf(importance));
+      const entry = { model: definition.name, recall, stream, part, stamp: stamp ?? undefined };
+      this.#note({ ...entry, place }, weightOf(importance));
     }
   }
 
@@ -251,6 +263,7 @@ export class MemoryIndex {
       return;
     }
     this.#states.set(stream, after);
+    if (recall.sharedEnd) this.#texts.endLife(stream, timeOf(recall.sharedEnd(after)));
     const put = (part: RecallPart) => this.#put(model, stream, part, after, event);
     if (event && before === undefined) {
       // A stream's first event: there is nothing to compare with.
@@ -282,23 +295,33 @@ export class MemoryIndex {
     event: RecordedEvent | undefined,
   ): void {
     const id = idOf(stream, part.name);
-    if (this.#entries.get(id)?.part.source === part.source) return;
+    const known = this.#entries.get(id);
+    if (known?.part.source === part.source) return;
+    const place = known?.place ?? this.#places++;
+    const model = definition.name;
     const stamp = event && stampOf(event);
-    const { text, title, session, speaker } = recall.text(part, state, stream);
-    const { tags, importance, time: told } = recall.facts(part, state, stream);
-    const time = Date.parse(told === '' ? (stamp?.time ?? '') : told);
-    const weight = weightOf(importance);
+    const entry: Entry = { model, recall, stream, part, stamp, place };
+    const facts = recall.facts(part, state, stream);
+    const { text, title, session, speaker, keepsPlace } = recall.text(part, state, stream);
+    const time = Date.parse(facts.time === '' ? (stamp?.time ?? '') : facts.time);
+    const importance = weightOf(facts.importance);
+    const end = recall.endOf?.(part);
     this.#texts.put({
       id,
       text,
       title,
-      tags,
+      tags: facts.tags,
       session,
       speaker,
+      order: keepsPlace ? place : undefined,
+      sequence: place,
       time: Number.isNaN(time) ? undefined : time,
-      importance: weight,
+      importance,
+      marks: marksOf(model, facts, stamp ? stamp.actor : facts.actor),
+      life: end === undefined ? recall.sharedEnd && stream : id,
     });
-    this.#note({ model: definition.name, recall, stream, part, stamp }, weight);
+    if (end !== undefined) this.#texts.endLife(id, timeOf(end));
+    this.#note(entry, importance);
   }
 
   #note(entry: Entry, importance = 0): void {
@@ -360,22 +383,14 @@ function weightOf(importance: number | undefined): number | undefined {
   return importance === undefined ? undefined : Math.min(1, Math.max(0, importance));
 }
 
+/** ISO 8601 as ms. */
+function timeOf(time: string | undefined): number | undefined {
+  const ms = time === undefined ? Number.NaN : Date.parse(time);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
 function stampOf({ position, time, actor }: RecordedEvent): Stamp {
   return actor === undefined ? { position, time } : { position, time, actor };
-}
-
-function encoded(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
-}
-
-function decoded(bytes: Uint8Array): unknown {
-  return JSON.parse(new TextDecoder().decode(bytes));
-}
-
-function deeplyFrozen<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value;
-  for (const part of Object.values(value)) deeplyFrozen(part);
-  return Object.freeze(value);
 }
 
 /** The index of a memory in its store. Another language is another index, which is built anew. */
@@ -386,7 +401,7 @@ export function memoryIndexOf(
   const found = definitions.filter(({ recall }) => recall !== undefined);
   return defineIndex({
     name: `recall-${language}`,
-    version: 1,
+    version: 2,
     types: found.flatMap(({ events }) => events.types),
     create: () => new MemoryIndex(definitions, language),
     apply: (index, group) => {

@@ -9,25 +9,28 @@ export interface RecallText {
   /** The conversation that it is a turn of. */
   readonly session?: string | undefined;
   readonly speaker?: string | undefined;
+  /** Among its session it stays where it was when it was first stored. Default: by time. */
+  readonly keepsPlace?: boolean | undefined;
 }
 
 /** What is known of a text beside its words. Times are ISO 8601. */
 export interface RecallFacts extends Facts {
   /** Of its last change; known from the log unless that is not read, as inside a transaction. */
   readonly position?: number | undefined;
+  /** Keys of what it concerns, such as `users/anna`. */
+  readonly concerns?: readonly string[] | undefined;
 }
 
 /** A text of a state, before anything is read of it. */
 export interface RecallPart {
   /** Its name within the state, the empty text when the state is one text. */
   readonly name: string;
-  /** As long as it is the same object, or an equal text, the text has not changed. */
+  /** As long as it is the same object, or an equal text, neither the text nor its facts have changed. */
   readonly source: unknown;
 }
 
 /**
- * Declared by a model. Pure: the same state always gives the same. What is found is judged by the facts when it is asked for, so that they may be of the
- * state as a whole.
+ * Declared by a model. Pure: the same state always gives the same.
  */
 export interface RecallModel<State = unknown> {
   /** The texts of a state. */
@@ -41,6 +44,10 @@ export interface RecallModel<State = unknown> {
   part?(state: State, name: string): RecallPart | undefined;
   text(part: RecallPart, state: State, stream: string): RecallText;
   facts(part: RecallPart, state: State, stream: string): RecallFacts;
+  /** When a text of its own end is over, ISO 8601; undefined where it ends with its state, or never. It changes with the source alone. */
+  endOf?(part: RecallPart): string | undefined;
+  /** When all texts without an end of their own are over. */
+  sharedEnd?(state: State): string | undefined;
   /** Left out: never. `now` is ISO 8601. */
   isOver?(part: RecallPart, state: State, now: string): boolean;
   /** Out of use: found only by whoever asks for such. Left out: never. */

@@ -3,9 +3,10 @@ import { invalidArgument, ModeUnavailableError, quote } from '../errors.js';
 import type { Part } from '../recall/document.js';
 import type { Access } from './access.js';
 import { defined } from './defined.js';
-import { type Facts, type Filters, filterOf } from './filters.js';
+import { whereOf } from './filter-where.js';
+import { type Filters, filterOf } from './filters.js';
 import { checkLimit, checkMembers, checkText, frozen } from './model.js';
-import type { Candidate, Found, MemoryIndex } from './recall-index.js';
+import type { Candidate, FindOptions, Found, MemoryIndex } from './recall-index.js';
 import type { RecallModel } from './recall-model.js';
 import { memoryName, quoted } from './text.js';
 
@@ -73,7 +74,7 @@ const MODES: readonly string[] = ['text'];
 export interface Asked {
   readonly query: string;
   readonly limit: number;
-  readonly accepts: ((candidate: { readonly facts: Facts }) => boolean) | undefined;
+  readonly passing: Pick<FindOptions, 'where' | 'accepts' | 'confirms'>;
   readonly models: readonly string[] | undefined;
 }
 
@@ -83,14 +84,20 @@ export function askedOf(query: string, options: RecallQuery, models: readonly st
   checkMembers(options, 'the options', ['limit', 'filters']);
   const { limit = LIMIT, filters }: RecallQuery = options;
   checkLimit(limit);
-  const filter = filters === undefined ? undefined : filterOf(filters);
-  return { query, limit, accepts: filter && (({ facts }) => filter(facts)), models };
+  return { query, limit, passing: filters === undefined ? {} : passing(filters), models };
+}
+
+function passing(filters: Filters): Asked['passing'] {
+  const filter = filterOf(filters);
+  const asks = ({ facts }: Candidate) => filter(facts);
+  const { where, isWhole } = whereOf(filters);
+  return isWhole ? { where, confirms: asks } : { where, accepts: asks };
 }
 
 /** The found memories as they are shown. */
 export function hitsOf(index: MemoryIndex, asked: Asked, now: string): readonly Hit[] {
-  const { query, limit, accepts, models } = asked;
-  const found = index.find(query, { limit, now, models, accepts });
+  const { query, limit, passing: conditions, models } = asked;
+  const found = index.find(query, { limit, now, models, ...conditions });
   return frozen(found.map((each) => hitOf(each, index.recallOf(each.model))));
 }
 

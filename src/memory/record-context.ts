@@ -1,5 +1,6 @@
 /** What a persona should know for a task. */
 
+import { personaMark } from './filter-marks.js';
 import { checkLimit, checkMembers, checkText, frozen } from './model.js';
 import type { Candidate, MemoryIndex } from './recall-index.js';
 import type { RecordState } from './record-state.js';
@@ -67,9 +68,19 @@ export class ContextQuestion {
   }
 
   #find(index: MemoryIndex, now: string): Candidate[] {
-    const accepts = (each: Candidate) => this.#mayShow(each) && this.#isLike(index, each);
-    const models = ['records'];
-    const found = index.find(this.#task, { limit: MATCHES_MAX, now, models, accepts });
+    const isLike = index.sharing(this.#task);
+    const found = index.find(this.#task, {
+      limit: MATCHES_MAX,
+      now,
+      models: ['records'],
+      where: { anyOf: [[personaMark(undefined), personaMark(this.#persona)]] },
+      // A result counts by its task, whatever came of it.
+      accepts: ({ state }) => {
+        const { task } = state as RecordState;
+        return task === undefined || isLike(task);
+      },
+      confirms: (each) => this.#mayShow(each),
+    });
     const results = found.filter(({ state }) => (state as RecordState).task !== undefined);
     const last = new Set(results.sort(byTime).slice(0, RESULTS_MAX));
     return found.filter((each) => (each.state as RecordState).task === undefined || last.has(each));
@@ -77,12 +88,6 @@ export class ContextQuestion {
 
   #mayShow({ model, facts: { persona } }: Candidate): boolean {
     return model === 'records' && (persona === undefined || persona === this.#persona);
-  }
-
-  /** A result counts by its task, whatever came of it. */
-  #isLike(index: MemoryIndex, { state }: Candidate): boolean {
-    const { task } = state as RecordState;
-    return task === undefined || index.share(this.#task, task);
   }
 }
 

@@ -25,6 +25,7 @@ export const recordTexts: RecallModel<RecordState> = {
     ...factsOf(state),
     position: state.position,
   }),
+  endOf: ({ source }) => (source as RecordState).expiresAt,
   isOver: (_, state, now) => isOver(state.expiresAt, now),
   shown: (_, state) => contentOf(state),
   value: (_, state) => state.value,

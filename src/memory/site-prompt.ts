@@ -1,4 +1,5 @@
 /** What is known of a site, as text for the prompt of a language model. */
+import { concernMark } from './filter-marks.js';
 import type { MemoryIndex } from './recall-index.js';
 import type { SiteProfile } from './site-profile.js';
 import { sitePart } from './site-texts.js';
@@ -125,7 +126,8 @@ function byTask(
     limit: all.length,
     now,
     models: ['sites'],
-    accepts: (candidate) => candidate.stream === stream,
+    where: { marks: [concernMark(stream)] },
+    confirms: (candidate) => candidate.stream === stream,
   });
   const places = new Map(found.map(({ part }, place) => [part.name, place]));
   const placeOf = ([part]: Fact) => places.get(part) ?? places.size;

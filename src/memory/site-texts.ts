@@ -29,7 +29,8 @@ function sentence({ name, source }: RecallPart, host: string): string {
 
 export const siteTexts: RecallModel<SiteState> = {
   *parts(state) {
-    yield { name: sitePart.site, source: state.title ?? '' };
+    // When it was last seen is said of the site itself.
+    yield { name: sitePart.site, source: JSON.stringify([state.title, state.lastSeenAt]) };
     for (const each of Object.values(state.selectors))
       yield { name: sitePart.selector(each.name), source: each };
     for (const each of Object.values(state.quirks))
@@ -42,10 +43,11 @@ export const siteTexts: RecallModel<SiteState> = {
     if (part.name !== sitePart.site) return { text: sentence(part, host) };
     return { text: title === undefined ? `site ${host}` : `site ${host}: ${title}` };
   },
-  facts: ({ name, source }, { lastSeenAt }) => {
-    if (name === sitePart.site) return { ...NO_FACTS, time: lastSeenAt };
+  facts: ({ name, source }, { lastSeenAt }, stream) => {
+    const known = { ...NO_FACTS, concerns: [stream] };
+    if (name === sitePart.site) return { ...known, time: lastSeenAt };
     const { candidates, firstSeenAt = '' } = source as Partial<Known<unknown> & Quirk>;
     const used = (candidates ?? []).map(({ lastUsedAt = '' }) => lastUsedAt).sort();
-    return { ...NO_FACTS, time: used.at(-1) ?? firstSeenAt };
+    return { ...known, time: used.at(-1) ?? firstSeenAt };
   },
 };

@@ -1,5 +1,6 @@
 /** What is known of a user that answers a question. */
 import type { Episode } from './episodes.js';
+import { concernMark } from './filter-marks.js';
 import { frozen } from './model.js';
 import { type Hit, hitOf } from './recall.js';
 import type { Candidate, MemoryIndex } from './recall-index.js';
@@ -23,12 +24,13 @@ export function userHits(
   { stream, userId, query, limit }: UserAsked,
   now: string,
 ): readonly UserHit[] {
-  const accepts = (candidate: Candidate) =>
+  const confirms = (candidate: Candidate) =>
     candidate.model === 'users'
       ? candidate.stream === stream
       : episodeOf(candidate).participants.includes(userId);
   const models = ['users', 'episodes'];
-  const found = index.find(query, { limit, now, models, accepts });
+  const where = { marks: [concernMark(stream)] };
+  const found = index.find(query, { limit, now, models, where, confirms });
   return frozen(
     found.map((each) => {
       const hit = hitOf(each, index.recallOf(each.model));

@@ -29,8 +29,9 @@ export const userTexts: RecallModel<UserTexts> = {
     title: nameOf(stream),
     text: name === CONTEXT ? (source as string) : (source as { readonly text: string }).text,
   }),
-  facts: ({ name, source }) => ({
+  facts: ({ name, source }, _, stream) => ({
     ...NO_FACTS,
+    concerns: [stream],
     time: name === CONTEXT ? '' : (source as { readonly at: string }).at,
   }),
 };

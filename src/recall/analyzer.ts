@@ -5,6 +5,7 @@
  * Scripts that write no spaces (Chinese, Japanese) and Korean, whose words run on into particles, are taken as pairs of neighbouring characters, which needs
  * no dictionary and finds a word inside a longer one; Thai, Lao, Khmer and Burmese are split by the dictionaries of ICU.
  */
+import { detached } from './detached.js';
 import { functionWordsOf, isEnglish, type Stem, stemOf } from './language.js';
 import { TIME_WORDS } from './time-words.js';
 
@@ -19,10 +20,14 @@ interface Word {
 }
 
 const ASCII = /^[\p{ASCII}]*$/u;
-const ASCII_PIECES = /[a-z0-9]+(?:'[a-z0-9]+)*|[.!?]+(?=[\s"')\]]|$)/g;
-/** Words, runs of several words in scripts that write no spaces, and ends of sentences. */
+/**
+ * Words, and ends of sentences. Points are looked at as a whole run, from its first one: begun anew at each point, a run of a million that ends no sentence
+ * would take a million times as long.
+ */
+const ASCII_PIECES = /[a-z0-9]+(?:'[a-z0-9]+)*|[.!?](?<![.!?]{2})[.!?]*(?![.!?])(?=[\s"')\]]|$)/g;
+/** The same, with runs of several words in scripts that write no spaces. */
 const PIECES =
-  /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}\p{N}]+)*|[.!?]+(?=[\s"'”’)\]]|[^\p{ASCII}]|$)|。/gu;
+  /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}\p{N}]+)*|[.!?](?<![.!?]{2})[.!?]*(?![.!?])(?=[\s"'”’)\]]|[^\p{ASCII}]|$)|。/gu;
 const PAIRED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}ー]/u;
 const SEGMENTED = /[\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const SCRIPT_RUNS =
@@ -119,8 +124,9 @@ export class Analyzer {
     const known = this.#words.get(word);
     if (known) return known;
     if (this.#words.size >= REMEMBERED_MAX) this.#words.clear();
-    const made = this.#made(word);
-    this.#words.set(word, made);
+    const own = detached(word);
+    const made = this.#made(own);
+    this.#words.set(own, made);
     return made;
   }
 

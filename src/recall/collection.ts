@@ -6,8 +6,11 @@
  * depends on ordinals.
  */
 import type { Analyzer } from './analyzer.js';
+import { Columns, NONE } from './columns.js';
 import type { RecallDocument } from './document.js';
 import { withRoom } from './growing.js';
+import { Lives } from './lives.js';
+import { Marks, markOf } from './marks.js';
 import { Sessions } from './sessions.js';
 import { Speakers } from './speakers.js';
 import { ORDINALS_MAX, TermTable, WEIGHT_MAX } from './terms.js';
@@ -16,9 +19,7 @@ import { type Span, saysTimeVaguely, timesIn } from './times.js';
 /** What words of a field count, against those of the text. */
 const FIELD_WEIGHTS = { title: 3, text: 1, tags: 2 } as const;
 
-/** No session, no speaker. */
-const NONE = -1;
-const COLUMNS_BEGIN = 1024;
+const BEGIN = 1024;
 /** So many deleted documents are not worth writing anything anew. */
 const DELETED_MIN = 1024;
 const ASKED_SHIFT = 8;
@@ -28,10 +29,16 @@ export interface Analyzed {
   readonly id: string;
   readonly session: string | undefined;
   readonly speaker: string | undefined;
-  /** NaN for none, as are `time` and `importance`. */
+  /** NaN for none, as are `sequence`, `time` and `importance`. */
   readonly order: number;
+  readonly sequence: number;
+  readonly life: string | undefined;
+  /** ms; infinite for none. */
+  readonly end: number;
   readonly time: number;
   readonly importance: number;
+  /** As numbers. */
+  readonly marks: readonly number[];
   /** Words, those of fields that count more counted more. */
   readonly length: number;
   readonly saysTime: boolean;
@@ -44,31 +51,31 @@ export interface Analyzed {
   }[];
 }
 
+type Described = Pick<
+  RecallDocument,
+  'session' | 'speaker' | 'order' | 'sequence' | 'time' | 'importance' | 'life'
+>;
+
 export class Collection {
   readonly terms: TermTable = new TermTable();
   readonly sessions: Sessions = new Sessions();
   readonly speakers: Speakers = new Speakers();
+  readonly marks: Marks = new Marks();
+  readonly lives: Lives = new Lives();
+  readonly columns: Columns = new Columns();
   readonly #analyzer: Analyzer;
   readonly #ordinals = new Map<string, number>();
   readonly #ids: string[] = [];
   readonly #spans = new Map<number, readonly Span[]>();
-  #alive = new Uint8Array(COLUMNS_BEGIN);
-  #saysTime = new Uint8Array(COLUMNS_BEGIN);
-  #session = new Int32Array(COLUMNS_BEGIN);
-  #speaker = new Int32Array(COLUMNS_BEGIN);
-  #order = new Float64Array(COLUMNS_BEGIN);
-  #time = new Float64Array(COLUMNS_BEGIN);
-  #importance = new Float64Array(COLUMNS_BEGIN);
-  #length = new Float64Array(COLUMNS_BEGIN);
   /** Where the terms of each document begin in #entries: pairs of a term's number and its counts. */
-  #start = new Uint32Array(COLUMNS_BEGIN + 1);
-  #entries = new Uint32Array(8 * COLUMNS_BEGIN);
+  #start = new Uint32Array(BEGIN + 1);
+  #entries = new Uint32Array(8 * BEGIN);
   #count = 0;
   #lengths = 0;
   #newest: number | undefined = Number.NEGATIVE_INFINITY;
   #spanCount = 0;
   /** Of each term: its place among those of the document that is read, from 1. */
-  #slots = new Uint32Array(COLUMNS_BEGIN);
+  #slots = new Uint32Array(BEGIN);
 
   constructor(analyzer: Analyzer) {
     this.#analyzer = analyzer;
@@ -100,7 +107,7 @@ export class Collection {
     if (this.#newest === undefined) {
       this.#newest = Number.NEGATIVE_INFINITY;
       for (let at = 0; at < this.ordinals; at += 1) {
-        if (this.#alive[at] === 1) this.#see(this.#time[at] as number);
+        if (this.columns.alive[at] === 1) this.#see(this.columns.time[at] as number);
       }
     }
     return this.#newest;
@@ -119,34 +126,34 @@ export class Collection {
   }
 
   isAlive(ordinal: number): boolean {
-    return this.#alive[ordinal] === 1;
+    return this.columns.alive[ordinal] === 1;
   }
 
   lengthOf(ordinal: number): number {
-    return this.#length[ordinal] as number;
+    return this.columns.length[ordinal] as number;
   }
 
   /** -1 for none. */
   sessionOf(ordinal: number): number {
-    return this.#session[ordinal] as number;
+    return this.columns.session[ordinal] as number;
   }
 
   /** -1 for none. */
   speakerOf(ordinal: number): number {
-    return this.#speaker[ordinal] as number;
+    return this.columns.speaker[ordinal] as number;
   }
 
   /** NaN for none. */
   timeOf(ordinal: number): number {
-    return this.#time[ordinal] as number;
+    return this.columns.time[ordinal] as number;
   }
 
   importanceOf(ordinal: number): number {
-    return this.#importance[ordinal] as number;
+    return this.columns.importance[ordinal] as number;
   }
 
   saysTime(ordinal: number): boolean {
-    return this.#saysTime[ordinal] === 1;
+    return this.columns.saysTime[ordinal] === 1;
   }
 
   spansOf(ordinal: number): readonly Span[] {
@@ -178,26 +185,24 @@ export class Collection {
     }
   }
 
-  /** Before the other in their session: by order, then time, then id. */
+  /** Before the other in their session: as the columns tell, and by id where they tell nothing. */
   readonly compareTurns = (one: number, other: number): number =>
-    compareNumbers(this.#order[one] as number, this.#order[other] as number) ||
-    compareNumbers(this.#time[one] as number, this.#time[other] as number) ||
-    (this.idOf(one) < this.idOf(other) ? -1 : 1);
+    this.columns.compareTurns(one, other) || (this.idOf(one) < this.idOf(other) ? -1 : 1);
 
   neighbour(ordinal: number, distance: number): number | undefined {
-    const session = this.#session[ordinal] as number;
+    const session = this.columns.session[ordinal] as number;
     if (session === NONE) return undefined;
     return this.sessions.neighbour(session, ordinal, distance, this.compareTurns);
   }
 
   put(document: RecallDocument): void {
-    const { id, text, title, tags, session, speaker, order, time, importance } = document;
+    const { id, text, title, tags, session, speaker, time } = document;
     this.delete(id);
-    const ordinal = this.#append(id);
+    const ordinal = this.#append(id, document.marks?.map(markOf) ?? []);
     // A lone turn of nobody's, at no time, is a text like any other.
     const isSaid = session !== undefined || speaker !== undefined || time !== undefined;
     const mayTime = this.#readFields(ordinal, text, title, tags);
-    this.#describe(ordinal, { session, speaker, order, time, importance });
+    this.#describe(ordinal, document);
     const spans = isSaid && mayTime ? timesIn(text, time) : [];
     this.#setTimes(
       ordinal,
@@ -209,14 +214,15 @@ export class Collection {
 
   /** Puts in what was read before. */
   putAnalyzed(document: Analyzed): void {
-    const { id, session, speaker, order, time, importance, length, saysTime, spans } = document;
+    const { id, marks, length, saysTime, spans, life, end } = document;
+    if (life !== undefined) this.lives.setEnd(life, end);
     this.delete(id);
-    const ordinal = this.#append(id);
+    const ordinal = this.#append(id, marks);
     for (const { term, weight, asked } of document.terms) {
       this.#entry(ordinal, this.terms.idOf(term), weight, asked);
     }
-    this.#length[ordinal] = length;
-    this.#describe(ordinal, { session, speaker, order, time, importance });
+    this.columns.length[ordinal] = length;
+    this.#describe(ordinal, document);
     this.#setTimes(ordinal, spans, saysTime);
     this.#enter(ordinal);
   }
@@ -226,7 +232,7 @@ export class Collection {
     const ordinal = this.#ordinals.get(id);
     if (ordinal === undefined) return false;
     this.#ordinals.delete(id);
-    this.#alive[ordinal] = 0;
+    this.columns.alive[ordinal] = 0;
     this.#count -= 1;
     const length = this.lengthOf(ordinal);
     this.#lengths -= length;
@@ -236,7 +242,7 @@ export class Collection {
     if (speaker !== NONE) this.speakers.count(speaker, -1);
     this.#spanCount -= this.spansOf(ordinal).length;
     this.#spans.delete(ordinal);
-    if (this.#time[ordinal] === this.#newest) this.#newest = undefined;
+    if (this.columns.time[ordinal] === this.#newest) this.#newest = undefined;
     return true;
   }
 
@@ -254,9 +260,13 @@ export class Collection {
         id: this.idOf(ordinal),
         session: sessions[this.sessionOf(ordinal)],
         speaker: speakers[this.speakerOf(ordinal)],
-        order: this.#order[ordinal] as number,
+        order: this.columns.order[ordinal] as number,
         time: this.timeOf(ordinal),
         importance: this.importanceOf(ordinal),
+        sequence: this.columns.sequence[ordinal] as number,
+        life: this.lives.nameOf(this.columns.life[ordinal] as number),
+        end: this.lives.endOf(this.columns.life[ordinal] as number),
+        marks: this.marks.of(ordinal),
         length: this.lengthOf(ordinal),
         saysTime: this.saysTime(ordinal),
         spans: this.spansOf(ordinal),
@@ -267,51 +277,40 @@ export class Collection {
 
   /** About, bytes. */
   get bytes(): number {
-    const columns = [this.#alive, this.#saysTime, this.#session, this.#speaker, this.#order];
-    const others = [this.#time, this.#importance, this.#length, this.#start, this.#entries];
-    let bytes = [...columns, ...others].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    let bytes = this.columns.bytes + this.marks.bytes + this.lives.bytes;
+    bytes += this.#start.byteLength + this.#entries.byteLength;
     bytes += 150 * this.#ids.length + 100 * this.#spanCount;
     return bytes + this.terms.bytes + this.sessions.bytes;
   }
 
-  #append(id: string): number {
+  #append(id: string, marks: readonly number[]): number {
     const ordinal = this.#ids.length;
     if (ordinal >= ORDINALS_MAX) throw new RangeError(`more than ${ORDINALS_MAX} documents`);
     this.#ids.push(id);
     const room = ordinal + 1;
-    this.#alive = withRoom(this.#alive, room);
-    this.#saysTime = withRoom(this.#saysTime, room);
-    this.#session = withRoom(this.#session, room);
-    this.#speaker = withRoom(this.#speaker, room);
-    this.#order = withRoom(this.#order, room);
-    this.#time = withRoom(this.#time, room);
-    this.#importance = withRoom(this.#importance, room);
-    this.#length = withRoom(this.#length, room);
+    this.columns.fit(room);
+    this.marks.append(ordinal, marks);
     this.#start = withRoom(this.#start, room + 1);
     this.#start[ordinal + 1] = this.#start[ordinal] as number;
     return ordinal;
   }
 
-  #describe(
-    ordinal: number,
-    facts: {
-      readonly session: string | undefined;
-      readonly speaker: string | undefined;
-      readonly order: number | undefined;
-      readonly time: number | undefined;
-      readonly importance: number | undefined;
-    },
-  ): void {
-    const { session, speaker, order, time, importance } = facts;
-    this.#session[ordinal] = session === undefined ? NONE : this.sessions.idOf(session);
-    this.#speaker[ordinal] = speaker === undefined ? NONE : this.speakers.idOf(speaker);
-    this.#order[ordinal] = order ?? Number.NaN;
-    this.#time[ordinal] = time ?? Number.NaN;
-    this.#importance[ordinal] = importance ?? Number.NaN;
+  #describe(ordinal: number, facts: Described): void {
+    const { session, speaker, life, order = Number.NaN, sequence = Number.NaN } = facts;
+    const { time = Number.NaN, importance = Number.NaN } = facts;
+    this.columns.set(ordinal, {
+      session: session === undefined ? NONE : this.sessions.idOf(session),
+      speaker: speaker === undefined ? NONE : this.speakers.idOf(speaker),
+      order,
+      sequence,
+      time,
+      importance,
+      life: life === undefined ? NONE : this.lives.idOf(life),
+    });
   }
 
   #setTimes(ordinal: number, spans: readonly Span[], saysTime: boolean): void {
-    this.#saysTime[ordinal] = saysTime ? 1 : 0;
+    this.columns.saysTime[ordinal] = saysTime ? 1 : 0;
     if (spans.length > 0) this.#spans.set(ordinal, spans);
     this.#spanCount += spans.length;
   }
@@ -320,7 +319,7 @@ export class Collection {
   #enter(ordinal: number): void {
     const length = this.lengthOf(ordinal);
     this.#ordinals.set(this.idOf(ordinal), ordinal);
-    this.#alive[ordinal] = 1;
+    this.columns.alive[ordinal] = 1;
     this.#count += 1;
     this.#lengths += length;
     this.eachTerm(ordinal, (term, weight) => this.terms.add(term, ordinal, weight));
@@ -351,7 +350,7 @@ export class Collection {
       for (const tag of tags ?? []) this.#analyzer.read(tag, take);
       weight = FIELD_WEIGHTS.text;
       const mayTime = this.#analyzer.read(text, take);
-      this.#length[ordinal] = length;
+      this.columns.length[ordinal] = length;
       return mayTime;
     } finally {
       // Also after what is no text: the next document must not be counted with this one.
@@ -387,12 +386,4 @@ export class Collection {
   #see(time: number): void {
     if (time > (this.#newest as number)) this.#newest = time;
   }
-}
-
-/** NaN is none, and comes first. */
-function compareNumbers(one: number, other: number): number {
-  if (one === other) return 0;
-  if (Number.isNaN(one)) return Number.isNaN(other) ? 0 : -1;
-  if (Number.isNaN(other)) return 1;
-  return one - other;
 }

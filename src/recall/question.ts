@@ -26,6 +26,10 @@ export interface Question {
 
 /** The words that tell most are looked for, of a question that has more. */
 const TERMS_MAX = 64;
+/** A longer question is a text; its beginning tells enough. In UTF-16 code units. */
+const TEXT_CHARACTERS_MAX = 32_768;
+/** So many words that no document has are looked for in other forms: each is compared with every known term. */
+const NEAR_MAX = 8;
 const WHEN =
   /\b(?:when|what (?:date|day|month|year|time)|which (?:date|day|month|year)|how long|since when)\b/i;
 
@@ -36,12 +40,13 @@ export function idfOf(documents: number, all: number): number {
 
 /** @param now - what `last week` in the question refers to, ms */
 export function readQuestion(
-  text: string,
+  whole: string,
   now: number,
   collection: Collection,
   analyzer: Analyzer,
   near: NearTerms,
 ): Question {
+  const text = whole.slice(0, TEXT_CHARACTERS_MAX);
   const named = collection.speakers.namedIn(text, (word) => analyzer.isCommon(word));
   const names = new Set([...named.words].map((word) => analyzer.termOf(word)));
   const seen = new Map<string, string>();
@@ -53,8 +58,11 @@ export function readQuestion(
     true,
   );
   const terms: QuestionTerm[] = [];
+  let unknown = 0;
   for (const [term, word] of seen) {
     const id = collection.terms.find(term);
+    if (id === undefined) unknown += 1;
+    if (unknown > NEAR_MAX && id === undefined) continue;
     const known = id === undefined ? near.of(term) : [{ id, weight: 1 }];
     if (known.length === 0) continue;
     const documents = known.reduce((sum, each) => sum + collection.terms.documentsWith(each.id), 0);

@@ -4,15 +4,18 @@
  * id.
  */
 import type { Collection } from './collection.js';
-import type { Part, Ranked, Reason, SearchOptions } from './document.js';
+import type { Part, Ranked, Reason, SearchOptions, Where } from './document.js';
 import type { Question } from './question.js';
 import { Scoring } from './scoring.js';
 import { ordinalOf, weightOf } from './terms.js';
 import { Top } from './top.js';
 import { B, K1, MENTION, WINDOW } from './weights.js';
+import { allow } from './where.js';
 
 /** How many of the first step go into the second at least. */
 const SEEDS_MIN = 256;
+/** Where no more than these may be found, all of them go into the second step. */
+const ALLOWED_FEW = 1024;
 
 /** Arrays that the searches of one index share: as long as there are ordinals, and terms. All zeros between two searches. */
 export class Scratch {
@@ -22,10 +25,13 @@ export class Scratch {
   touched: Uint32Array = new Uint32Array(0);
   /** Of each term of the question, for each session: how often it is said there. Made anew for each question they would be most of what is thrown away. */
   sessionCounts: Uint32Array = new Uint32Array(0);
+  /** 1 for each document that may be found. */
+  allowed: Uint8Array = new Uint8Array(0);
 
   fit(ordinals: number, terms: number, sessionCounts: number): void {
     if (this.scores.length < ordinals) {
       this.scores = new Float64Array(2 * ordinals);
+      this.allowed = new Uint8Array(2 * ordinals);
       this.touched = new Uint32Array(2 * ordinals);
     }
     if (this.slots.length < terms) this.slots = new Uint8Array(2 * terms);
@@ -40,19 +46,24 @@ export class Ranking {
   readonly #question: Question;
   readonly #scratch: Scratch;
   readonly #parts: ReadonlySet<Part>;
-  readonly #accepts: ((ordinal: number) => boolean) | undefined;
+  readonly #where: Where | undefined;
+  readonly #livingAt: number | undefined;
+  readonly #asks: ((ordinal: number) => boolean) | undefined;
+  readonly #confirms: ((id: string) => boolean) | undefined;
   readonly #limit: number;
   readonly #average: number;
   /** How many of the scratch's counts of sessions are in use. */
   readonly #sessionCounts: number;
   #touchedCount = 0;
+  /** How many may be found; undefined: all. */
+  #allowedCount: number | undefined;
 
   constructor(
     collection: Collection,
     question: Question,
     scratch: Scratch,
     parts: ReadonlySet<Part>,
-    { limit = 10, accepts }: SearchOptions,
+    { limit = 10, where, livingAt, accepts, confirms }: SearchOptions,
   ) {
     this.#collection = collection;
     this.#question = question;
@@ -60,7 +71,10 @@ export class Ranking {
     this.#parts = parts;
     this.#limit = limit;
     this.#average = Math.max(1, collection.averageLength);
-    this.#accepts =
+    this.#livingAt = collection.lives.isLimited ? livingAt : undefined;
+    this.#where = where ?? (this.#livingAt === undefined ? undefined : {});
+    this.#confirms = confirms;
+    this.#asks =
       accepts && remembered(collection.ordinals, (ordinal) => accepts(collection.idOf(ordinal)));
     this.#sessionCounts = parts.has('session')
       ? question.terms.length * collection.sessions.size
@@ -71,6 +85,11 @@ export class Ranking {
     if (this.#limit === 0) return [];
     this.#scratch.fit(this.#collection.ordinals, this.#collection.terms.size, this.#sessionCounts);
     try {
+      if (this.#where) {
+        const { allowed } = this.#scratch;
+        this.#allowedCount = allow(this.#collection, this.#where, allowed, this.#livingAt);
+        if (this.#allowedCount === 0) return [];
+      }
       this.#scoreText();
       return this.#ranked();
     } finally {
@@ -92,7 +111,7 @@ export class Ranking {
       for (const ordinal of this.#candidates(scoring)) {
         const score = scoring.score(ordinal);
         if (score <= 0 || !best.takes(ordinal, score)) continue;
-        if (!this.#accepts || this.#accepts(ordinal)) best.add(ordinal, score);
+        if (this.#accepts(ordinal) && this.#isConfirmed(ordinal)) best.add(ordinal, score);
       }
       return best.sorted().map(({ ordinal, score }) => {
         const reasons: Reason[] = [];
@@ -104,9 +123,19 @@ export class Ranking {
     }
   }
 
+  #accepts(ordinal: number): boolean {
+    if (this.#allowedCount !== undefined && this.#scratch.allowed[ordinal] === 0) return false;
+    return this.#asks === undefined || this.#asks(ordinal);
+  }
+
+  #isConfirmed(ordinal: number): boolean {
+    return this.#confirms === undefined || this.#confirms(this.#collection.idOf(ordinal));
+  }
+
   /** Leaves the scratch as it was, also when what accepts documents throws. */
   #clear(): void {
-    const { scores, touched, sessionCounts } = this.#scratch;
+    const { scores, touched, sessionCounts, allowed } = this.#scratch;
+    if (this.#where) allowed.fill(0, 0, this.#collection.ordinals);
     for (let at = 0; at < this.#touchedCount; at += 1) scores[touched[at] as number] = 0;
     sessionCounts.fill(0, 0, this.#sessionCounts);
   }
@@ -171,31 +200,49 @@ export class Ranking {
   /** Ordinals that get their whole score. */
   #candidates(scoring: Scoring): ReadonlySet<number> {
     const most = Math.max(SEEDS_MIN, 2 * this.#limit);
+    if (this.#touchedCount === 0) return this.#untold(scoring, most);
+    if (this.#allowedCount !== undefined && this.#allowedCount <= ALLOWED_FEW) return this.#few();
     const any = new Top(most, this.#before);
     this.#eachTouched((ordinal, score) => {
       if (any.takes(ordinal, score)) any.add(ordinal, score);
     });
     // A turn that is not asked for may stand beside one that is, so both kinds of seeds are needed.
-    const accepts = this.#accepts;
-    const accepted = !accepts || any.all().every(accepts) ? any : this.#accepted(most, accepts);
+    const mayRefuse = this.#allowedCount !== undefined || this.#asks !== undefined;
+    const all = !mayRefuse || any.all().every((ordinal) => this.#accepts(ordinal));
+    const accepted = all ? any : this.#accepted(most);
     const candidates = new Set(accepted.all());
     if (this.#parts.has('neighbour')) {
       // Where all the best are accepted, most of the others are: these are asked for when they come among the best.
-      const ask = accepted === any ? undefined : accepts;
-      for (const ordinal of accepted.all()) this.#addNeighbours(ordinal, candidates, ask);
-      if (ask) for (const ordinal of any.all()) this.#addNeighbours(ordinal, candidates, ask);
+      for (const ordinal of accepted.all()) this.#addNeighbours(ordinal, candidates, !all);
+      if (!all) for (const ordinal of any.all()) this.#addNeighbours(ordinal, candidates, true);
     }
-    if (this.#touchedCount === 0) this.#addUntold(scoring, candidates, most);
     return candidates;
   }
 
   /** The best of those that are accepted. */
-  #accepted(most: number, accepts: (ordinal: number) => boolean): Top {
+  #accepted(most: number): Top {
     const accepted = new Top(most, this.#before);
     this.#eachTouched((ordinal, score) => {
-      if (accepted.takes(ordinal, score) && accepts(ordinal)) accepted.add(ordinal, score);
+      if (accepted.takes(ordinal, score) && this.#accepts(ordinal)) accepted.add(ordinal, score);
     });
     return accepted;
+  }
+
+  /** All that may be found, where these are few: those that have a word of the question, or stand beside one that has. */
+  #few(): ReadonlySet<number> {
+    const { allowed, scores } = this.#scratch;
+    const has = (ordinal: number | undefined) => ordinal !== undefined && scores[ordinal] !== 0;
+    const besides = this.#parts.has('neighbour');
+    const few = new Set<number>();
+    for (let ordinal = 0; ordinal < this.#collection.ordinals; ordinal += 1) {
+      if (allowed[ordinal] === 0) continue;
+      let found = has(ordinal);
+      for (let distance = -WINDOW; besides && !found && distance <= WINDOW; distance += 1) {
+        found = has(this.#collection.neighbour(ordinal, distance));
+      }
+      if (found) few.add(ordinal);
+    }
+    return few;
   }
 
   #eachTouched(take: (ordinal: number, score: number) => void): void {
@@ -206,28 +253,23 @@ export class Ranking {
     }
   }
 
-  #addNeighbours(
-    ordinal: number,
-    candidates: Set<number>,
-    accepts: ((ordinal: number) => boolean) | undefined,
-  ): void {
+  #addNeighbours(ordinal: number, candidates: Set<number>, asks: boolean): void {
     if (this.#collection.sessionOf(ordinal) < 0) return;
     for (let distance = -WINDOW; distance <= WINDOW; distance += 1) {
       const neighbour = this.#collection.neighbour(ordinal, distance);
       if (neighbour === undefined || candidates.has(neighbour)) continue;
-      if (!accepts || accepts(neighbour)) candidates.add(neighbour);
+      if (!asks || this.#accepts(neighbour)) candidates.add(neighbour);
     }
   }
 
   /** No word is found, but a speaker or a time may be named: the newest documents of that speaker, at that time. */
-  #addUntold(scoring: Scoring, candidates: Set<number>, most: number): void {
+  #untold(scoring: Scoring, most: number): ReadonlySet<number> {
     const newest = new Top(most, this.#before);
     for (let ordinal = 0; ordinal < this.#collection.ordinals; ordinal += 1) {
       if (!this.#collection.isAlive(ordinal) || !scoring.fitsUntold(ordinal)) continue;
-      if (!newest.takes(ordinal, 0)) continue;
-      if (!this.#accepts || this.#accepts(ordinal)) newest.add(ordinal, 0);
+      if (newest.takes(ordinal, 0) && this.#accepts(ordinal)) newest.add(ordinal, 0);
     }
-    for (const ordinal of newest.all()) candidates.add(ordinal);
+    return new Set(newest.all());
   }
 }
 

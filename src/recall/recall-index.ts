@@ -69,6 +69,11 @@ export class RecallIndex {
     return deleted;
   }
 
+  /** Moves the end of all documents of a life. @param end - ms since 1970; undefined for none */
+  endLife(life: string, end: number | undefined): void {
+    this.#collection.lives.setEnd(life, end ?? Number.POSITIVE_INFINITY);
+  }
+
   /** The documents that answer a question, best first. */
   search(query: string, options: SearchOptions = {}): readonly Ranked[] {
     const { parts, now = this.#collection.newestTime } = options;

@@ -1,8 +1,8 @@
 /**
  * An index in parts of bytes. What is saved is what was read from the texts, term by term; postings and counts are made of it when it is loaded.
  *
- * Parts: `about`, `terms`, `sessions` and `speakers` (JSON); then, for each so many documents, `ids-n` (JSON), `numbers-n` (a row of numbers for each),
- * `entries-n` (a term and its counts, for each term of each) and `spans-n` (two times each), in the byte order of the machine.
+ * Parts: `about`, `terms`, `sessions`, `speakers` and `lives` (JSON); then, for each so many documents, `ids-n` (JSON), `numbers-n` (a row of numbers for each),
+ * `entries-n` (a term and its counts, for each term of each), `spans-n` (two times each) and `marks-n`, in the byte order of the machine.
  */
 import type { Analyzed, Collection } from './collection.js';
 
@@ -21,10 +21,10 @@ interface About {
   readonly littleEndian: boolean;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 const CHUNK_DOCUMENTS = 16_384;
-/** session, speaker, order, time, importance, length, saysTime, terms, spans */
-const ROW = 9;
+/** session, speaker, order, sequence, time, importance, length, saysTime, terms, spans, life, end, marks */
+const ROW = 13;
 const NONE = -1;
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
@@ -50,29 +50,34 @@ class Chunk {
   readonly numbers: number[] = [];
   readonly entries: number[] = [];
   readonly spans: number[] = [];
+  readonly marks: number[] = [];
 
   write(number: number, write: WritePart): void {
     write(`ids-${number}`, json(this.ids));
     write(`numbers-${number}`, bytesOf(Float64Array.from(this.numbers)));
     write(`entries-${number}`, bytesOf(Uint32Array.from(this.entries)));
     write(`spans-${number}`, bytesOf(Float64Array.from(this.spans)));
+    write(`marks-${number}`, bytesOf(Uint32Array.from(this.marks)));
   }
 }
 
 export function writeCollection(collection: Collection, language: string, write: WritePart): void {
   const [terms, sessions, speakers] = [new Numbering(), new Numbering(), new Numbering()];
+  const lives = new Numbering();
   let chunks = 0;
   let chunk = new Chunk();
   for (const document of collection.analyzed()) {
-    const { id, session, speaker, order, time, importance, length, saysTime, spans } = document;
+    const { id, order, sequence, time, importance, length, saysTime, spans, marks } = document;
     chunk.ids.push(id);
-    const facts = [order, time, importance, length, saysTime ? 1 : 0];
-    chunk.numbers.push(sessions.of(session), speakers.of(speaker), ...facts);
+    chunk.numbers.push(sessions.of(document.session), speakers.of(document.speaker));
+    chunk.numbers.push(order, sequence, time, importance, length, saysTime ? 1 : 0);
     chunk.numbers.push(document.terms.length, spans.length);
+    chunk.numbers.push(lives.of(document.life), document.end, marks.length);
     for (const { term, weight, asked } of document.terms) {
       chunk.entries.push(terms.of(term), weight | (asked << 8));
     }
     for (const { from, to } of spans) chunk.spans.push(from, to);
+    for (const mark of marks) chunk.marks.push(mark);
     if (chunk.ids.length < CHUNK_DOCUMENTS) continue;
     chunk.write(chunks, write);
     chunks += 1;
@@ -88,6 +93,7 @@ export function writeCollection(collection: Collection, language: string, write:
   write('terms', json(terms.names()));
   write('sessions', json(sessions.names()));
   write('speakers', json(speakers.names()));
+  write('lives', json(lives.names()));
 }
 
 /** The language of a saved index. @throws RangeError for what was written otherwise */
@@ -102,6 +108,7 @@ export function readCollection(collection: Collection, read: ReadPart): void {
     terms: texts(read('terms')),
     sessions: texts(read('sessions')),
     speakers: texts(read('speakers')),
+    lives: texts(read('lives')),
   };
   for (let chunk = 0; chunk < chunks; chunk += 1) {
     for (const document of documentsOf(chunk, names, read)) collection.putAnalyzed(document);
@@ -115,6 +122,7 @@ function* documentsOf(
     readonly terms: readonly string[];
     readonly sessions: readonly string[];
     readonly speakers: readonly string[];
+    readonly lives: readonly string[];
   },
   read: ReadPart,
 ): Iterable<Analyzed> {
@@ -122,46 +130,39 @@ function* documentsOf(
   const numbers = new Float64Array(aligned(read(`numbers-${chunk}`)));
   const entries = new Uint32Array(aligned(read(`entries-${chunk}`)));
   const times = new Float64Array(aligned(read(`spans-${chunk}`)));
-  let entry = 0;
-  let time = 0;
+  const marks = new Uint32Array(aligned(read(`marks-${chunk}`)));
+  const next = { entry: 0, time: 0, mark: 0 };
   for (const [at, id] of ids.entries()) {
-    const row = numbers.subarray(at * ROW, (at + 1) * ROW);
-    if (row.length < ROW) throw new RangeError('the saved index is cut short');
-    const [session, speaker, order, time0, importance, length, saysTime, terms, spans] =
-      row as unknown as readonly [
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
-    const document: Analyzed = {
+    const number = (column: number) => numbers[at * ROW + column] as number;
+    if (!(number(ROW - 1) >= 0)) throw new RangeError('the saved index is cut short');
+    const [termCount, spanCount, markCount] = [number(8), number(9), number(12)];
+    yield {
       id,
-      session: names.sessions[session],
-      speaker: names.speakers[speaker],
-      order,
-      time: time0,
-      importance,
-      length,
-      saysTime: saysTime === 1,
-      spans: Array.from({ length: spans }, (_, index) => ({
-        from: times[time + 2 * index] as number,
-        to: times[time + 2 * index + 1] as number,
+      session: names.sessions[number(0)],
+      speaker: names.speakers[number(1)],
+      order: number(2),
+      sequence: number(3),
+      time: number(4),
+      importance: number(5),
+      length: number(6),
+      saysTime: number(7) === 1,
+      life: names.lives[number(10)],
+      end: number(11),
+      spans: Array.from({ length: spanCount }, (_, index) => ({
+        from: times[next.time + 2 * index] as number,
+        to: times[next.time + 2 * index + 1] as number,
       })),
-      terms: Array.from({ length: terms }, (_, index) => {
-        const counts = entries[entry + 2 * index + 1] as number;
-        const term = names.terms[entries[entry + 2 * index] as number];
+      marks: [...marks.subarray(next.mark, next.mark + markCount)],
+      terms: Array.from({ length: termCount }, (_, index) => {
+        const counts = entries[next.entry + 2 * index + 1] as number;
+        const term = names.terms[entries[next.entry + 2 * index] as number];
         if (term === undefined) throw new RangeError('the saved index lacks a term');
         return { term, weight: counts & 0xff, asked: counts >>> 8 };
       }),
     };
-    entry += 2 * terms;
-    time += 2 * spans;
-    yield document;
+    next.entry += 2 * termCount;
+    next.time += 2 * spanCount;
+    next.mark += markCount;
   }
 }
 

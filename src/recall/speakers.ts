@@ -16,6 +16,8 @@ const PRONOUNS: ReadonlyMap<string, readonly string[]> = new Map([
 const NAME = /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}\p{N}]+)*/gu;
 /** A shorter beginning of a name could be any name. */
 const NICKNAME_MIN = 3;
+/** So many words of a question are taken for the beginning of a name: each is compared with every speaker. */
+const NICKNAMES_MAX = 8;
 
 /** The words of a name, folded, without the endings of possession. */
 function nameParts(text: string): string[] {
@@ -72,10 +74,15 @@ export class Speakers {
     const ids = new Set<number>();
     const words = new Set<string>();
     const written = query.normalize('NFKC').match(NAME) ?? [];
-    for (const word of written) {
+    let nicknames = 0;
+    for (const word of new Set(written)) {
       const [part = ''] = nameParts(word);
       if (part === '' || isCommon(part)) continue;
-      const found = this.#calledBy(part, /^\p{Lu}/u.test(word));
+      const found = [...this.#calledBy(part)];
+      if (found.length === 0 && /^\p{Lu}/u.test(word) && part.length >= NICKNAME_MIN) {
+        nicknames += 1;
+        if (nicknames <= NICKNAMES_MAX) found.push(...this.#begunBy(part));
+      }
       if (found.length > 0) words.add(part);
       for (const id of found) ids.add(id);
     }
@@ -83,9 +90,12 @@ export class Speakers {
     return { ids, words };
   }
 
-  #calledBy(part: string, asName: boolean): readonly number[] {
-    const found = (this.#byPart.get(part) ?? []).filter((id) => this.documentsOf(id) > 0);
-    if (found.length > 0 || !asName || part.length < NICKNAME_MIN) return found;
+  #calledBy(part: string): readonly number[] {
+    return (this.#byPart.get(part) ?? []).filter((id) => this.documentsOf(id) > 0);
+  }
+
+  /** The one whose name begins so; nobody where that are several. */
+  #begunBy(part: string): readonly number[] {
     const begun: number[] = [];
     for (const [id, { parts, documents }] of this.#speakers.entries()) {
       if (documents > 0 && parts.some((each) => each.startsWith(part))) begun.push(id);

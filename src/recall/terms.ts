@@ -2,6 +2,7 @@
  * The inverted index: for each term the documents that have it. A posting is one number, the document's ordinal and how much of the term it has. Postings
  * of deleted documents stay until all is written anew; how many documents have a term is exact at any time.
  */
+import { detached } from './detached.js';
 import { withRoom } from './growing.js';
 
 /** How much of a term a document may have; more makes no difference to its score. */
@@ -27,8 +28,9 @@ export class TermTable {
     const known = this.#ids.get(term);
     if (known !== undefined) return known;
     const id = this.#terms.length;
-    this.#ids.set(term, id);
-    this.#terms.push(term);
+    const own = detached(term);
+    this.#ids.set(own, id);
+    this.#terms.push(own);
     this.#postings.push(new Uint32Array(2));
     this.#counts = withRoom(this.#counts, id + 1);
     this.#documents = withRoom(this.#documents, id + 1);

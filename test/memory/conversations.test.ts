@@ -128,6 +128,42 @@ describe.each(kinds)('conversations on a %s', (kind) => {
       expect(memory.conversations.retrieveSync({ ...long, query: 'lake' })).toEqual([]);
     });
 
+    test('by a query gives them as recall ranks them: whatever form a word has, what was asked about before what was not, of equals the last', async () => {
+      const { conversations } = await open();
+      const say = (role: string, content: string) => ({ role, content });
+      const data = [
+        say('anna', 'Where did you go for the choir festival?'),
+        say('ben', 'A festival in Lisbon.'),
+        say('anna', 'Tea?'),
+        say('ben', 'Yes.'),
+        say('anna', 'No.'),
+        say('ben', 'No festivals for me.'),
+      ];
+      await conversations.store({ ...long, data });
+      const ask = (query: string) => dataOf(conversations.retrieveSync({ ...long, query }));
+      expect(ask('Where did Ben go to the choir festivals?')).toEqual([data[1], data[0], data[5]]);
+      expect(ask('cofee or teas')).toEqual([data[2]]);
+      expect(ask('who are you')).toEqual([data[0]]);
+      const other = { ...long, conversationId: 'other' };
+      const { ids } = await conversations.store({ ...other, data: ['a tree', 'a tree'] });
+      const found = conversations.retrieveSync({ ...other, query: 'tree' });
+      expect(found.map(({ id }) => id)).toEqual(ids.toReversed());
+    });
+
+    test('by a query follows every change, and is asked of what is there alone', async () => {
+      const { conversations } = await open();
+      const ask = () => dataOf(conversations.retrieveSync({ ...long, query: 'boat' }));
+      const { ids } = await conversations.store({ ...long, data: ['a boat', 'a red boat', 'x'] });
+      expect(ask()).toEqual(['a boat', 'a red boat']);
+      await conversations.update({ ...long, id: ids[0] ?? '', data: 'a tree' });
+      expect(ask()).toEqual(['a red boat']);
+      await conversations.delete({ ...long, id: ids[1] ?? '' });
+      expect(ask()).toEqual([]);
+      await conversations.update({ ...long, id: ids[2] ?? '', data: 'boat' });
+      await conversations.store({ ...long, conversationId: 'other', data: ['another boat'] });
+      expect(ask()).toEqual(['boat']);
+    });
+
     test('by filters gives those that pass', async () => {
       const memory = await open();
       const metadata = { tags: ['x'], section: 's', persona: 'p', importance: 0.9, page: 1 };

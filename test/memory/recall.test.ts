@@ -11,6 +11,7 @@ import {
 } from '#src/index.js';
 import { modelDefinitions } from '#src/memory/models.js';
 import { MemoryIndex, memoryIndexOf } from '#src/memory/recall-index.js';
+import { quotation } from '#src/memory/text.js';
 import { ManualClock } from '../support/clock.js';
 import { expectDeeplyFrozen } from '../support/deeply-frozen.js';
 import { SavedParts } from '../support/tag-index.js';
@@ -105,6 +106,46 @@ describe('recall', () => {
     const session = await memory.recall('boat', { filters: { session: 'c1' } });
     expect(session.map(({ model }) => model)).toEqual(['conversations', 'conversations']);
     expect(await memory.recall('boat', { filters: { until: '2025-07-01' } })).toHaveLength(1);
+    await memory.close();
+  });
+
+  test('has the items of a conversation beside each other as they were stored, also what was changed since', async () => {
+    const { memory, clock } = await opened();
+    const chat = { conversationId: 'c', memoryType: 'long-term' } as const;
+    const data = Array.from({ length: 12 }, (_, at) => `turn ${at}`);
+    const { ids } = await memory.conversations.store({ ...chat, data });
+    clock.advance(1000);
+    await memory.conversations.update({ ...chat, id: ids[5] as string, data: 'the harbour' });
+    const found = async () => (await memory.recall('harbour')).map(({ text }) => text).sort();
+    expect(await found()).toEqual(['the harbour', 'turn 3', 'turn 4', 'turn 6', 'turn 7']);
+    await memory.conversations.delete({ ...chat, id: ids[6] as string });
+    expect(await found()).toEqual(['the harbour', 'turn 3', 'turn 4', 'turn 7', 'turn 8']);
+    await memory.close();
+  });
+
+  test('has episodes of one time beside each other as they were recorded, whatever came between', async () => {
+    const { memory } = await opened();
+    const at = '2025-06-01T00:00:00Z';
+    for (let turn = 0; turn < 12; turn += 1) {
+      const text = turn === 5 ? 'the harbour' : `turn ${turn}`;
+      await memory.episodes.record({ text, session: 's', at });
+      await memory.episodes.record({ text: 'elsewhere', session: 't', at: '2025-06-02T00:00:00Z' });
+    }
+    const texts = (await memory.recall('harbour')).map(({ text }) => text).sort();
+    expect(texts).toEqual(['the harbour', 'turn 3', 'turn 4', 'turn 6', 'turn 7']);
+    await memory.close();
+  });
+
+  test('takes part in filters as of now: a site by when it was last seen, a fact by who told it', async () => {
+    const { memory, clock } = await opened();
+    await memory.as('anna').sites.recordVisit('https://boats.example/', { title: 'Boats' });
+    clock.advance(60_000);
+    await memory.as('ben').sites.recordVisit('https://boats.example/', {});
+    const since = new Date(clock.now()).toISOString();
+    const [hit, ...others] = await memory.recall('boats', { filters: { since } });
+    expect(others).toEqual([]);
+    expect(hit).toMatchObject({ id: 'sites/boats.example', time: since, actor: 'ben' });
+    expect(await memory.recall('boats', { filters: { actor: 'anna' } })).toEqual([]);
     await memory.close();
   });
 
@@ -254,12 +295,45 @@ describe('recall', () => {
     await other.close();
   });
 
-  test('follows the language of the memory', async () => {
-    const german = (await opened('memory:', { language: 'german' })).memory;
-    await german.records.store('k', 'die Häuser am See');
-    expect(await german.recall('Haus am Meer')).toHaveLength(1);
-    await german.close();
-    await expect(openMemory('memory:', { language: 'klingon' })).rejects.toMatchObject(invalid);
+  test.each([
+    ['german', 'die Häuser am See', 'Haus am Meer', 'am'],
+    ['french', 'les chevaux galopaient', 'un cheval qui galope', 'les'],
+    ['russian', 'красивые картины', 'где картина?', 'где'],
+    ['none', 'The Paintings', 'paintings', 'painting of'],
+  ])('follows the language of the memory: %s', async (language, text, question, nothing) => {
+    const { memory } = await opened('memory:', { language });
+    await memory.records.store('k', text);
+    const chat = { conversationId: 'c', memoryType: 'long-term' } as const;
+    await memory.conversations.store({ ...chat, data: [text] });
+    expect(await memory.recall(question)).toHaveLength(2);
+    expect(await memory.conversations.retrieve({ ...chat, query: question })).toHaveLength(1);
+    expect(memory.recallTextSync(question)).toContain(text);
+    if (language !== 'none') expect(await memory.recall(nothing)).toEqual([]);
+    await memory.close();
+  });
+
+  test('is in no language that there is no stemmer for', async () => {
+    for (const language of ['klingon', 'English', '', '__proto__', 7 as never]) {
+      await expect(openMemory('memory:', { language })).rejects.toMatchObject(invalid);
+    }
+  });
+
+  test('asks metadata for values of any kind, and is not confused by what is no JSON', async () => {
+    const { memory } = await opened();
+    const metadata = { a: { x: [1, { y: null }] }, b: 'b'.repeat(5000), c: 1 };
+    await memory.records.store('k', 'apple', { metadata });
+    await memory.records.store('l', 'apple', { metadata: { a: {}, b: 'c'.repeat(5000), c: '1' } });
+    const itself: Record<string, unknown> = {};
+    itself['itself'] = itself;
+    const found = async (asked: Record<string, unknown>) =>
+      idsOf(await memory.recall('apple', { filters: { metadata: asked } }));
+    expect(await found({ a: { x: [1, { y: null }] } })).toEqual(['records/k']);
+    expect(await found({ b: 'b'.repeat(5000), c: 1 })).toEqual(['records/k']);
+    expect(await found({ c: '1' })).toEqual(['records/l']);
+    for (const a of [itself, 1n, () => 1, Number.NaN, new Date(0), Symbol('a')]) {
+      expect(await found({ a })).toEqual([]);
+    }
+    await memory.close();
   });
 
   test('takes indexes of your own beside its own', async () => {
@@ -364,6 +438,17 @@ describe('recallText', () => {
       expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}<]/u);
     }
     await memory.close();
+  });
+
+  test('shows no character that is not seen, of all that there are', () => {
+    const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}<]/u;
+    const all = Array.from({ length: 0x110000 }, (_, code) => String.fromCodePoint(code));
+    const hidden = all.filter((character) => unseen.test(character) || !character.isWellFormed());
+    expect(hidden.length).toBeGreaterThan(4000);
+    const text = quotation(hidden.join(''));
+    expect(text).not.toMatch(unseen);
+    expect(text.isWellFormed()).toBe(true);
+    expect(JSON.parse(text)).toBe(hidden.join(''));
   });
 
   test('never exceeds maxChars, and cuts the last quotation inside its marks', async () => {

@@ -1,8 +1,11 @@
 /** Texts as terms. */
 import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { Analyzer } from '#src/recall/analyzer.js';
 import { LANGUAGES } from '#src/recall/language.js';
+import { RecallIndex } from '#src/recall/recall-index.js';
 
 function termsOf(text: string, language = 'english', isQuery = false): string[] {
   const terms: string[] = [];
@@ -88,6 +91,32 @@ describe('a sentence that asks', () => {
     expect(askedIn('Is version 2.5 out?')).toEqual(['version', '2', '5']);
     expect(askedIn('See example.com/?page for ships.')).toEqual([]);
   });
+});
+
+test('a run of points that ends no sentence is read once, however long it is', () => {
+  const points = '.'.repeat(500_000);
+  expect(termsOf(`${points}x boat`)).toEqual(['x', 'boat']);
+  expect(termsOf(`${points}é boat`)).toEqual(['e', 'boat']);
+  expect(askedIn(`boat ${'?'.repeat(500_000)}x pier?`)).toEqual(['boat', 'x', 'pier']);
+});
+
+test('a word that is remembered does not keep the text in memory that it was found in', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const used = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const index = new RecallIndex('none');
+  const room = ' '.repeat(40_000);
+  const before = used();
+  for (let at = 0; at < 500; at += 1) {
+    const letters = [...String(at)].map((digit) => 'abcdefghij'[Number(digit)]).join('');
+    index.put({ id: `d${at}`, text: `${room} Identifierofathing${letters}` });
+  }
+  expect(index.search('identifierofathingbc')).toHaveLength(1);
+  // The texts have 20 MB.
+  expect(used() - before).toBeLessThan(5_000_000);
 });
 
 test('a text may say a time when it has a word of time or a number', () => {

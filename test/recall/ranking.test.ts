@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Analyzer } from '#src/recall/analyzer.js';
 import { PARTS, type Part, type Reason, type RecallDocument } from '#src/recall/document.js';
+import { markOf } from '#src/recall/marks.js';
 import { RecallIndex } from '#src/recall/recall-index.js';
 import { bm25Of } from '../../bench/recall/bm25.mjs';
 
@@ -138,6 +139,13 @@ describe('a word that no document has', () => {
     expect(found(two, 'ship')).toEqual(['ship']);
     two.delete('ship');
     expect(found(two, 'ship')).toEqual(['shipping']);
+  });
+
+  test('is looked for in other forms when it is one of the first eight such words', () => {
+    const unknown = Array.from({ length: 7 }, (_, at) => `zz${'qwertyuiop'.slice(at)}`).join(' ');
+    expect(found(index, `${unknown} habrour`)).toEqual(['harbour']);
+    expect(found(index, `${unknown} zzzz habrour`)).toEqual([]);
+    expect(found(index, `${unknown} zzzz habrour ship`)).toEqual(['ship']);
   });
 
   test('is not taken for another number', () => {
@@ -308,6 +316,15 @@ describe('priors', () => {
   });
 });
 
+test('of a question as long as a book only the beginning is read', () => {
+  const index = indexOf([
+    { id: 'a', text: 'harbour' },
+    { id: 'b', text: 'pier' },
+  ]);
+  expect(found(index, `harbour ${'and '.repeat(20_000)} pier`)).toEqual(['a']);
+  expect(found(index, `harbour ${'and '.repeat(2000)} pier`).sort()).toEqual(['a', 'b']);
+});
+
 test('the score is the sum of its reasons', () => {
   const index = indexOf(
     turns(['Anna', 'Where is the boat?'], ['Bert', 'Anna, the boat was sold last week.']),
@@ -325,6 +342,62 @@ test('a filter is asked before ranking: what it accepts is found behind any numb
   const index = indexOf(documents);
   const hits = index.search('boat', { accepts: (id) => id.endsWith('999') });
   expect(hits.map(({ id }) => id)).toEqual(['d1999', 'd2999', 'd999']);
+});
+
+test('conditions that many or few documents meet give the same as the whole ranking', () => {
+  const words = 'boat harbour pier quay mast keel sail rope'.split(' ');
+  const documents = Array.from({ length: 4000 }, (_, at) => ({
+    id: `d${at}`,
+    text: [words[at % 8], words[(at >> 3) % 8], words[(at * 7) % 5], 'x'.repeat(at % 9)].join(' '),
+    importance: (at % 100) / 100,
+    marks: [`hundred-${Math.floor(at / 100)}`, at % 2 === 0 ? 'even' : 'odd'],
+  }));
+  const index = indexOf(documents);
+  const byId = new Map(documents.map((each) => [each.id, each]));
+  const whole = index.search('boat harbour mast', { limit: 1e9 });
+  expect(whole.length).toBeGreaterThan(2000);
+  for (const mark of ['hundred-7', 'even', 'none']) {
+    const expected = whole.filter(({ id }) => byId.get(id)?.marks.includes(mark));
+    const found = index.search('boat harbour mast', { where: { marks: [mark] }, limit: 1e9 });
+    expect(found).toEqual(expected);
+    expect(index.search('boat harbour mast', { where: { marks: [mark] } })).toEqual(
+      expected.slice(0, 10),
+    );
+  }
+});
+
+test('what is over is not found, and those of one life end together', () => {
+  const texts = { a: 'one', b: 'one', c: 'other', d: undefined };
+  const index = indexOf(Object.entries(texts).map(([id, life]) => ({ id, text: 'boat', life })));
+  const living = (of: RecallIndex, livingAt: number) =>
+    of.search('boat', { livingAt }).map(({ id }) => id);
+  expect(living(index, 100)).toEqual(['a', 'b', 'c', 'd']);
+  index.endLife('one', 100);
+  index.endLife('other', 200);
+  expect(living(index, 99)).toEqual(['a', 'b', 'c', 'd']);
+  expect(living(index, 100)).toEqual(['c', 'd']);
+  expect(found(index, 'boat')).toEqual(['a', 'b', 'c', 'd']);
+  const parts = new Map<string, Uint8Array>();
+  index.save((name, bytes) => parts.set(name, bytes.slice()));
+  const loaded = RecallIndex.load((name) => parts.get(name) as Uint8Array);
+  expect(living(loaded, 100)).toEqual(['c', 'd']);
+  for (let round = 0; round < 5000; round += 1) index.put({ id: 'd', text: 'boat' });
+  expect(living(index, 200)).toEqual(['d']);
+  index.endLife('one', undefined);
+  expect(living(index, 200)).toEqual(['a', 'b', 'd']);
+});
+
+test('what only has the hash of a mark in common is refused by who confirms', () => {
+  const [one, other] = ['m1jjjppa1oh4', 'm1hdnnho1wui'];
+  expect(markOf(one)).toBe(markOf(other));
+  const index = indexOf([
+    { id: 'one', text: 'boat', marks: [one] },
+    { id: 'other', text: 'boat', marks: [other] },
+  ]);
+  const where = { marks: [one] };
+  expect(index.search('boat', { where })).toHaveLength(2);
+  const confirms = (id: string) => id === 'one';
+  expect(index.search('boat', { where, confirms }).map(({ id }) => id)).toEqual(['one']);
 });
 
 test('a filter that throws leaves the index as it was', () => {

@@ -73,6 +73,32 @@ describe('a time told from the day of speaking', () => {
   });
 });
 
+describe('a time at the end of a year, a month or a leap year', () => {
+  test.each([
+    ['last month', '2024-01-10', '2023-12-01..2023-12-31'],
+    ['next month', '2023-12-31', '2024-01-01..2024-01-31'],
+    ['three months ago', '2024-01-31', '2023-10-01..2023-10-31'],
+    ['fourteen', '2024-01-31', ''],
+    ['14 months ago', '2024-03-31', '2023-01-01..2023-01-31'],
+    ['yesterday', '2024-01-01', '2023-12-31'],
+    ['yesterday', '2024-03-01', '2024-02-29'],
+    ['tomorrow', '2023-02-28', '2023-03-01'],
+    ['last week', '2024-01-03', '2023-12-25..2023-12-31'],
+    ['last year', '2024-02-29', '2023-01-01..2023-12-31'],
+    ['a year ago', '2024-02-29', '2023-01-01..2023-12-31'],
+    ['on 29 February', '2023-06-01', '2024-02-29'],
+    ['on 29 February 2023', '2023-06-01', ''],
+    ['on January 2nd', '2023-12-30', '2024-01-02'],
+    ['on 30 December', '2024-01-02', '2023-12-30'],
+    ['last December', '2024-01-10', '2023-12-01..2023-12-31'],
+    ['last Sunday', '2024-01-01', '2023-12-31'],
+    ['last Monday', '2024-01-01', '2023-12-25'],
+    ['last winter', '2024-04-01', '2023-12-01..2024-02-29'],
+  ])('%s, said on %s', (text, day, expected) => {
+    expect(spans(text, Date.parse(`${day}T23:59:59Z`)).join()).toBe(expected);
+  });
+});
+
 test('several times are all found, each once', () => {
   expect(spans('On May 8, 2023 and last week').sort()).toEqual([
     '2023-05-08',
