@@ -487,7 +487,8 @@ export class Store<E extends Events = Events> {
     this.#checkOpen();
     const { log, engine } = this.#reads;
     await log.run(log.look());
-    await log.run(engine.build());
+    await this.#reads.built();
+    await log.run(engine.catchUp());
   }
 
   /** {@link Store.refresh}, at once: builds whatever is not built, however long that takes. */
@@ -604,6 +605,7 @@ export class Store<E extends Events = Events> {
       await compacting;
     } finally {
       this.#reads.close();
+      await this.#snapshots.close();
     }
   }
 

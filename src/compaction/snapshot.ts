@@ -98,6 +98,28 @@ export function* makeSnapshots(source: SnapshotSource): Io<Omit<SnapshotReport, 
   return { position, bytes, parts };
 }
 
+/**
+ * Makes a snapshot of one projection as of the last closed segment that it has come past. From then on it stands on that one, and need not keep in
+ * memory where the events before it are.
+ * @throws system errors of the disk, StoreDamagedError, StoreClosedError: it goes on as before
+ */
+export function* snapshotPassed(source: SnapshotSource, runtime: ProjectionRuntime): Io<void> {
+  const position = yield* passedEnd(source.log.segments, runtime.position);
+  if (position <= runtime.ground.position) return;
+  yield* makeSnapshotDirectory(source.log.paths);
+  yield* snapshotProjection(source, runtime, position);
+}
+
+/** Last position of the last closed segment up to a position; 0 when there is none. */
+function* passedEnd(segments: LogInternals['segments'], to: number): Io<number> {
+  const firsts = yield* segments.closedFirsts();
+  for (const first of firsts.toReversed()) {
+    const last = yield* segments.lastOf(first);
+    if (last <= to) return last;
+  }
+  return 0;
+}
+
 type Made = Omit<SnapshotPart, 'name' | 'version'>;
 
 function* snapshotProjection(
@@ -176,7 +198,7 @@ function* writeStates(
     for (let at = 0; at < batch.length; at += PORTION_KEYS) {
       const portion = batch.slice(at, at + PORTION_KEYS);
       const changed = portion.filter(({ text }) => text === undefined).map(({ key }) => key);
-      const outcomes = changed.length === 0 ? [] : yield* runtime.outcomes(changed, position);
+      const outcomes = changed.length === 0 ? [] : yield* runtime.outcomes(changed, position, true);
       let next = 0;
       for (const { key, text } of portion) {
         let line = text;

@@ -155,6 +155,8 @@ export interface Runtime {
   readonly name: string;
   /** The last commit routed to it. */
   readonly position: number;
+  /** Of a projection: events whose places it keeps in memory. */
+  readonly noted?: number;
   /** Takes the next commit. Never throws for what user code does. */
   route(commit: FeedCommit): void;
   /** Lets go of all it holds. */

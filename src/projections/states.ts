@@ -74,8 +74,17 @@ export class StateCache {
   }
 }
 
+/** States that a reader finds, and where it leaves those that it folded. */
+export interface KeptStates {
+  /** States that no event has touched since they were folded, by key. */
+  readonly hot: Map<string, unknown>;
+  get(key: string): KeyState | undefined;
+  keep(key: string, value: KeyState, bytes: number, current: boolean): void;
+  warm(key: string, state: unknown): void;
+}
+
 /** The states of one projection. */
-export class ProjectionStates {
+export class ProjectionStates implements KeptStates {
   /** States that no event has touched since they were folded, by key. */
   readonly hot: Map<string, unknown> = new Map<string, unknown>();
   readonly #lru: LRUCache<string, KeyState> | undefined;
@@ -111,6 +120,16 @@ export class ProjectionStates {
   warm(key: string, state: unknown): void {
     if (this.hot.size >= HOT_MAX) this.hot.clear();
     this.hot.set(key, state);
+  }
+
+  /** For whoever goes through all keys once: what is there serves it, and what it folds pushes nothing out. */
+  get inPassing(): KeptStates {
+    return {
+      hot: this.hot,
+      get: (key) => this.#lru?.peek(this.#prefix + key),
+      keep: () => {},
+      warm: () => {},
+    };
   }
 
   /** An event of the key came. */

@@ -215,6 +215,12 @@ export class Reads {
     return runtime.value();
   }
 
+  /** Resolves when everything can be read. */
+  async built(): Promise<void> {
+    const runtimes = [...this.#projections.values(), ...this.#indexes.values()];
+    await Promise.all(runtimes.map((runtime) => this.engine.whenReady(runtime)));
+  }
+
   /** Builds what could not be read at once. */
   buildSync(): void {
     const { log, engine } = this;
