@@ -26,6 +26,7 @@ interface Flight {
   readonly reject: (error: Error) => void;
 }
 
+const YOUNG_MIB = 4;
 /** An idle thread ends after that long, ms. */
 const IDLE_MS = 5000;
 
@@ -92,6 +93,8 @@ export class ThreadWork implements HeavyWork {
       stdout: true,
       stderr: true,
       name: 'recollect compaction',
+      // Buffers that are no longer used go when young objects are collected: with little room for these, that is soon.
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
     worker.unref();
     worker.on('message', (answer: HeavyAnswer) => {

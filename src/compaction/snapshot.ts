@@ -231,7 +231,7 @@ function lineOf(
 
 function filed({ base }: Ground): SortedSource<Line>[] {
   if (!base) return [];
-  const cursor = base.cursor('');
+  const cursor = base.passingCursor();
   const source: SortedSource<Line> = {
     *next() {
       const lines = yield* cursor.next();

@@ -133,6 +133,33 @@ interface GroupEnd {
   readonly position: number;
 }
 
+/** Bytes that wait, in one piece of memory that is used again: new ones would pile up until they are collected. */
+class Pending {
+  #bytes: Buffer = Buffer.allocUnsafeSlow(4 * BLOCK_BYTES);
+  #filled = 0;
+
+  add(bytes: Buffer): void {
+    const filled = this.#filled + bytes.length;
+    if (filled > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * filled);
+      this.#bytes.copy(larger, 0, 0, this.#filled);
+      this.#bytes = larger;
+    }
+    bytes.copy(this.#bytes, this.#filled);
+    this.#filled = filled;
+  }
+
+  /** Valid until bytes are added or dropped. */
+  first(length: number): Buffer {
+    return this.#bytes.subarray(0, length);
+  }
+
+  drop(length: number): void {
+    this.#bytes.copyWithin(0, length, this.#filled);
+    this.#filled -= length;
+  }
+}
+
 /** The lines of a segment on their way into an archive. */
 class ArchiveWriter {
   readonly #job: ArchiveJob;
@@ -141,7 +168,7 @@ class ArchiveWriter {
   readonly #hash: Hash = createHash('sha256');
   readonly #blocks: ArchiveBlock[] = [];
   /** Lines that stand in no block yet, and the ends of groups among them. */
-  #pending: Buffer[] = [];
+  readonly #pending: Pending = new Pending();
   readonly #ends: GroupEnd[] = [];
   #begin: GroupEnd;
   #read = 0;
@@ -176,9 +203,9 @@ class ArchiveWriter {
       if (!(error instanceof SegmentProblem)) throw error;
       throw this.damaged(error.offset, error.message, error.position);
     }
-    const lines = Buffer.from(buffer.subarray(start, end));
+    const lines = buffer.subarray(start, end);
     this.#hash.update(lines);
-    this.#pending.push(lines);
+    this.#pending.add(lines);
     this.#read += lines.length;
   }
 
@@ -196,9 +223,8 @@ class ArchiveWriter {
 
   *#block(end: number): Io<void> {
     const { offset: start, position } = this.#begin;
-    const pending = Buffer.concat(this.#pending);
-    const member = encodeMember(pending.subarray(0, end - start));
-    this.#pending = [Buffer.from(pending.subarray(end - start))];
+    const member = encodeMember(this.#pending.first(end - start));
+    this.#pending.drop(end - start);
     const offset = this.#written;
     const bytes = member.length;
     this.#blocks.push({ offset, bytes, start, end, position, checksum: crc32(member) });
