@@ -131,10 +131,13 @@ export class Store<E extends Events = Events> {
       projections: [...settings.projections, ...settings.indexes],
       append: (stream, event) => internals.commitOwn([{ stream, events: event }]),
       snapshotAll: async (dryRun) => {
-        const names = [...settings.projections, ...settings.indexes].map(({ name }) => name);
         if (dryRun) {
-          const { position } = internals;
-          return { position, projections: names.map((name) => ({ name, covered: position })) };
+          const { position, parts } = await this.#snapshots.plan();
+          const covered = (isCovered: boolean) => (isCovered ? position : 0);
+          const projections = parts.map(({ name, isCovered }) => {
+            return { name, covered: covered(isCovered) };
+          });
+          return { position, projections };
         }
         const { position, parts } = await this.#snapshots.make();
         const covered = ({ skipped }: { skipped?: string }) =>

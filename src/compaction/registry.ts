@@ -112,20 +112,37 @@ function* makeRegistry(paths: Paths): Io<void> {
   yield* ask('syncDirectory', paths.directory);
 }
 
-/** What retention must not drop behind: those that a program had open lately. A file that cannot be read stands for one that covered nothing. */
-export function* registered(paths: Paths, now: number): Io<Covered[]> {
+/**
+ * What retention must not drop behind, the one that covered least first: those that a program had open lately. A file that cannot be read stands for
+ * one that covered nothing.
+ * @param noted - what is about to be registered
+ */
+export function* registered(
+  paths: Paths,
+  now: number,
+  noted: readonly (ProjectionIdentity & Covered)[] = [],
+): Io<Covered[]> {
   let names: string[] = [];
   try {
     names = yield* ask('list', paths.registry);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
   }
-  const projections: Covered[] = [];
+  const projections = new Map<string, Covered>();
   for (const file of names) {
     if (!NAME.test(file)) continue;
     const found = yield* readIfThere(join(paths.registry, file));
-    if (!found) projections.push({ name: `in registry/${file}, which is broken`, covered: 0 });
-    else if (now - Date.parse(found.seen) < FORGOTTEN_MS) projections.push(found);
+    if (!found) {
+      projections.set(file, { name: `in registry/${file}, which is broken`, covered: 0 });
+    } else if (now - Date.parse(found.seen) < FORGOTTEN_MS) projections.set(file, found);
   }
-  return projections;
+  for (const identity of noted) {
+    const file = fileName(identity);
+    const known = names.includes(file) ? yield* readIfThere(join(paths.registry, file)) : undefined;
+    const covered = Math.max(identity.covered, known?.covered ?? 0);
+    projections.set(file, { name: identity.name, covered });
+  }
+  return [...projections.values()].sort(
+    (a, b) => a.covered - b.covered || (a.name < b.name ? -1 : Number(a.name > b.name)),
+  );
 }

@@ -120,6 +120,38 @@ function* passedEnd(segments: LogInternals['segments'], to: number): Io<number> 
   return 0;
 }
 
+/** Which projections and indexes a snapshot as of the head would cover. Nothing is written. @throws StoreDamagedError, StoreClosedError */
+export function* planSnapshots(source: SnapshotSource): Io<SnapshotPlan> {
+  const { log, engine } = source;
+  const { position } = log;
+  if (position === 0) return { position, parts: [] };
+  const parts: PlannedPart[] = [];
+  for (const runtime of source.projections) {
+    yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
+    const { stopped, past } = runtime;
+    const isCovered = past !== undefined && !(stopped && stopped.position <= position);
+    parts.push({ name: runtime.name, isCovered });
+  }
+  for (const { runtime, shelf } of source.indexes) {
+    yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
+    yield* shelf.look();
+    const there = yield* shelf.newest(position, position);
+    const isCovered = there?.header.position === position || 'saved' in savedOf(runtime);
+    parts.push({ name: runtime.name, isCovered });
+  }
+  return { position, parts };
+}
+
+export interface SnapshotPlan {
+  readonly position: number;
+  readonly parts: readonly PlannedPart[];
+}
+
+export interface PlannedPart {
+  readonly name: string;
+  readonly isCovered: boolean;
+}
+
 type Made = Omit<SnapshotPart, 'name' | 'version'>;
 
 function* snapshotProjection(
@@ -258,18 +290,11 @@ function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: 
   if (runtime.position < position) yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
   const saver =
     runtime.position === position ? runtime : yield* savedAgain(source, index, position);
-  const parts = new SavedParts();
-  try {
-    saver.save(parts);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { keys: 0, bytes: 0, skipped: `it could not be saved: ${reason}` };
-  } finally {
-    parts.end();
-  }
+  const parts = savedOf(saver);
+  if ('skipped' in parts) return { keys: 0, bytes: 0, ...parts };
   const writer = yield* begin(source, shelf.identity, position);
   try {
-    yield* parts.writeTo(writer);
+    yield* parts.saved.writeTo(writer);
     const { bytes } = yield* writer.publish();
     yield* shelf.added(position);
     yield* removeOlderOf(source, shelf);
@@ -277,6 +302,22 @@ function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: 
   } catch (error) {
     yield* writer.discard();
     throw error;
+  }
+}
+
+/** What the index saves, or why it cannot. */
+function savedOf(
+  runtime: IndexRuntime,
+): { readonly saved: SavedParts } | { readonly skipped: string } {
+  const parts = new SavedParts();
+  try {
+    runtime.save(parts);
+    return { saved: parts };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { skipped: `it could not be saved: ${reason}` };
+  } finally {
+    parts.end();
   }
 }
 

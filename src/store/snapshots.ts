@@ -1,5 +1,11 @@
 /** `store.snapshot`: ends the segment, waits for what is built, makes the snapshots, one caller at a time over all processes. */
-import { makeSnapshots, type SnapshotReport, snapshotPassed } from '../compaction/snapshot.js';
+import {
+  makeSnapshots,
+  planSnapshots,
+  type SnapshotPlan,
+  type SnapshotReport,
+  snapshotPassed,
+} from '../compaction/snapshot.js';
 import { LockTimeoutError, RecollectError, StoreReadOnlyError, systemCode } from '../errors.js';
 import type { Io } from '../log/io.js';
 import { ProjectionRuntime } from '../projections/projection.js';
@@ -60,6 +66,13 @@ export class Snapshots {
     const made = this.#last.then(() => this.#make());
     this.#last = made.catch(() => undefined);
     return await made;
+  }
+
+  /** What one would cover now. */
+  async plan(): Promise<SnapshotPlan> {
+    await this.#reads.built();
+    const { log, snapshotSource } = this.#reads;
+    return await log.run(planSnapshots(snapshotSource), SLICE_MS);
   }
 
   async #make(): Promise<SnapshotReport> {

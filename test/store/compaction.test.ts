@@ -49,11 +49,8 @@ describe('compact', () => {
     const report = await store.compact();
     expect(report).toMatchObject({ dryRun: false, position: 100, dropped: [], refused: [] });
     expect(report.moved.length).toBeGreaterThan(4);
-    // The snapshot ends the segment that was being written, so that one more may go.
-    const moved = report.moved.map(({ archiveBytes: _, ...rest }) => rest);
-    expect(moved.slice(0, plan.moved.length)).toEqual(plan.moved);
-    expect(moved.length - plan.moved.length).toBeLessThanOrEqual(1);
-    expect(plan).toMatchObject({ dryRun: true, dropped: [], refused: [] });
+    const { elapsedMs } = report;
+    expect({ ...plan, dryRun: false, elapsedMs }).toEqual(report);
     expect(report.bytesAfter).toBeLessThan(report.bytesBefore);
     expect(listing(disk).archived).toEqual(report.moved.map(({ first }) => first));
     expect(await store.readAll().toArray()).toEqual(events);
@@ -116,8 +113,8 @@ describe('retention', () => {
   test('drops the oldest segments, and records it', async () => {
     const { disk, store, events } = await tenDays({ days: 5 });
     const plan = await store.compact({ dryRun: true });
-    expect(plan.dropped).toEqual([]);
     const { dropped, moved } = await store.compact();
+    expect(plan.dropped).toEqual(dropped);
     const last = dropped.at(-1)?.last ?? 0;
     expect(last).toBeGreaterThan(20);
     expect(last).toBeLessThan(51);
