@@ -37,6 +37,7 @@ export {
   HistoryPrunedError,
   IdempotencyKeyReusedError,
   ImportFailedError,
+  IndexFailedError,
   InvalidEventError,
   type JsonPatch,
   LimitExceededError,

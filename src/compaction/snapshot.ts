@@ -30,6 +30,7 @@ import type { ProjectionRuntime } from '../projections/projection.js';
 import type { Shelf } from '../projections/shelf.js';
 import { stateLine } from '../projections/snapshot.js';
 import type { KeyFailure } from '../projections/states.js';
+import { removeOldSnapshots } from './old-snapshots.js';
 
 /** What became of one projection or index. */
 export interface SnapshotPart {
@@ -57,7 +58,7 @@ export interface SnapshotIndex {
   readonly runtime: IndexRuntime;
   readonly shelf: Shelf;
   /** @throws what `load` throws */
-  again(saved: SavedIndex<IndexSource> | undefined): IndexRuntime;
+  again(saved: SavedIndex<IndexSource> | undefined): Io<IndexRuntime>;
 }
 
 /** What snapshots are made of. */
@@ -95,6 +96,11 @@ export function* makeSnapshots(source: SnapshotSource): Io<Omit<SnapshotReport, 
   }
   const names = logPositions(yield* listSnapshots(log.paths)).map(logSnapshotName);
   yield* removeOlder(source, names);
+  const own = [
+    ...source.projections.map(({ definition }) => definition),
+    ...source.indexes.map(({ shelf }) => shelf.identity),
+  ];
+  yield* removeOldSnapshots(log, own);
   return { position, bytes, parts };
 }
 
@@ -136,7 +142,7 @@ export function* planSnapshots(source: SnapshotSource): Io<SnapshotPlan> {
     yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
     yield* shelf.look();
     const there = yield* shelf.newest(position, position);
-    const isCovered = there?.header.position === position || 'saved' in savedOf(runtime);
+    const isCovered = there?.header.position === position || 'saved' in (yield* saved(runtime));
     parts.push({ name: runtime.name, isCovered });
   }
   return { position, parts };
@@ -290,7 +296,7 @@ function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: 
   if (runtime.position < position) yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
   const saver =
     runtime.position === position ? runtime : yield* savedAgain(source, index, position);
-  const parts = savedOf(saver);
+  const parts = yield* saved(saver);
   if ('skipped' in parts) return { keys: 0, bytes: 0, ...parts };
   const writer = yield* begin(source, shelf.identity, position);
   try {
@@ -306,18 +312,31 @@ function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: 
 }
 
 /** What the index saves, or why it cannot. */
-function savedOf(
+function* saved(
   runtime: IndexRuntime,
-): { readonly saved: SavedParts } | { readonly skipped: string } {
+): Io<{ readonly saved: SavedParts } | { readonly skipped: string }> {
   const parts = new SavedParts();
   try {
-    runtime.save(parts);
+    yield* runtime.save(parts);
     return { saved: parts };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { skipped: `it could not be saved: ${reason}` };
   } finally {
     parts.end();
+  }
+}
+
+/** From what was saved; from nothing when it cannot load that. */
+function* begun(
+  again: SnapshotIndex['again'],
+  saved: Parameters<typeof again>[0],
+): Io<IndexRuntime> {
+  if (!saved) return yield* again(undefined);
+  try {
+    return yield* again(saved);
+  } catch {
+    return yield* again(undefined);
   }
 }
 
@@ -328,8 +347,8 @@ function* savedAgain(
   position: number,
 ): Io<IndexRuntime> {
   const file = yield* shelf.newest(position, log.position);
-  const saved = file && { position: file.header.position, source: yield* savedParts(file) };
-  const runtime = again(saved);
+  const before = file && { position: file.header.position, source: yield* savedParts(file) };
+  const runtime = yield* begun(again, before);
   const feed = log.feed(runtime.position);
   while (feed.position < position) {
     const to = Math.min(position, feed.position + PORTION_COMMITS);

@@ -73,7 +73,7 @@ export interface FindOptions {
 const SEPARATOR = '\u0000';
 /** What is as important as this can be had without being asked for. */
 export const IMPORTANT = 0.8;
-const STATES_IN_PART = 4096;
+const STATES_IN_PART = 256;
 
 export class MemoryIndex {
   readonly #models: ReadonlyMap<string, Model>;
@@ -180,8 +180,9 @@ export class MemoryIndex {
     return false;
   }
 
-  save(sink: IndexSink): void {
-    this.#texts.save((part, bytes) => sink.write(`text-${part}`, bytes));
+  /** In portions; the index stays as it is meanwhile. */
+  *save(sink: IndexSink): Generator<void, void> {
+    yield* this.#texts.saving((part, bytes) => sink.write(`text-${part}`, bytes));
     let rows: unknown[] = [];
     let part = 0;
     const write = () => {
@@ -196,24 +197,27 @@ export class MemoryIndex {
         this.#entries.get(idOf(stream, name))?.stamp ?? null,
       ]);
       rows.push([stream, state, stamps]);
-      if (rows.length >= STATES_IN_PART) write();
+      if (rows.length < STATES_IN_PART) continue;
+      write();
+      yield;
     }
     write();
     sink.write('stopped', encoded([...this.#stopped]));
   }
 
   /** @throws for what `save` did not write */
-  static load(
+  static *load(
     source: IndexSource,
     definitions: readonly ModelDefinition[],
     language: string,
-  ): MemoryIndex {
+  ): Generator<void, MemoryIndex> {
     const index = new MemoryIndex(definitions, language);
-    index.#texts = RecallIndex.load((part) => source.read(`text-${part}`));
+    index.#texts = yield* RecallIndex.loading((part) => source.read(`text-${part}`));
     for (const part of source.parts()) {
       if (!part.startsWith('states-')) continue;
       const rows = decoded(source.read(part)) as [string, unknown, [string, Stamp | null][]][];
       for (const [stream, state, stamps] of rows) index.#restore(stream, state, new Map(stamps));
+      yield;
     }
     for (const stream of decoded(source.read('stopped')) as string[]) index.#stopped.add(stream);
     if (index.#texts.language !== language || index.#texts.size !== index.size) {

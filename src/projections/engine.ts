@@ -128,6 +128,7 @@ export class Engine {
     for (let track = this.#tracks.find(isBehind); track; track = this.#tracks.find(isBehind)) {
       yield* track.advance();
       this.#checkOpen();
+      if (this.#isHeavy(track)) this.#drain(track);
     }
     this.#join();
   }
@@ -231,10 +232,15 @@ export class Engine {
     for (const track of this.#tracks) {
       if (!track.ready || this.#closed) continue;
       if (track.lag <= this.#backlogCommits && !this.#isHeavy(track)) continue;
-      track.problem = undefined;
-      track.draining = true;
-      this.#background.wake();
+      this.#drain(track);
     }
+  }
+
+  /** From now on the background works on it, too. */
+  #drain(track: Track): void {
+    track.problem = undefined;
+    track.draining = true;
+    this.#background.wake();
   }
 
   /** Stops the background; who waits gets StoreClosedError. Calling it again does nothing. */

@@ -73,8 +73,10 @@ export interface RuntimeIndexDefinition<Index = unknown, Sink = unknown, Source 
   readonly types?: readonly string[] | undefined;
   create(): Index;
   apply(index: Index, group: readonly RecordedEvent[]): void;
-  save(index: Index, sink: Sink): void;
   load(source: Source): Index;
+  /** In portions, with a turn for others behind each. */
+  saving(index: Index, sink: Sink): Generator<unknown, void>;
+  loading(source: Source): Generator<unknown, Index>;
   bytes(index: Index): number;
 }
 

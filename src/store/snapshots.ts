@@ -6,7 +6,7 @@ import {
   type SnapshotReport,
   snapshotPassed,
 } from '../compaction/snapshot.js';
-import { LockTimeoutError, RecollectError, StoreReadOnlyError, systemCode } from '../errors.js';
+import { RecollectError, StoreReadOnlyError, systemCode } from '../errors.js';
 import type { Io } from '../log/io.js';
 import { ProjectionRuntime } from '../projections/projection.js';
 import type { Reads } from './reads.js';
@@ -140,12 +140,7 @@ export class Snapshots {
   }
 
   #late(): Error {
-    const { paths, lockTimeoutMs } = this.#reads.log;
-    return new LockTimeoutError({
-      file: paths.lock,
-      timeoutMs: lockTimeoutMs,
-      label: 'snapshots and compaction',
-    });
+    return this.#reads.log.compactionTimeout();
   }
 }
 
