@@ -5,6 +5,7 @@ import { inFreshDirectory } from './load.mjs';
 import { defineProjections, openStore } from './peers/store.mjs';
 import { appendAll } from './peers/values.mjs';
 import { quantile } from './statistics.mjs';
+import { watchTurns } from './turns.mjs';
 
 /** Runs in a child process: a store that is written to, with a compaction beside the writers and without. */
 
@@ -71,6 +72,26 @@ export function beside({ events, keys, callers, measureMs, warmUpMs }) {
       const bytes = report.moved.reduce((sum, segment) => sum + segment.bytes, 0);
       const archiveBytes = report.moved.reduce((sum, segment) => sum + segment.archiveBytes, 0);
       return { alone, together, segments: report.moved.length, bytes, archiveBytes };
+    } finally {
+      await store.close();
+    }
+  });
+}
+
+/** Compactions alone, of a store with projections: whatever the event loop does then is theirs. The first one makes all snapshots from nothing. */
+export function alone({ events, keys }) {
+  return inFreshDirectory(async (directory) => {
+    const { byStream, byTopic } = await defineProjections();
+    const store = await openStore(directory, { ...options, projections: [byStream, byTopic] });
+    try {
+      await fill(store, events, keys);
+      await store.refresh();
+      const first = await watchTurns(() => store.compact());
+      await fill(store, Math.ceil(events / 4), keys);
+      await store.refresh();
+      const next = await watchTurns(() => store.compact());
+      const figures = ({ result: _, ...rest }) => rest;
+      return { first: figures(first), next: figures(next) };
     } finally {
       await store.close();
     }

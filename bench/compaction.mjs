@@ -31,6 +31,9 @@ export async function measure({ rounds, warmUpMs, measureMs, archivedEvents, key
       results.add(name, 'writers alone', alone);
       results.add(name, 'beside compaction', together);
       results.add(name, 'archive', { ...facts, p99Ratio: together.p99Ms / alone.p99Ms });
+      const { first, next } = await child.call(module, 'alone', { events: archivedEvents, keys });
+      results.add(name, 'first, alone', first);
+      results.add(name, 'next, alone', next);
       const reads = Math.min(coldKeys, 500);
       const history = { events: archivedEvents, keys, reads };
       results.add(name, 'history', await child.call(module, 'history', history));
@@ -45,6 +48,11 @@ export async function measure({ rounds, warmUpMs, measureMs, archivedEvents, key
     ...['elapsedMs', 'p50Ms', 'p99Ms', 'loopP99Ms', 'loopMaxMs'].map((of) =>
       milliseconds(figure(variant, of)),
     ),
+  ]);
+  const turns = ['first, alone', 'next, alone'].map((variant) => [
+    variant,
+    ...['elapsedMs', 'cpuMs', 'wallMs', 'gcMs'].map((of) => milliseconds(figure(variant, of))),
+    count(figure(variant, 'over10')),
   ]);
   const archive = [
     [
@@ -64,6 +72,17 @@ export async function measure({ rounds, warmUpMs, measureMs, archivedEvents, key
         rows,
       },
       {
+        head: [
+          'two projections, nobody writes',
+          'for',
+          'longest slice, CPU',
+          'by the clock',
+          'longest collection',
+          'slices over 10 ms',
+        ],
+        rows: turns,
+      },
+      {
         head: ['segments', 'bytes', 'of that', 'one event', 'history p50', 'history p99'],
         rows: archive,
       },
@@ -75,7 +94,12 @@ export async function measure({ rounds, warmUpMs, measureMs, archivedEvents, key
         p99RatioMax,
       ),
       atMostExactly(
-        'longest wait of the event loop that compaction adds, ms',
+        'longest slice of a compaction alone, CPU, ms',
+        Math.max(figure('first, alone', 'cpuMs'), figure('next, alone', 'cpuMs')),
+        addedSliceMsMax,
+      ),
+      atMostExactly(
+        'longest wait of the event loop beside compaction, beyond that without, ms by the clock',
         added,
         addedSliceMsMax,
       ),

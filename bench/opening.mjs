@@ -83,10 +83,10 @@ function openingTable(results, historyEvents, missing) {
   ];
   const names = ['recollect', ...peers.filter((peer) => !missing.has(peer))];
   const cell = (name, events) => {
-    const [first, again] = ['firstMs', 'againMs'].map((figure) =>
+    const [first, again, cpu] = ['firstMs', 'againMs', 'againCpuMs'].map((figure) =>
       results.median(events, name, figure),
     );
-    return `${milliseconds(first)} / ${milliseconds(again)}`;
+    return `${milliseconds(first)} / ${milliseconds(again)} (CPU ${milliseconds(cpu)})`;
   };
   return {
     head,
@@ -107,6 +107,7 @@ function usingTable(results, historyEvents) {
       row('cold get, p99', 'cold', 'p99Us', microseconds),
       row('memory once opened', 'use', 'openedMiB', mebibytes),
       row('memory at most, random reads and writes', 'use', 'maxRssMiB', mebibytes),
+      row('the same with a compaction behind', 'use', 'compactedMiB', mebibytes),
       row('making the first snapshot', 'snapshot', 'elapsedMs', milliseconds),
       row('longest wait of a timer meanwhile', 'snapshot', 'longestMs', milliseconds),
       row('memory at most meanwhile', 'snapshot', 'maxRssMiB', mebibytes),
@@ -122,5 +123,15 @@ function checksOf(results, historyEvents) {
     atMost(`open ${count(many)} / open ${count(few)}`, open(many) / open(few), 1.3),
     atMostExactly('cold get p50, µs', results.median(many, 'cold', 'p50Us'), 100),
     atMostExactly('memory in use, MiB', results.median(many, 'use', 'maxRssMiB'), 300),
+    atMostExactly(
+      'memory, with a compaction, MiB',
+      results.median(many, 'use', 'compactedMiB'),
+      300,
+    ),
+    atMostExactly(
+      'memory while all is built and the first snapshot made, MiB',
+      results.median(many, 'snapshot', 'maxRssMiB'),
+      300,
+    ),
   ];
 }

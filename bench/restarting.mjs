@@ -60,9 +60,9 @@ export async function open({ directory }) {
   const { byStream } = await defineProjections();
   const times = [];
   for (let turn = 0; turn < openingsPerProcess; turn += 1) {
-    const started = performance.now();
+    const stop = timing();
     const store = await openStore(directory, { projections: [byStream] });
-    times.push(performance.now() - started);
+    times.push(stop());
     await store.close();
   }
   return spread(times);
@@ -77,17 +77,32 @@ export async function fillPeer({ directory, peer, from, to }) {
 export async function openPeer({ directory, peer }) {
   const times = [];
   for (let turn = 0; turn < openingsPerProcess; turn += 1) {
-    const started = performance.now();
+    const stop = timing();
     const database = await peers[peer](join(directory, peer));
-    times.push(performance.now() - started);
+    times.push(stop());
     await database.close();
   }
   return spread(times);
 }
 
-function spread([firstMs, ...times]) {
-  const sorted = times.sort((a, b) => a - b);
-  return { firstMs, againMs: sorted[Math.floor(sorted.length / 2)] };
+/** By the clock, and the processor time of all threads of this process. */
+function timing() {
+  const cpu = process.cpuUsage();
+  const started = performance.now();
+  return () => {
+    const ms = performance.now() - started;
+    const { user, system } = process.cpuUsage(cpu);
+    return { ms, cpuMs: (user + system) / 1_000 };
+  };
+}
+
+function spread([first, ...times]) {
+  const middle = (of) => times.map(of).sort((a, b) => a - b)[Math.floor(times.length / 2)];
+  return {
+    firstMs: first.ms,
+    againMs: middle(({ ms }) => ms),
+    againCpuMs: middle(({ cpuMs }) => cpuMs),
+  };
 }
 
 /** Keys read for the first time, one after the other, from a store that was just opened. */
@@ -108,7 +123,7 @@ export async function cold({ directory, events, reads }) {
   return { p50Us: at(0.5), p99Us: at(0.99) };
 }
 
-/** Random reads and writes; how much memory the process had at most. */
+/** Random reads and writes, and then a compaction; how much memory the process had at most. */
 export async function use({ directory, events, cacheBytes, turns }) {
   const { byStream } = await defineProjections();
   const store = await openStore(directory, { projections: [byStream], cacheBytes });
@@ -123,6 +138,9 @@ export async function use({ directory, events, cacheBytes, turns }) {
     });
     await Promise.all([...reads, ...writes]);
   }
+  const maxRssMiB = process.resourceUsage().maxRSS / 1024;
+  await store.compact();
+  const compactedMiB = process.resourceUsage().maxRSS / 1024;
   await store.close();
-  return { openedMiB, maxRssMiB: process.resourceUsage().maxRSS / 1024 };
+  return { openedMiB, maxRssMiB, compactedMiB };
 }

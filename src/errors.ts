@@ -28,6 +28,7 @@ export { checkOptionNames, optionNames } from './errors/options.js';
 export { type JsonPatch, PatchFailedError } from './errors/patches.js';
 export {
   HistoryPrunedError,
+  IndexFailedError,
   ProjectionFailedError,
   ProjectionNotReadyError,
   ProjectionNotRegisteredError,

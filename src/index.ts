@@ -41,6 +41,7 @@ export {
   IdempotencyKeyReusedError,
   ImportFailedError,
   ImportSourceChangedError,
+  IndexFailedError,
   InvalidEventError,
   type JsonPatch,
   LimitExceededError,

@@ -153,10 +153,13 @@ export class Store<E extends Events = Events> {
       projections: [...settings.projections, ...settings.indexes],
       append: (stream, event) => internals.commitOwn([{ stream, events: event }]),
       snapshotAll: async (dryRun) => {
-        const names = [...settings.projections, ...settings.indexes].map(({ name }) => name);
         if (dryRun) {
-          const { position } = internals;
-          return { position, projections: names.map((name) => ({ name, covered: position })) };
+          const { position, parts } = await this.#snapshots.plan();
+          const covered = (isCovered: boolean) => (isCovered ? position : 0);
+          const projections = parts.map(({ name, isCovered }) => {
+            return { name, covered: covered(isCovered) };
+          });
+          return { position, projections };
         }
         const { position, parts } = await this.#snapshots.make();
         const covered = ({ skipped }: { skipped?: string }) =>
@@ -520,7 +523,8 @@ export class Store<E extends Events = Events> {
     this.#checkOpen();
     const { log, engine } = this.#reads;
     await log.run(log.look());
-    await log.run(engine.build());
+    await this.#reads.built();
+    await log.run(engine.catchUp());
   }
 
   /** {@link Store.refresh}, at once: builds whatever is not built, however long that takes. */
@@ -647,6 +651,7 @@ export class Store<E extends Events = Events> {
       await subscriptions;
     } finally {
       this.#reads.close();
+      await this.#snapshots.close();
     }
   }
 

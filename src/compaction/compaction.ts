@@ -8,10 +8,9 @@
  */
 import { HistoryPrunedError, StoreClosedError } from '../errors.js';
 import { archivable } from '../log/archivable.js';
-import type { ArchivedSegment, ArchiveJob } from '../log/archive-write.js';
 import { nextBatch } from '../log/event-sequence.js';
 import type { LogInternals } from '../log/internals.js';
-import { ask, type Io } from '../log/io.js';
+import type { Io } from '../log/io.js';
 import { listLog } from '../log/paths.js';
 import { readRemains } from '../log/remains.js';
 import { removeArchiveLeftovers, removeRemains, removeSegment } from '../log/remains-write.js';
@@ -20,15 +19,27 @@ import type { NewEvent, RecordedEvent } from '../log/types.js';
 import { ThreadDied, ThreadWork } from './heavy-thread.js';
 import { type HeavyWork, SlicedWork } from './heavy-work.js';
 import type { RetentionSettings } from './options.js';
-import { registered } from './registry.js';
+import { type ProjectionIdentity, registered } from './registry.js';
 import { type Candidate, type Covered, categoryOf, judge } from './retention.js';
+import {
+  archivesOf,
+  bytesOf,
+  endingBytes,
+  filesOf,
+  isEnding,
+  move,
+  type SegmentFile,
+  sum,
+} from './segment-files.js';
 
-/** What a snapshot of everything covers. */
+/** What a snapshot of everything covers, or would. */
 export interface SnapshotCover {
   /** All is covered up to here: the state of every projection, the versions of streams, keys. 0 when nothing is. */
   readonly position: number;
   /** The projections that this store has open, and what their snapshots cover. */
   readonly projections: readonly Covered[];
+  /** What has not been noted in the registry, because nothing is written. */
+  readonly noted?: readonly (ProjectionIdentity & Covered)[];
 }
 
 /** What compaction needs of a store. */
@@ -48,12 +59,12 @@ export interface CompactOptions {
   readonly dryRun?: boolean | undefined;
 }
 
-/** A segment that was moved to the archive. In a dry run nobody knows yet what it will take there. */
+/** A segment that was moved to the archive, and what it takes there. */
 export interface MovedSegment {
   readonly first: number;
   readonly last: number;
   readonly bytes: number;
-  readonly archiveBytes?: number;
+  readonly archiveBytes: number;
 }
 
 export interface DroppedSegment {
@@ -82,8 +93,9 @@ export interface CompactionReport {
   readonly moved: readonly MovedSegment[];
   readonly dropped: readonly DroppedSegment[];
   readonly refused: readonly RefusedSegment[];
-  /** Of all segments, in the log and in the archive. In a dry run the latter leaves out what compression will save. */
+  /** Of all segments, in the log and in the archive. */
   readonly bytesBefore: number;
+  /** What that comes to without what was moved and dropped; what is appended meanwhile is left out. */
   readonly bytesAfter: number;
   readonly elapsedMs: number;
 }
@@ -127,12 +139,12 @@ export class Compaction {
     if (!release) return undefined;
     try {
       if (!dryRun) await log.run(removeArchiveLeftovers(log.paths));
-      const bytesBefore = await log.run(bytesOf(log));
+      const before = await log.run(filesOf(log));
+      const bytesBefore = sum(before) + (dryRun ? endingBytes(log) : 0);
       const moved = await this.#move(cover, dryRun);
-      const { dropped, refused } = await this.#retain(dryRun);
-      const bytesAfter = dryRun
-        ? bytesBefore - dropped.reduce((sum, { bytes }) => sum + bytes, 0)
-        : await log.run(bytesOf(log));
+      const after = moved.reduce(move, before);
+      const { dropped, refused } = await this.#retain(cover, archivesOf(after), dryRun);
+      const bytesAfter = bytesBefore - sum(before) + sum(after) - bytesOf(dropped);
       const { position, projections } = cover;
       const elapsedMs = monotonic() - began;
       const changes = { moved, dropped, refused, bytesBefore, bytesAfter, elapsedMs };
@@ -157,22 +169,14 @@ export class Compaction {
 
   async #move(cover: SnapshotCover, dryRun: boolean): Promise<MovedSegment[]> {
     const { log } = this.#source;
-    const jobs = await log.run(archivable(log.paths, log.storeId, cover.position));
+    const ending = dryRun && isEnding(log);
+    const jobs = await log.run(archivable(log.paths, log.storeId, cover.position, ending));
     const moved: MovedSegment[] = [];
     for (const job of jobs) {
-      const { first, last } = job;
-      if (dryRun) {
-        moved.push({ first, last, bytes: await log.run(log.segments.size(first)) });
-        continue;
-      }
-      moved.push(await this.#archive(job));
-      await log.run(log.segments.forget(first));
+      moved.push(await this.#heavy((work) => (dryRun ? work.measure(job) : work.archive(job))));
+      if (!dryRun) await log.run(log.segments.forget(job.first));
     }
     return moved;
-  }
-
-  #archive(job: ArchiveJob): Promise<ArchivedSegment> {
-    return this.#heavy((work) => work.archive(job));
   }
 
   /** In the thread; where that cannot be had, here, in slices. */
@@ -188,13 +192,16 @@ export class Compaction {
     }
   }
 
-  async #retain(dryRun: boolean): Promise<Pick<CompactionReport, 'dropped' | 'refused'>> {
+  async #retain(
+    cover: SnapshotCover,
+    archived: readonly SegmentFile[],
+    dryRun: boolean,
+  ): Promise<Pick<CompactionReport, 'dropped' | 'refused'>> {
     const { log, retention } = this.#source;
     if (!retention) return { dropped: [], refused: [] };
     const now = log.environment.clock();
-    const projections = await log.run(registered(log.paths, now));
-    const archived = await log.run(archivesOf(log));
-    let archiveBytes = archived.reduce((sum, { bytes }) => sum + bytes, 0);
+    const projections = await log.run(registered(log.paths, now, cover.noted));
+    let archiveBytes = bytesOf(archived);
     const due: DroppedSegment[] = [];
     const refused: RefusedSegment[] = [];
     for (const { first, bytes } of archived) {
@@ -253,7 +260,7 @@ export class Compaction {
         lastPosition: newest.last,
         seal,
         segments: due.length,
-        bytes: due.reduce((sum, { bytes }) => sum + bytes, 0),
+        bytes: bytesOf(due),
         firstTime: oldest.firstTime,
         lastTime: newest.lastTime,
       },
@@ -285,36 +292,6 @@ function deeplyFrozen(report: CompactionReport): CompactionReport {
     Object.freeze(list);
   }
   return Object.freeze(report);
-}
-
-interface Archive {
-  readonly first: number;
-  readonly bytes: number;
-}
-
-/** The archives whose segment is nowhere else, oldest first, as far as they follow what was dropped without a gap. */
-function* archivesOf({ paths }: LogInternals): Io<Archive[]> {
-  const { plain, archived } = yield* listLog(paths);
-  const [firstPlain = Number.POSITIVE_INFINITY] = plain;
-  const found: Archive[] = [];
-  for (const first of archived) {
-    if (first >= firstPlain) break;
-    const facts = yield* ask('facts', paths.archived(first));
-    found.push({ first, bytes: facts?.size ?? 0 });
-  }
-  return found;
-}
-
-/** Of all segments, in the log and in the archive. */
-function* bytesOf({ paths }: LogInternals): Io<number> {
-  const { plain, archived } = yield* listLog(paths);
-  let bytes = 0;
-  const files = [
-    ...plain.map((first) => paths.segment(first)),
-    ...archived.map((first) => paths.archived(first)),
-  ];
-  for (const file of files) bytes += (yield* ask('facts', file))?.size ?? 0;
-  return bytes;
 }
 
 interface SegmentFacts {

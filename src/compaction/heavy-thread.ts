@@ -12,7 +12,7 @@ import type { HeavyWork } from './heavy-work.js';
 
 /** What the thread is asked to do. Paths are made anew there. */
 export interface HeavyLetter {
-  readonly kind: 'archive' | 'remains';
+  readonly kind: 'archive' | 'measure' | 'remains';
   readonly directory: string;
   readonly job: Omit<ArchiveJob, 'paths'> | Omit<DropJob, 'paths'>;
 }
@@ -26,6 +26,7 @@ interface Flight {
   readonly reject: (error: Error) => void;
 }
 
+const YOUNG_MIB = 4;
 /** An idle thread ends after that long, ms. */
 const IDLE_MS = 5000;
 
@@ -50,8 +51,19 @@ export class ThreadWork implements HeavyWork {
     this.#script = script;
   }
 
-  async archive({ paths: _, ...job }: ArchiveJob): Promise<ArchivedSegment> {
-    const answer = await this.#ask({ kind: 'archive', directory: this.#directory, job });
+  archive(job: ArchiveJob): Promise<ArchivedSegment> {
+    return this.#askOf('archive', job);
+  }
+
+  measure(job: ArchiveJob): Promise<ArchivedSegment> {
+    return this.#askOf('measure', job);
+  }
+
+  async #askOf(
+    kind: 'archive' | 'measure',
+    { paths: _, ...job }: ArchiveJob,
+  ): Promise<ArchivedSegment> {
+    const answer = await this.#ask({ kind, directory: this.#directory, job });
     return answer as ArchivedSegment;
   }
 
@@ -92,6 +104,8 @@ export class ThreadWork implements HeavyWork {
       stdout: true,
       stderr: true,
       name: 'recollect compaction',
+      // Buffers that are no longer used go when young objects are collected: with little room for these, that is soon.
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
     worker.unref();
     worker.on('message', (answer: HeavyAnswer) => {

@@ -5,6 +5,7 @@ import {
   type ArchiveJob,
   archiveSegment,
   type GiveWay,
+  measureArchive,
 } from '../log/archive-write.js';
 import type { Disk } from '../log/disk.js';
 import { newPace, rest, runAsync } from '../log/io.js';
@@ -13,6 +14,8 @@ import { type DropJob, writeRemains } from '../log/remains-write.js';
 export interface HeavyWork {
   /** Moves a segment to the archive. */
   archive(job: ArchiveJob): Promise<ArchivedSegment>;
+  /** What moving it would give; nothing is written. */
+  measure(job: ArchiveJob): Promise<ArchivedSegment>;
   /** Writes what stays of a segment that is to be dropped. */
   remains(job: DropJob): Promise<void>;
   /** Ends what is under way, which leaves nothing that the next compaction cannot go on from. */
@@ -32,6 +35,10 @@ export class SlicedWork implements HeavyWork {
 
   archive(job: ArchiveJob): Promise<ArchivedSegment> {
     return this.#run(() => runAsync(this.#disk, archiveSegment(job, this.#giveWay), this.#pace));
+  }
+
+  measure(job: ArchiveJob): Promise<ArchivedSegment> {
+    return this.#run(() => runAsync(this.#disk, measureArchive(job, this.#giveWay), this.#pace));
   }
 
   remains(job: DropJob): Promise<void> {

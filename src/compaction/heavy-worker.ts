@@ -1,6 +1,6 @@
 /** The thread for heavy work: one letter, one piece of work, one answer. It needs the main thread for nothing in between. */
 import { parentPort } from 'node:worker_threads';
-import { archiveSegment } from '../log/archive-write.js';
+import { archiveSegment, measureArchive } from '../log/archive-write.js';
 import { errorLetter } from '../log/channel.js';
 import { type Io, runSync } from '../log/io.js';
 import { pathsOf } from '../log/paths.js';
@@ -24,7 +24,8 @@ function work({ kind, directory, job }: HeavyLetter): HeavyAnswer {
       return { done: undefined };
     }
     const archiving = { ...(job as Parameters<typeof archiveSegment>[0]), paths };
-    return { done: runSync(disk, archiveSegment(archiving, giveWay)) };
+    const go = kind === 'measure' ? measureArchive : archiveSegment;
+    return { done: runSync(disk, go(archiving, giveWay)) };
   } catch (error) {
     return { failed: errorLetter(error) };
   } finally {

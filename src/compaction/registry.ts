@@ -126,20 +126,53 @@ function* makeRegistry(paths: Paths): Io<void> {
   yield* ask('syncDirectory', paths.directory);
 }
 
-/** What retention must not drop behind: those that a program had open lately. A file that cannot be read stands for one that covered nothing. */
-export function* registered(paths: Paths, now: number): Io<Covered[]> {
+/** The programs that had a store open lately, by the file of each; `undefined` for a file that cannot be read. */
+function* recent(paths: Paths, now: number): Io<Map<string, Registration | undefined>> {
   let names: string[] = [];
   try {
     names = yield* ask('list', paths.registry);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
   }
-  const projections: Covered[] = [];
+  const found = new Map<string, Registration | undefined>();
   for (const file of names) {
     if (!NAME.test(file)) continue;
-    const found = yield* readIfThere(join(paths.registry, file));
-    if (!found) projections.push({ name: `in registry/${file}, which is broken`, covered: 0 });
-    else if (now - Date.parse(found.seen) < FORGOTTEN_MS) projections.push(found);
+    const registration = yield* readIfThere(join(paths.registry, file));
+    if (!registration || now - Date.parse(registration.seen) < FORGOTTEN_MS) {
+      found.set(file, registration);
+    }
   }
-  return projections;
+  return found;
+}
+
+/** Those that a program had open lately; `undefined` when one of them cannot be read. */
+export function* registrations(paths: Paths, now: number): Io<Registration[] | undefined> {
+  const found = [...(yield* recent(paths, now)).values()];
+  return found.every((each) => each !== undefined) ? found : undefined;
+}
+
+/**
+ * What retention must not drop behind, the one that covered least first: those that a program had open lately. A file that cannot be read stands for
+ * one that covered nothing.
+ * @param noted - what is about to be registered
+ */
+export function* registered(
+  paths: Paths,
+  now: number,
+  noted: readonly (ProjectionIdentity & Covered)[] = [],
+): Io<Covered[]> {
+  const projections = new Map<string, Covered>();
+  for (const [file, found] of yield* recent(paths, now)) {
+    const broken = { name: `in registry/${file}, which is broken`, covered: 0 };
+    projections.set(file, found ?? broken);
+  }
+  for (const identity of noted) {
+    const file = fileName(identity);
+    const known = yield* readIfThere(join(paths.registry, file));
+    const covered = Math.max(identity.covered, known?.covered ?? 0);
+    projections.set(file, { name: identity.name, covered });
+  }
+  return [...projections.values()].sort(
+    (a, b) => a.covered - b.covered || (a.name < b.name ? -1 : Number(a.name > b.name)),
+  );
 }

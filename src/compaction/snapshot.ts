@@ -30,6 +30,7 @@ import type { ProjectionRuntime } from '../projections/projection.js';
 import type { Shelf } from '../projections/shelf.js';
 import { stateLine } from '../projections/snapshot.js';
 import type { KeyFailure } from '../projections/states.js';
+import { removeOldSnapshots } from './old-snapshots.js';
 
 /** What became of one projection or index. */
 export interface SnapshotPart {
@@ -57,7 +58,7 @@ export interface SnapshotIndex {
   readonly runtime: IndexRuntime;
   readonly shelf: Shelf;
   /** @throws what `load` throws */
-  again(saved: SavedIndex<IndexSource> | undefined): IndexRuntime;
+  again(saved: SavedIndex<IndexSource> | undefined): Io<IndexRuntime>;
 }
 
 /** What snapshots are made of. */
@@ -95,7 +96,66 @@ export function* makeSnapshots(source: SnapshotSource): Io<Omit<SnapshotReport, 
   }
   const names = logPositions(yield* listSnapshots(log.paths)).map(logSnapshotName);
   yield* removeOlder(source, names);
+  const own = [
+    ...source.projections.map(({ definition }) => definition),
+    ...source.indexes.map(({ shelf }) => shelf.identity),
+  ];
+  yield* removeOldSnapshots(log, own);
   return { position, bytes, parts };
+}
+
+/**
+ * Makes a snapshot of one projection as of the last closed segment that it has come past. From then on it stands on that one, and need not keep in
+ * memory where the events before it are.
+ * @throws system errors of the disk, StoreDamagedError, StoreClosedError: it goes on as before
+ */
+export function* snapshotPassed(source: SnapshotSource, runtime: ProjectionRuntime): Io<void> {
+  const position = yield* passedEnd(source.log.segments, runtime.position);
+  if (position <= runtime.ground.position) return;
+  yield* makeSnapshotDirectory(source.log.paths);
+  yield* snapshotProjection(source, runtime, position);
+}
+
+/** Last position of the last closed segment up to a position; 0 when there is none. */
+function* passedEnd(segments: LogInternals['segments'], to: number): Io<number> {
+  const firsts = yield* segments.closedFirsts();
+  for (const first of firsts.toReversed()) {
+    const last = yield* segments.lastOf(first);
+    if (last <= to) return last;
+  }
+  return 0;
+}
+
+/** Which projections and indexes a snapshot as of the head would cover. Nothing is written. @throws StoreDamagedError, StoreClosedError */
+export function* planSnapshots(source: SnapshotSource): Io<SnapshotPlan> {
+  const { log, engine } = source;
+  const { position } = log;
+  if (position === 0) return { position, parts: [] };
+  const parts: PlannedPart[] = [];
+  for (const runtime of source.projections) {
+    yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
+    const { stopped, past } = runtime;
+    const isCovered = past !== undefined && !(stopped && stopped.position <= position);
+    parts.push({ name: runtime.name, isCovered });
+  }
+  for (const { runtime, shelf } of source.indexes) {
+    yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
+    yield* shelf.look();
+    const there = yield* shelf.newest(position, position);
+    const isCovered = there?.header.position === position || 'saved' in (yield* saved(runtime));
+    parts.push({ name: runtime.name, isCovered });
+  }
+  return { position, parts };
+}
+
+export interface SnapshotPlan {
+  readonly position: number;
+  readonly parts: readonly PlannedPart[];
+}
+
+export interface PlannedPart {
+  readonly name: string;
+  readonly isCovered: boolean;
 }
 
 type Made = Omit<SnapshotPart, 'name' | 'version'>;
@@ -176,7 +236,7 @@ function* writeStates(
     for (let at = 0; at < batch.length; at += PORTION_KEYS) {
       const portion = batch.slice(at, at + PORTION_KEYS);
       const changed = portion.filter(({ text }) => text === undefined).map(({ key }) => key);
-      const outcomes = changed.length === 0 ? [] : yield* runtime.outcomes(changed, position);
+      const outcomes = changed.length === 0 ? [] : yield* runtime.outcomes(changed, position, true);
       let next = 0;
       for (const { key, text } of portion) {
         let line = text;
@@ -209,7 +269,7 @@ function lineOf(
 
 function filed({ base }: Ground): SortedSource<Line>[] {
   if (!base) return [];
-  const cursor = base.cursor('');
+  const cursor = base.passingCursor();
   const source: SortedSource<Line> = {
     *next() {
       const lines = yield* cursor.next();
@@ -236,18 +296,11 @@ function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: 
   if (runtime.position < position) yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
   const saver =
     runtime.position === position ? runtime : yield* savedAgain(source, index, position);
-  const parts = new SavedParts();
-  try {
-    saver.save(parts);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { keys: 0, bytes: 0, skipped: `it could not be saved: ${reason}` };
-  } finally {
-    parts.end();
-  }
+  const parts = yield* saved(saver);
+  if ('skipped' in parts) return { keys: 0, bytes: 0, ...parts };
   const writer = yield* begin(source, shelf.identity, position);
   try {
-    yield* parts.writeTo(writer);
+    yield* parts.saved.writeTo(writer);
     const { bytes } = yield* writer.publish();
     yield* shelf.added(position);
     yield* removeOlderOf(source, shelf);
@@ -258,6 +311,35 @@ function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: 
   }
 }
 
+/** What the index saves, or why it cannot. */
+function* saved(
+  runtime: IndexRuntime,
+): Io<{ readonly saved: SavedParts } | { readonly skipped: string }> {
+  const parts = new SavedParts();
+  try {
+    yield* runtime.save(parts);
+    return { saved: parts };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { skipped: `it could not be saved: ${reason}` };
+  } finally {
+    parts.end();
+  }
+}
+
+/** From what was saved; from nothing when it cannot load that. */
+function* begun(
+  again: SnapshotIndex['again'],
+  saved: Parameters<typeof again>[0],
+): Io<IndexRuntime> {
+  if (!saved) return yield* again(undefined);
+  try {
+    return yield* again(saved);
+  } catch {
+    return yield* again(undefined);
+  }
+}
+
 /** The index as of a position that the live one has passed: another one, brought there from what was saved before. */
 function* savedAgain(
   { log }: { readonly log: LogInternals },
@@ -265,8 +347,8 @@ function* savedAgain(
   position: number,
 ): Io<IndexRuntime> {
   const file = yield* shelf.newest(position, log.position);
-  const saved = file && { position: file.header.position, source: yield* savedParts(file) };
-  const runtime = again(saved);
+  const before = file && { position: file.header.position, source: yield* savedParts(file) };
+  const runtime = yield* begun(again, before);
   const feed = log.feed(runtime.position);
   while (feed.position < position) {
     const to = Math.min(position, feed.position + PORTION_COMMITS);

@@ -1,6 +1,7 @@
 /** A store that is copied or read as a whole while others write to it. */
 
 import { StoreDamagedError } from '../errors.js';
+import { compactionLockTimeout } from '../log/compaction-lock.js';
 import type { Environment } from '../log/environment.js';
 import { COMPACTION_LOCK } from '../log/format.js';
 import { closeQuietly } from '../log/io.js';
@@ -8,7 +9,6 @@ import { checkOptions } from '../log/log-options.js';
 import { findStore } from '../log/open.js';
 import type { Found, OpenSettings } from '../log/open-settings.js';
 import { type Paths, pathsOf } from '../log/paths.js';
-import { lockTimeout } from '../log/write-lock.js';
 import type { Course } from './course.js';
 
 export interface SourceOptions {
@@ -79,7 +79,7 @@ export async function holdCompaction(
     while (!disk.tryLock(file, COMPACTION_LOCK, 'shared')) {
       course.check();
       if (environment.monotonic() >= deadline) {
-        throw lockTimeout(environment, file, paths.lock, lockTimeoutMs);
+        throw compactionLockTimeout(paths.lock, lockTimeoutMs);
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }

@@ -44,6 +44,20 @@ export class ProjectionNotReadyError extends RecollectError {
   }
 }
 
+/** An index could not begin: its `create` threw, or gave nothing. */
+export class IndexFailedError extends RecollectError {
+  readonly index: string;
+
+  constructor(index: string, cause: unknown) {
+    super(
+      'INDEX_FAILED',
+      `The index ${quote(index)} could not be created: ${reasonOf(cause)}. Mend \`create\` of its definition, or leave it out of the option indexes of openStore. Nothing in the store was changed.`,
+      { cause },
+    );
+    this.index = index;
+  }
+}
+
 /** What the caller's code of a projection threw stopped one key, or all keys when it cannot be said which one is concerned. */
 export class ProjectionFailedError extends RecollectError {
   readonly projection: string;

@@ -9,11 +9,17 @@ import { firstSeal, type Place } from './place.js';
 /**
  * The segments in log/ that may leave it, oldest first: closed, up to position `through`, and before what either slot of the anchor
  * names, so that what proves the end of the log stays where it is.
+ * @param ending - as it will be when the segment that is being written was ended, which moves the older slot
  * @throws StoreDamagedError
  */
-export function* archivable(paths: Paths, storeId: string, through: number): Io<ArchiveJob[]> {
+export function* archivable(
+  paths: Paths,
+  storeId: string,
+  through: number,
+  ending = false,
+): Io<ArchiveJob[]> {
   const { plain, archived, dropped } = yield* listLog(paths);
-  const anchored = yield* oldestAnchored(paths);
+  const anchored = yield* anchoredSegment(paths, ending);
   const all = readable({ plain, archived, dropped });
   const jobs: ArchiveJob[] = [];
   let before: Place | undefined;
@@ -43,13 +49,13 @@ function* endBefore(
   return isReadable ? yield* closedEnd(paths, previous, first) : yield* remainsEnd(paths, previous);
 }
 
-/** First position of the earliest segment that a slot of the anchor names; 0 when neither is whole. */
-function* oldestAnchored(paths: Paths): Io<number> {
+/** First position of the earliest segment that a slot of the anchor names, or of that of the newer slot; 0 when no slot is whole. */
+function* anchoredSegment(paths: Paths, newer: boolean): Io<number> {
   const file = yield* ask('open', paths.anchor, 'read');
   try {
-    const slots = yield* readSlots(file);
-    const segments = slots.filter((slot) => slot !== undefined).map(({ segment }) => segment);
-    return segments.length === 0 ? 0 : Math.min(...segments);
+    const slots = (yield* readSlots(file)).filter((slot) => slot !== undefined);
+    if (newer) slots.sort((a, b) => b.counter - a.counter).splice(1);
+    return slots.length === 0 ? 0 : Math.min(...slots.map(({ segment }) => segment));
   } finally {
     yield* ask('close', file);
   }

@@ -71,12 +71,24 @@ export interface DirectoryPlace {
   readonly bytes: number;
 }
 
+const PIECE_BYTES_MIN = 1024;
+const PIECE_BYTES_MAX = 1024 * 1024;
+
+/** Of zlib's output: in small pieces everything would be copied once more. */
+function pieceFor(bytes: number): number {
+  return Math.min(PIECE_BYTES_MAX, Math.max(PIECE_BYTES_MIN, Math.ceil(bytes)));
+}
+
 /** A gzip member that holds these bytes. */
 export function encodeMember(plain: Uint8Array): Buffer {
   const end = Buffer.alloc(MEMBER_END_BYTES);
   end.writeUInt32LE(crc32(plain), 0);
   end.writeUInt32LE(plain.length % 2 ** 32, 4);
-  return Buffer.concat([MEMBER_HEADER, deflateRawSync(plain, { level: LEVEL }), end]);
+  return Buffer.concat([
+    MEMBER_HEADER,
+    deflateRawSync(plain, { level: LEVEL, chunkSize: pieceFor(plain.length / 2) }),
+    end,
+  ]);
 }
 
 /** What a member holds, of `length` bytes. @throws Error when it is not whole, or holds another number of bytes */
@@ -85,6 +97,7 @@ export function decodeMember(member: Buffer, length: number): Buffer {
   if (!member.subarray(0, MEMBER_HEADER.length).equals(MEMBER_HEADER)) throw new Error('no member');
   const plain = inflateRawSync(member.subarray(MEMBER_HEADER.length, end), {
     maxOutputLength: Math.max(1, length),
+    chunkSize: pieceFor(length),
   });
   if (plain.length !== length || member.readUInt32LE(end) !== crc32(plain)) {
     throw new Error('another content');

@@ -69,8 +69,7 @@ export function* archiveSegment(job: ArchiveJob, giveWay: GiveWay): Io<ArchivedS
   try {
     const output = yield* ask('open', temporary, 'create');
     try {
-      facts = yield* compress(job, output, giveWay);
-      archiveBytes = yield* ask('size', output);
+      ({ facts, archiveBytes } = yield* compress(job, output, giveWay));
       yield* readBack(output, facts, giveWay);
     } finally {
       yield* ask('close', output);
@@ -83,6 +82,16 @@ export function* archiveSegment(job: ArchiveJob, giveWay: GiveWay): Io<ArchivedS
   yield* ask('syncDirectory', paths.archive);
   yield* ask('remove', paths.segment(first));
   yield* ask('syncDirectory', paths.log);
+  return { first, last, bytes: facts.bytes, archiveBytes };
+}
+
+/**
+ * What {@link archiveSegment} would give. Nothing is written.
+ * @throws what it throws
+ */
+export function* measureArchive(job: ArchiveJob, giveWay: GiveWay): Io<ArchivedSegment> {
+  const { first, last } = job;
+  const { facts, archiveBytes } = yield* compress(job, undefined, giveWay);
   return { first, last, bytes: facts.bytes, archiveBytes };
 }
 
@@ -102,8 +111,13 @@ export function* removeIfThere(path: string): Io<void> {
   }
 }
 
-/** Checks the segment line by line and writes it as an archive, synced. */
-function* compress(job: ArchiveJob, output: number, giveWay: GiveWay): Io<ArchiveFacts> {
+interface Compressed {
+  readonly facts: ArchiveFacts;
+  readonly archiveBytes: number;
+}
+
+/** Checks the segment line by line and writes it as an archive, synced; without an output nowhere. */
+function* compress(job: ArchiveJob, output: number | undefined, giveWay: GiveWay): Io<Compressed> {
   const path = job.paths.segment(job.first);
   const input = yield* ask('open', path, 'read');
   try {
@@ -133,15 +147,42 @@ interface GroupEnd {
   readonly position: number;
 }
 
+/** Bytes that wait, in one piece of memory that is used again: new ones would pile up until they are collected. */
+class Pending {
+  #bytes: Buffer = Buffer.allocUnsafeSlow(4 * BLOCK_BYTES);
+  #filled = 0;
+
+  add(bytes: Buffer): void {
+    const filled = this.#filled + bytes.length;
+    if (filled > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * filled);
+      this.#bytes.copy(larger, 0, 0, this.#filled);
+      this.#bytes = larger;
+    }
+    bytes.copy(this.#bytes, this.#filled);
+    this.#filled = filled;
+  }
+
+  /** Valid until bytes are added or dropped. */
+  first(length: number): Buffer {
+    return this.#bytes.subarray(0, length);
+  }
+
+  drop(length: number): void {
+    this.#bytes.copyWithin(0, length, this.#filled);
+    this.#filled -= length;
+  }
+}
+
 /** The lines of a segment on their way into an archive. */
 class ArchiveWriter {
   readonly #job: ArchiveJob;
-  readonly #output: number;
+  readonly #output: number | undefined;
   readonly #walker: SegmentWalker;
   readonly #hash: Hash = createHash('sha256');
   readonly #blocks: ArchiveBlock[] = [];
   /** Lines that stand in no block yet, and the ends of groups among them. */
-  #pending: Buffer[] = [];
+  readonly #pending: Pending = new Pending();
   readonly #ends: GroupEnd[] = [];
   #begin: GroupEnd;
   #read = 0;
@@ -150,7 +191,7 @@ class ArchiveWriter {
   #firstTime = '';
   #lastTime = '';
 
-  constructor(job: ArchiveJob, output: number) {
+  constructor(job: ArchiveJob, output: number | undefined) {
     this.#job = job;
     this.#output = output;
     this.#begin = { offset: 0, position: job.first };
@@ -176,9 +217,9 @@ class ArchiveWriter {
       if (!(error instanceof SegmentProblem)) throw error;
       throw this.damaged(error.offset, error.message, error.position);
     }
-    const lines = Buffer.from(buffer.subarray(start, end));
+    const lines = buffer.subarray(start, end);
     this.#hash.update(lines);
-    this.#pending.push(lines);
+    this.#pending.add(lines);
     this.#read += lines.length;
   }
 
@@ -196,21 +237,27 @@ class ArchiveWriter {
 
   *#block(end: number): Io<void> {
     const { offset: start, position } = this.#begin;
-    const pending = Buffer.concat(this.#pending);
-    const member = encodeMember(pending.subarray(0, end - start));
-    this.#pending = [Buffer.from(pending.subarray(end - start))];
+    const member = encodeMember(this.#pending.first(end - start));
+    this.#pending.drop(end - start);
     const offset = this.#written;
     const bytes = member.length;
     this.#blocks.push({ offset, bytes, start, end, position, checksum: crc32(member) });
-    yield* writeAll(this.#output, member, offset);
-    this.#written += bytes;
-    if (this.#written - this.#synced < SYNC_BYTES) return;
-    yield* ask('sync', this.#output);
+    yield* this.#write(member);
+    if (this.#written - this.#synced >= SYNC_BYTES) yield* this.#sync();
+  }
+
+  *#write(bytes: Buffer): Io<void> {
+    if (this.#output !== undefined) yield* writeAll(this.#output, bytes, this.#written);
+    this.#written += bytes.length;
+  }
+
+  *#sync(): Io<void> {
+    if (this.#output !== undefined) yield* ask('sync', this.#output);
     this.#synced = this.#written;
   }
 
   /** The last block, the directory, and a sync. @throws StoreDamagedError when the segment ended otherwise than it must */
-  *finish(): Io<ArchiveFacts> {
+  *finish(): Io<Compressed> {
     const { first, last, storeId, before, seal } = this.#job;
     const { place, closed } = this.#walker;
     if (!closed) throw this.damaged(this.#read, 'the segment ends without its closing line');
@@ -226,9 +273,9 @@ class ArchiveWriter {
       lastTime: this.#lastTime,
       blocks: this.#blocks,
     };
-    yield* writeAll(this.#output, encodeDirectory(facts), this.#written);
-    yield* ask('sync', this.#output);
-    return facts;
+    yield* this.#write(encodeDirectory(facts));
+    yield* this.#sync();
+    return { facts, archiveBytes: this.#written };
   }
 
   damaged(offset: number, problem: string, position = this.#walker.place.position + 1): Error {

@@ -368,6 +368,11 @@ export class ClosedSegments {
     return this.#all.find((segment) => !segment.dropped)?.first ?? this.#end;
   }
 
+  /** Closes the files that nobody reads right now. */
+  *letGo(): Io<void> {
+    yield* this.#files.letGo();
+  }
+
   /** Lets go of what is open of a segment that was moved to the archive or dropped, and looks what became of it. */
   *forget(first: number): Io<void> {
     yield* this.#segments.forget(first);

@@ -1,4 +1,5 @@
 /** The right to write snapshots and to compact: one holder over all processes, given back by the kernel when it dies. */
+import { LockTimeoutError } from '../errors.js';
 import type { Disk } from './disk.js';
 import { COMPACTION_LOCK } from './format.js';
 import { closeQuietly } from './io.js';
@@ -20,4 +21,9 @@ export function tryCompactionLock(disk: Disk, directory: string): (() => void) |
   }
   closeQuietly(disk, file);
   return undefined;
+}
+
+/** Nobody knows who holds it: the mark names the last writer, which need not be the one that compacts or copies. */
+export function compactionLockTimeout(file: string, timeoutMs: number): LockTimeoutError {
+  return new LockTimeoutError({ file, timeoutMs, label: 'snapshots, compaction and copies' });
 }

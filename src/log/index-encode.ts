@@ -144,11 +144,14 @@ function* streamBlocks(
   return filter;
 }
 
-function* keyBlocks(tail: TailIndex, section: Section): Generator<Buffer, BloomFilter> {
-  const places = new Map(tail.keys());
-  const filter = BloomFilter.forNames(places.size);
-  for (const key of [...places.keys()].sort()) {
-    const { position, offset, ordinal } = places.get(key) as KeyPlace;
+function* keyBlocks(
+  tail: TailIndex,
+  section: Section,
+  names: readonly string[],
+): Generator<Buffer, BloomFilter> {
+  const filter = BloomFilter.forNames(names.length);
+  for (const key of names) {
+    const { position, offset, ordinal } = tail.keyNow(key) as KeyPlace;
     filter.add(hashName(key));
     const name = JSON.stringify(key);
     const line = `{"k":${name},"p":${position},"o":${offset},"n":${ordinal}}\n`;
@@ -184,22 +187,31 @@ function trailerOf(places: ReadonlyMap<SectionName, string>): Buffer {
   return trailer;
 }
 
+/** Names in a segment, sorted by UTF-16 code units. */
+export interface IndexNames {
+  readonly streams: readonly string[];
+  readonly keys: readonly string[];
+}
+
 /**
  * The whole index file, piece by piece, in order.
- * @param streams - the names of its streams, sorted; sorting many takes long, and may have been done in slices
+ * @param names - of its streams and keys, sorted; sorting many takes long, and may have been done in slices
  */
 export function* encodeIndex(
   tail: TailIndex,
   closing: ClosingFacts,
-  streams: readonly string[] = [...tail.streams()].sort(),
+  names: IndexNames = {
+    streams: [...tail.streams()].sort(),
+    keys: [...tail.keyNames()].sort(),
+  },
 ): Generator<Buffer, void> {
   const header = headerOf(tail, closing);
   yield header;
   const section = new Section('streams', header.length);
-  const streamFilter = yield* streamBlocks(tail, section, streams);
+  const streamFilter = yield* streamBlocks(tail, section, names.streams);
   yield* lastBlock(section);
   const keys = new Section('keys', section.offset);
-  const keyFilter = yield* keyBlocks(tail, keys);
+  const keyFilter = yield* keyBlocks(tail, keys, names.keys);
   yield* lastBlock(keys);
   const positions = new Section('positions', keys.offset);
   yield* positionBlocks(tail, positions);

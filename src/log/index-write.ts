@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { systemCode } from '../errors.js';
 import { type ClosingFacts, encodeIndex } from './index-encode.js';
 import { indexPath } from './index-file.js';
-import { ask, type Io } from './io.js';
+import { ask, type Io, rest } from './io.js';
 import { sortedInSlices } from './merge.js';
 import type { Paths } from './paths.js';
 import type { TailIndex } from './segment-index.js';
@@ -21,12 +21,7 @@ export function* writeIndexFile(paths: Paths, tail: TailIndex, closing: ClosingF
   const temporary = yield* createTemporary(paths, path);
   try {
     try {
-      let position = 0;
-      const streams = yield* sortedStreams(tail);
-      for (const piece of piecesOf(tail, closing, streams)) {
-        yield* writeAll(temporary.file, piece, position);
-        position += piece.length;
-      }
+      yield* writePieces(temporary.file, tail, closing);
       yield* ask('sync', temporary.file);
     } finally {
       yield* ask('close', temporary.file);
@@ -39,32 +34,33 @@ export function* writeIndexFile(paths: Paths, tail: TailIndex, closing: ClosingF
   yield* ask('syncDirectory', paths.index);
 }
 
-function* sortedStreams(tail: TailIndex): Io<string[]> {
-  const sorted = yield* sortedInSlices(tail.streams());
-  const streams: string[] = [];
-  for (let batch = yield* sorted.next(); batch; batch = yield* sorted.next()) {
-    for (const { key } of batch) streams.push(key);
-  }
-  return streams;
-}
-
-/** Small enough that between two writes nobody waits long for the thread that encodes. */
-function* piecesOf(
-  tail: TailIndex,
-  closing: ClosingFacts,
-  streams: readonly string[],
-): Generator<Buffer, void> {
+/** In pieces, and between them others have their turn. */
+function* writePieces(file: number, tail: TailIndex, closing: ClosingFacts): Io<void> {
+  const names = { streams: yield* inOrder(tail.streams()), keys: yield* inOrder(tail.keyNames()) };
   let parts: Buffer[] = [];
-  let bytes = 0;
-  for (const part of encodeIndex(tail, closing, streams)) {
-    parts.push(part);
-    bytes += part.length;
-    if (bytes < WRITE_BYTES) continue;
-    yield Buffer.concat(parts);
+  let [position, bytes] = [0, 0];
+  const write = function* (): Io<void> {
+    yield* writeAll(file, Buffer.concat(parts), position);
+    position += bytes;
     parts = [];
     bytes = 0;
+  };
+  for (const part of encodeIndex(tail, closing, names)) {
+    parts.push(part);
+    bytes += part.length;
+    if (bytes >= WRITE_BYTES) yield* write();
+    yield* rest();
   }
-  yield Buffer.concat(parts);
+  if (bytes > 0) yield* write();
+}
+
+function* inOrder(names: Iterable<string>): Io<string[]> {
+  const sorted = yield* sortedInSlices(names);
+  const all: string[] = [];
+  for (let batch = yield* sorted.next(); batch; batch = yield* sorted.next()) {
+    for (const { key } of batch) all.push(key);
+  }
+  return all;
 }
 
 /** Names that are taken belong to another process that writes the same index, or were left over by one that died. */

@@ -18,7 +18,7 @@ export interface DiskRequest {
 const REST: DiskRequest = Object.freeze({ method: 'rest', args: Object.freeze([]) });
 
 /** So long asynchronous work may go on without a return to the event loop, ms. */
-const WORK_MS_MAX = 10;
+const WORK_MS_MAX = 5;
 
 /** When asynchronous work began to go on without a return to the event loop. One for all pieces that follow each other. */
 export interface Pace {

@@ -164,7 +164,7 @@ function* writeStreams(
   );
   if (before) {
     sources.unshift(
-      lines(before.cursor('streams'), (key, line: { readonly v: number }) => ({
+      lines(before.passingCursor('streams'), (key, line: { readonly v: number }) => ({
         key,
         version: line.v,
       })),
@@ -197,13 +197,16 @@ function* writeKeys(
   const sources: SortedSource<Key>[] = [];
   if (before) {
     sources.push(
-      lines(before.cursor('keys'), (key, line: { p: number; g: number; o: number; n: number }) => ({
-        key,
-        position: line.p,
-        segment: line.g,
-        offset: line.o,
-        ordinal: line.n,
-      })),
+      lines(
+        before.passingCursor('keys'),
+        (key, line: { p: number; g: number; o: number; n: number }) => ({
+          key,
+          position: line.p,
+          segment: line.g,
+          offset: line.o,
+          ordinal: line.n,
+        }),
+      ),
     );
   }
   for (const { first, keyed } of added) {

@@ -135,9 +135,9 @@ export class LogSnapshot {
     return line && { position: line.p, segment: line.g, offset: line.o, ordinal: line.n };
   }
 
-  /** @throws SortedProblem */
-  cursor(section: 'streams' | 'keys'): SortedCursor {
-    return this.#file.cursor(section);
+  /** For whoever is done with the lines when it asks for more. @throws SortedProblem */
+  passingCursor(section: 'streams' | 'keys'): SortedCursor {
+    return this.#file.passingCursor(section);
   }
 }
 

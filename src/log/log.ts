@@ -9,7 +9,7 @@ import {
 } from '../errors.js';
 import { Changes } from './changes.js';
 import { commitAt, commitNow, commitsAt } from './commits-at.js';
-import { tryCompactionLock } from './compaction-lock.js';
+import { compactionLockTimeout, tryCompactionLock } from './compaction-lock.js';
 import { deepFreeze } from './decode.js';
 import type { Environment } from './environment.js';
 import { asyncSequence, syncSequence } from './event-sequence.js';
@@ -389,7 +389,7 @@ export class Log {
       compactionTimeout: () => {
         const { lock } = pathsOf(this.#directory);
         const { lockTimeoutMs } = this.#settings;
-        return lockTimeout(this.#environment, this.#found.lockFile, lock, lockTimeoutMs);
+        return compactionLockTimeout(lock, lockTimeoutMs);
       },
       get isFresh() {
         return freshness.isFresh;

@@ -76,6 +76,11 @@ export class OpenFiles {
     if (entry.users === 0) yield* closeFile(entry.file);
   }
 
+  /** Closes what nobody uses right now: it may have been moved or deleted, and its room is given back only then. */
+  *letGo(): Io<void> {
+    for (const [path, { users }] of [...this.#files]) if (users === 0) yield* this.forget(path);
+  }
+
   /** Closes all; what is in use right now is closed by its user. Later uses throw StoreClosedError. */
   *close(): Io<void> {
     this.#closed = true;

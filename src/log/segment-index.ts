@@ -273,8 +273,9 @@ export class TailIndex implements SegmentIndex {
     }
   }
 
-  keys(): Iterable<[string, KeyPlace]> {
-    return this.#keys;
+  /** All idempotency keys, in no order. */
+  keyNames(): Iterable<string> {
+    return this.#keys.keys();
   }
 
   strides(): readonly CommitPlace[] {

@@ -121,6 +121,12 @@ export class Segments {
   /** Writes the indexes of segments that were closed meanwhile, for the next opening and to free their memory. Best effort. */
   *writePendingIndexes(): Io<void> {
     yield* this.#closed.settle();
+    yield* this.letGo();
+  }
+
+  /** Closes the files of closed segments that nobody reads right now. Whoever compacts ends a segment first: with each new one they may have been moved. */
+  *letGo(): Io<void> {
+    yield* this.#closed.letGo();
   }
 
   /** The stream's version, 0 when absent; `undefined` when a file must be read for it. */

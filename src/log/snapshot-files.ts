@@ -31,8 +31,13 @@ export function logSnapshotName(position: number): string {
   return `log-${digits(position)}.ndjson`;
 }
 
+/** What the names of all snapshots of an identity begin with. */
+export function identityBeginning(identity: Identity): string {
+  return `${identity.kind}-${identityText(identity)}-`;
+}
+
 export function snapshotName(identity: Identity, position: number): string {
-  return `${identity.kind}-${identityText(identity)}-${digits(position)}.ndjson`;
+  return `${identityBeginning(identity)}${digits(position)}.ndjson`;
 }
 
 /** The name of a file with the places of a projection's keys in a segment. */
@@ -69,8 +74,9 @@ export function logPositions(names: readonly string[]): number[] {
   return positionsOf(names, 'log-');
 }
 
-export function snapshotPositions(names: readonly string[], identity: Identity): number[] {
-  return positionsOf(names, `${identity.kind}-${identityText(identity)}-`);
+/** The positions of the snapshots of an identity, whose names begin so, the newest first. */
+export function snapshotPositions(names: readonly string[], beginning: string): number[] {
+  return positionsOf(names, beginning);
 }
 
 export function* makeSnapshotDirectory(paths: Paths): Io<void> {

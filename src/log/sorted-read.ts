@@ -191,7 +191,12 @@ export class SortedFile {
 
   /** Goes along a section from the first key at `from` or behind it. */
   cursor(section: string, from = ''): SortedCursor {
-    return new SortedCursor(this, this.#facts(section), from);
+    return new SortedCursor(this, this.#facts(section), from, undefined);
+  }
+
+  /** The same for whoever is done with the lines when it asks for more: they all stand in the same memory, one batch after the other. */
+  passingCursor(section: string): SortedCursor {
+    return new SortedCursor(this, this.#facts(section), '', new RunBuffer());
   }
 
   /** @internal For cursors. */
@@ -200,11 +205,12 @@ export class SortedFile {
   }
 
   /** @internal For cursors: blocks that stand one behind the other. */
-  *blocksAt(places: readonly BranchLine['at'][]): Io<SortedBlock[]> {
+  *blocksAt(places: readonly BranchLine['at'][], run?: RunBuffer): Io<SortedBlock[]> {
     const [first] = places;
     const last = places.at(-1);
     if (!first || !last) return [];
-    const bytes = yield* this.#read(first[0], last[0] + last[1] - first[0]);
+    const length = last[0] + last[1] - first[0];
+    const bytes = yield* this.#read(first[0], length, run?.take(length));
     return places.map(([offset, length, checksum]) => {
       const start = offset - first[0];
       const piece = bytes.subarray(start, start + length);
@@ -223,9 +229,21 @@ export class SortedFile {
     return `${this.#number}${what}${section}${at}`;
   }
 
-  *#read(offset: number, length: number): Io<Buffer> {
+  *#read(offset: number, length: number, buffer?: Buffer): Io<Buffer> {
     if (offset + length > this.#trailer.bytes) throw new SortedProblem('beyond the end');
-    return yield* bytesOf(this.#files, this.path, offset, length);
+    return yield* bytesOf(this.#files, this.path, offset, length, buffer);
+  }
+}
+
+/** Memory that one cursor reads into again and again. */
+class RunBuffer {
+  #buffer = Buffer.alloc(0);
+
+  take(length: number): Buffer {
+    if (this.#buffer.length < length) {
+      this.#buffer = Buffer.allocUnsafeSlow(Math.max(length, RUN_BYTES));
+    }
+    return this.#buffer.subarray(0, length);
   }
 }
 
@@ -245,9 +263,11 @@ export class SortedCursor {
   /** From the root down to the lowest branch: each with the entry that comes next. */
   #path: { readonly branch: SortedBlock; next: number }[] | undefined;
   #done = false;
+  readonly #run: RunBuffer | undefined;
 
   /** @internal Made by {@link SortedFile.cursor}. */
-  constructor(file: SortedFile, facts: SectionFacts, from: string) {
+  constructor(file: SortedFile, facts: SectionFacts, from: string, run: RunBuffer | undefined) {
+    this.#run = run;
     const [count, offset, bytes, checksum, levels] = facts;
     this.#file = file;
     this.#root = count === 0 ? undefined : [offset, bytes, checksum];
@@ -264,7 +284,7 @@ export class SortedCursor {
         break;
       }
       const lines: SortedLine[] = [];
-      for (const block of yield* this.#file.blocksAt(places)) {
+      for (const block of yield* this.#file.blocksAt(places, this.#run)) {
         for (let index = 0; index < block.count; index += 1) {
           const key = block.key(index);
           if (key >= this.#from) lines.push({ key, block, index });
@@ -328,8 +348,14 @@ export class SortedCursor {
   }
 }
 
-function* bytesOf(files: OpenFiles, path: string, offset: number, length: number): Io<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(length);
+/** @param bytes - to be filled, of that length; new without it */
+function* bytesOf(
+  files: OpenFiles,
+  path: string,
+  offset: number,
+  length: number,
+  bytes: Buffer = Buffer.allocUnsafeSlow(length),
+): Io<Buffer> {
   const work = files.use(path, (file) => readFully(file, bytes, 0, length, offset));
   if ((yield* fromFile(work)) < length) throw new SortedProblem('too short');
   return bytes;

@@ -23,6 +23,14 @@ import { writeAll } from './whole-file.js';
 const WRITE_BYTES = 64 * 1024;
 const READ_BACK_BYTES = 256 * 1024;
 
+/** Lines of one piece of the file. */
+interface Lines {
+  readonly first: string;
+  readonly text: string;
+  /** In UTF-8. */
+  readonly bytes: number;
+}
+
 /** One level of a section: the blocks at the bottom, or branches above them. */
 class Level {
   readonly #max: number;
@@ -39,7 +47,7 @@ class Level {
   }
 
   /** Gives the block that the line no longer fitted into. */
-  add(key: string, line: string): { readonly first: string; readonly bytes: Buffer } | undefined {
+  add(key: string, line: string): Lines | undefined {
     const bytes = Buffer.byteLength(line);
     const full = this.#bytes > 0 && this.#bytes + bytes > this.#max ? this.take() : undefined;
     if (this.#bytes === 0) this.#first = key;
@@ -48,8 +56,8 @@ class Level {
     return full;
   }
 
-  take(): { readonly first: string; readonly bytes: Buffer } {
-    const block = { first: this.#first, bytes: Buffer.from(this.#text.join('')) };
+  take(): Lines {
+    const block = { first: this.#first, text: this.#text.join(''), bytes: this.#bytes };
     this.#text = [];
     this.#bytes = 0;
     return block;
@@ -71,7 +79,8 @@ export class SortedWriter {
   readonly #temporary: string;
   readonly #file: number;
   #open = true;
-  #parts: Buffer[] = [];
+  /** What waits to be written, from the beginning on. One for the whole file: a new one each time would be left to be collected. */
+  #buffer: Buffer = Buffer.allocUnsafeSlow(WRITE_BYTES + 2 * BRANCH_BYTES);
   #waiting = 0;
   #written = 0;
   #crc = 0;
@@ -136,23 +145,33 @@ export class SortedWriter {
     return this.#waiting >= WRITE_BYTES;
   }
 
-  #block({ first, bytes }: { readonly first: string; readonly bytes: Buffer }): Child {
+  #block({ first, text, bytes }: Lines): Child {
     const offset = this.bytes;
-    this.#put(bytes);
-    return { first, at: [offset, bytes.length, checksumText(bytes)] };
+    const place = this.#room(bytes);
+    place.write(text);
+    return { first, at: [offset, bytes, checksumText(place)] };
   }
 
   #put(bytes: Buffer): void {
-    this.#parts.push(bytes);
-    this.#waiting += bytes.length;
+    bytes.copy(this.#room(bytes.length));
+  }
+
+  /** Behind what waits, for so many bytes more. */
+  #room(bytes: number): Buffer {
+    const start = this.#waiting;
+    this.#waiting += bytes;
+    if (this.#waiting > this.#buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(this.#waiting + BRANCH_BYTES);
+      this.#buffer.copy(larger, 0, 0, start);
+      this.#buffer = larger;
+    }
+    return this.#buffer.subarray(start, this.#waiting);
   }
 
   /** Writes what waits. */
   *flush(): Io<void> {
     if (this.#waiting === 0) return;
-    const bytes =
-      this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
-    this.#parts = [];
+    const bytes = this.#buffer.subarray(0, this.#waiting);
     this.#waiting = 0;
     const at = this.#written;
     this.#written += bytes.length;

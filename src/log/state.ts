@@ -308,6 +308,7 @@ export class LogState implements GroupBase {
     }
     this.#rotate(closed);
     this.#place = walker.place;
+    yield* this.segments.letGo();
   }
 
   #short(place: Place, target: Place): StoreDamagedError {

@@ -41,6 +41,8 @@ const QUIET_TURNS = 4;
 /** Look-ups of cold streams and keys made side by side. */
 const LOOK_UPS = 64;
 const RETRY_MS = 1;
+/** A thread that takes longer to start is not waited for. */
+const THREAD_START_MS = 500;
 /** How long closing waits for the lock to move the anchor. What is durable stays so without it. */
 const CLOSING_ANCHOR_MS = 200;
 
@@ -225,10 +227,20 @@ export class Writer {
    * then, which this process does not know yet. An attempt that a synchronous caller interrupted may be made again.
    * @param deadline - how long to wait for the lock; without a writer thread one attempt is made
    */
-  endSegment(deadline: number): Promise<Ended> {
-    return new Promise((resolve, reject) => {
+  async endSegment(deadline: number): Promise<Ended> {
+    await this.#threadStarted();
+    return await new Promise((resolve, reject) => {
       this.#line.push({ kind: 'segment', deadline, settle: { resolve, reject } });
     });
+  }
+
+  /** Waits a little for the thread, so that this one need not wait for the disk. */
+  async #threadStarted(): Promise<void> {
+    const until = this.#environment.monotonic() + THREAD_START_MS;
+    const isWorthIt = () => !this.#closing && this.#poison === undefined && !this.#readyThread();
+    while (isWorthIt() && this.#thread && this.#environment.monotonic() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
 
   /** {@link Writer.endSegment}, at once. */

@@ -202,9 +202,10 @@ export class MemoryIndex {
     return (other) => [...this.#texts.termsOf(other)].some((term) => terms.has(term));
   }
 
-  save(sink: IndexSink): void {
-    this.#texts.save((part, bytes) => sink.write(`text-${part}`, bytes));
-    saveStates(sink, this.#saved(), [...this.#stopped]);
+  /** In portions; the index stays as it is meanwhile. */
+  *save(sink: IndexSink): Generator<void, void> {
+    yield* this.#texts.saving((part, bytes) => sink.write(`text-${part}`, bytes));
+    yield* saveStates(sink, this.#saved(), [...this.#stopped]);
   }
 
   *#saved(): Iterable<SavedState> {
@@ -218,14 +219,17 @@ export class MemoryIndex {
   }
 
   /** @throws for what `save` did not write */
-  static load(
+  static *load(
     source: IndexSource,
     definitions: readonly ModelDefinition[],
     language: string,
-  ): MemoryIndex {
+  ): Generator<void, MemoryIndex> {
     const index = new MemoryIndex(definitions, language);
-    index.#texts = RecallIndex.load((part) => source.read(`text-${part}`));
-    for (const saved of savedStates(source)) index.#restore(saved);
+    index.#texts = yield* RecallIndex.loading((part) => source.read(`text-${part}`));
+    for (const states of savedStates(source)) {
+      for (const saved of states) index.#restore(saved);
+      yield;
+    }
     for (const stream of savedStopped(source)) index.#stopped.add(stream);
     if (index.#texts.language !== language || index.#texts.size !== index.size) {
       throw new RangeError('what was saved does not fit together');

@@ -13,14 +13,17 @@ export type SavedPart = readonly [name: string, stamp: Stamp | null, place: numb
 
 export type SavedState = readonly [stream: string, state: unknown, parts: readonly SavedPart[]];
 
-const STATES_IN_PART = 4096;
+const STATES_IN_PART = 256;
 
-/** @param stopped - streams that could not be folded */
-export function saveStates(
+/**
+ * Behind each portion others may have their turn.
+ * @param stopped - streams that could not be folded
+ */
+export function* saveStates(
   sink: IndexSink,
   states: Iterable<SavedState>,
   stopped: readonly string[],
-): void {
+): Generator<void, void> {
   let rows: SavedState[] = [];
   let part = 0;
   const write = () => {
@@ -31,19 +34,21 @@ export function saveStates(
   };
   for (const state of states) {
     rows.push(state);
-    if (rows.length >= STATES_IN_PART) write();
+    if (rows.length < STATES_IN_PART) continue;
+    write();
+    yield;
   }
   write();
   sink.write('stopped', encoded(stopped));
 }
 
-/** The states, deeply frozen. */
-export function* savedStates(source: IndexSource): Iterable<SavedState> {
+/** The states, deeply frozen, in portions. */
+export function* savedStates(source: IndexSource): Iterable<SavedState[]> {
   for (const part of source.parts()) {
     if (!part.startsWith('states-')) continue;
-    for (const [stream, state, parts] of decoded(source.read(part)) as SavedState[]) {
-      yield [stream, deeplyFrozen(state), parts];
-    }
+    const rows = decoded(source.read(part)) as SavedState[];
+    for (const [, state] of rows) deeplyFrozen(state);
+    yield rows;
   }
 }
 

@@ -47,10 +47,13 @@ export interface IndexSpec<Index, E extends Events = Events, Type extends TypesO
     index: NoInfer<Index>,
     group: readonly NoInfer<RecordedEventOf<E, Type>>[],
   ) => void;
-  /** Writes the index into as many parts as it likes. */
-  readonly save: (index: NoInfer<Index>, sink: IndexSink) => void;
-  /** The index that `save` wrote. What it throws makes the store build the index again from the log. */
-  readonly load: (source: IndexSource) => NoInfer<Index>;
+  /**
+   * Writes the index into as many parts as it likes. It may be a generator function: between two `yield`s others have their turn, and the index stays
+   * as it is.
+   */
+  readonly save: (index: NoInfer<Index>, sink: IndexSink) => void | Generator<unknown, void>;
+  /** The index that `save` wrote; it may be a generator function, too. What it throws makes the store build the index again from the log. */
+  readonly load: (source: IndexSource) => NoInfer<Index> | Generator<unknown, NoInfer<Index>>;
   /** About how much memory it takes, bytes. */
   readonly bytes: (index: NoInfer<Index>) => number;
 }
@@ -72,6 +75,10 @@ export interface IndexDefinition<Index = unknown> {
   save(index: Index, sink: IndexSink): void;
   /** @throws what the caller's code throws; TypeError for undefined or a promise */
   load(source: IndexSource): Index;
+  /** {@link IndexDefinition.save} in portions, with a turn for others behind each. */
+  saving(index: Index, sink: IndexSink): Generator<unknown, void>;
+  /** {@link IndexDefinition.load} in portions. */
+  loading(source: IndexSource): Generator<unknown, Index>;
   /** @throws what the caller's code throws; TypeError for anything but a number from 0 */
   bytes(index: Index): number;
 }
@@ -100,6 +107,18 @@ function wantedTypes(
     for (const type of list) checkDeclared(type, events.types, `types of ${what}`);
   }
   return list;
+}
+
+function isGenerator<Result>(value: unknown): value is Generator<unknown, Result> {
+  return Object.prototype.toString.call(value) === '[object Generator]';
+}
+
+/** What comes of it, at once. */
+function ended<Result>(portions: Generator<unknown, Result>): Result {
+  for (;;) {
+    const { done, value } = portions.next();
+    if (done) return value;
+  }
 }
 
 function checkIndex<Index>(index: Index, what: string): Index {
@@ -139,10 +158,16 @@ export function indexOf<Index, E extends Events, const Type extends TypesOf<E>>(
     apply(index: Index, group: readonly RecordedEvent[]) {
       atOnce(own.apply(index, group as readonly RecordedEventOf<E, Type>[]), `apply of ${what}`);
     },
-    save(index: Index, sink: IndexSink) {
-      atOnce(own.save(index, sink), `save of ${what}`);
+    save: (index: Index, sink: IndexSink) => ended(definition.saving(index, sink)),
+    load: (source: IndexSource) => ended(definition.loading(source)),
+    *saving(index: Index, sink: IndexSink) {
+      const saved: unknown = own.save(index, sink);
+      atOnce(isGenerator(saved) ? yield* saved : saved, `save of ${what}`);
     },
-    load: (source: IndexSource) => checkIndex(own.load(source), `load of ${what}`),
+    *loading(source: IndexSource) {
+      const loaded = own.load(source);
+      return checkIndex(isGenerator<Index>(loaded) ? yield* loaded : loaded, `load of ${what}`);
+    },
     bytes: (index: Index) => checkBytes(own.bytes(index), `bytes of ${what}`),
   });
   made.add(definition as IndexDefinition);

@@ -9,7 +9,7 @@
  */
 import { StoreClosedError } from '../errors.js';
 import { monotonicMs } from '../log/environment.js';
-import { type Io, rest, runAsync, runSync } from '../log/io.js';
+import { type Io, newPace, rest, runAsync, runSync } from '../log/io.js';
 import { Background, measured } from './background.js';
 import { NEEDS_IO } from './key-reader.js';
 import type { LogSource, ReadErrors, Runtime } from './ports.js';
@@ -25,14 +25,21 @@ export interface EngineOptions {
   readonly burstCommits?: number | undefined;
   /** Work between two returns to the event loop, ms. Default 5. */
   readonly sliceMs?: number | undefined;
+  /** A projection that keeps the places of more events than this in memory is to be relieved of them. Default 200 000. */
+  readonly notedMax?: number | undefined;
   /** Milliseconds that never go back. */
   readonly clock?: (() => number) | undefined;
 }
+
+/** Makes a snapshot for a runtime to stand on, so that it need not keep the places of the events before. Best effort. */
+export type Relief = (runtime: Runtime) => Io<void>;
 
 /** A track that is built is ready when no more than this waits: the head may go on meanwhile. */
 const NEAR_COMMITS = 1000;
 /** Appending rests when the head has not moved for so long, ms. */
 const REST_MS = 5;
+/** Built between two looks at what is kept in memory. */
+const BUILT_COMMITS = 65_536;
 const FIRST_SLICE_COMMITS = 256;
 const SLICE_COMMITS_MAX = 65_536;
 
@@ -43,12 +50,16 @@ export class Engine {
   readonly #backlogCommits: number;
   readonly #burstCommits: number;
   readonly #sliceMs: number;
+  readonly #notedMax: number;
   readonly #clock: () => number;
   readonly #background: Background;
   readonly #trackOf = new Map<Runtime, Track>();
   #tracks: Track[] = [];
   #sliceCommits = FIRST_SLICE_COMMITS;
   #advancedAt = Number.NEGATIVE_INFINITY;
+  #relief: Relief | undefined;
+  /** Those that could not be relieved, and from how many events on that is tried again. */
+  readonly #burdened = new WeakMap<Runtime, number>();
   #closed = false;
 
   constructor(log: LogSource, errors: ReadErrors, options: EngineOptions = {}) {
@@ -58,11 +69,17 @@ export class Engine {
     this.#backlogCommits = options.backlogCommits ?? 10_000;
     this.#burstCommits = options.burstCommits ?? 100_000;
     this.#sliceMs = options.sliceMs ?? 5;
+    this.#notedMax = options.notedMax ?? 200_000;
     this.#clock = options.clock ?? monotonicMs;
     this.#background = new Background(
       () => this.#slice(),
       () => this.#tracks.some(({ waiters }) => waiters.length > 0),
     );
+  }
+
+  /** Where snapshots can be made: how. */
+  relieveBy(relief: Relief): void {
+    this.#relief = relief;
   }
 
   /** Takes a runtime in, and begins to build it when it has a long way to go. */
@@ -106,10 +123,12 @@ export class Engine {
   /** Brings all that is ready to the durable head that this process knows. @throws StoreClosedError, StoreDamagedError */
   *catchUp(): Io<void> {
     this.#checkOpen();
-    for (const track of [...this.#tracks]) {
-      if (!track.ready) continue;
+    const { position } = this.#log;
+    const isBehind = (track: Track) => track.ready && track.position < position;
+    for (let track = this.#tracks.find(isBehind); track; track = this.#tracks.find(isBehind)) {
       yield* track.advance();
       this.#checkOpen();
+      if (this.#isHeavy(track)) this.#drain(track);
     }
     this.#join();
   }
@@ -173,12 +192,33 @@ export class Engine {
   /** Builds all that is not ready, and brings all to the head. @throws StoreClosedError, StoreDamagedError */
   *build(): Io<void> {
     this.#checkOpen();
-    for (const track of [...this.#tracks]) {
-      yield* track.advance();
+    const isToBuild = (track: Track) => !track.ready || track.lag > 0;
+    for (let track = this.#tracks.find(isToBuild); track; track = this.#tracks.find(isToBuild)) {
+      const to = Math.min(this.#log.position, track.position + BUILT_COMMITS);
+      yield* track.advance(to);
+      yield* this.#relieve(track);
       this.#checkOpen();
-      this.#arrived(track);
+      if (track.lag === 0) this.#arrived(track);
     }
     this.#join();
+  }
+
+  /** Makes room in memory where a member of the track keeps too much. */
+  *#relieve(track: Track): Io<void> {
+    const relieve = this.#relief;
+    if (!relieve) return;
+    for (const member of track.members.filter((each) => this.#isBurdened(each))) {
+      yield* relieve(member);
+      this.#checkOpen();
+      const { noted = 0 } = member;
+      if (noted < this.#notedMax) this.#burdened.delete(member);
+      else this.#burdened.set(member, noted + this.#notedMax / 4);
+    }
+  }
+
+  #isBurdened(runtime: Runtime): boolean {
+    const { noted = 0 } = runtime;
+    return noted >= this.#notedMax && noted >= (this.#burdened.get(runtime) ?? 0);
   }
 
   /** {@link Engine.build}, at once. */
@@ -190,11 +230,17 @@ export class Engine {
   onAdvance(): void {
     this.#advancedAt = this.#clock();
     for (const track of this.#tracks) {
-      if (!track.ready || track.lag <= this.#backlogCommits || this.#closed) continue;
-      track.problem = undefined;
-      track.draining = true;
-      this.#background.wake();
+      if (!track.ready || this.#closed) continue;
+      if (track.lag <= this.#backlogCommits && !this.#isHeavy(track)) continue;
+      this.#drain(track);
     }
+  }
+
+  /** From now on the background works on it, too. */
+  #drain(track: Track): void {
+    track.problem = undefined;
+    track.draining = true;
+    this.#background.wake();
   }
 
   /** Stops the background; who waits gets StoreClosedError. Calling it again does nothing. */
@@ -208,6 +254,11 @@ export class Engine {
 
   #checkOpen(): void {
     if (this.#closed) throw new StoreClosedError();
+  }
+
+  /** A member keeps too much in memory, and something can be done about it. */
+  #isHeavy(track: Track): boolean {
+    return this.#relief !== undefined && track.members.some((each) => this.#isBurdened(each));
   }
 
   #track(runtime: Runtime): Track {
@@ -239,8 +290,12 @@ export class Engine {
     if (!track) return this.#hasMore;
     const to = Math.min(this.#log.position, track.position + this.#sliceCommits);
     const work = measured(track.advance(to), this.#clock, (took) => this.#resize(took));
+    const { disk } = this.#log;
     try {
-      await runAsync(this.#log.disk, work);
+      await runAsync(disk, work, newPace(this.#sliceMs));
+      if (this.#isHeavy(track)) {
+        await runAsync(disk, this.#relieve(track), newPace(this.#sliceMs));
+      }
     } catch (error) {
       if (this.#closed) return false;
       track.problem = error;

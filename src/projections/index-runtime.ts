@@ -3,6 +3,7 @@
  * applies what waits. It has one state only, the newest, so a failure stops all of it.
  */
 import { StoreClosedError } from '../errors.js';
+import { type Io, rest } from '../log/io.js';
 import type { RecordedEvent } from '../log/types.js';
 import type {
   EventInterpreter,
@@ -31,6 +32,11 @@ export interface SavedIndex<Source> {
   readonly source: Source;
 }
 
+interface Saving {
+  readonly portions: Generator<unknown, void>;
+  problem?: unknown;
+}
+
 export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> implements Runtime {
   readonly definition: RuntimeIndexDefinition<Index, Sink, Source>;
   /** The last commit routed; -1 when closed. */
@@ -41,14 +47,32 @@ export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> imp
   #waiting: RecordedEvent[] = [];
   #waitingBytes = 0;
   #stop: KeyFailure | undefined;
+  #saving: Saving | undefined;
 
-  /** @throws whatever `load` throws for a saved one that it cannot read */
-  constructor(parts: IndexParts<Index, Sink, Source>, saved?: SavedIndex<Source>) {
+  /** In portions. @throws whatever `load` throws for a saved one that it cannot read */
+  static *begin<Index, Sink, Source>(
+    parts: IndexParts<Index, Sink, Source>,
+    saved: SavedIndex<Source> | undefined,
+  ): Io<IndexRuntime<Index, Sink, Source>> {
+    if (!saved) return new IndexRuntime(parts);
+    const portions = parts.definition.loading(saved.source);
+    for (;;) {
+      const { done, value } = portions.next();
+      if (done) return new IndexRuntime(parts, saved, value);
+      yield* rest();
+    }
+  }
+
+  /**
+   * @param loaded - what was saved, when it is loaded already
+   * @throws whatever `load` throws for a saved one that it cannot read
+   */
+  constructor(parts: IndexParts<Index, Sink, Source>, saved?: SavedIndex<Source>, loaded?: Index) {
     const { definition } = parts;
     this.#parts = parts;
     this.definition = definition;
     this.#types = definition.types && new Set(definition.types);
-    this.#index = saved ? definition.load(saved.source) : definition.create();
+    this.#index = saved ? (loaded ?? definition.load(saved.source)) : definition.create();
     this.position = saved?.position ?? 0;
   }
 
@@ -84,19 +108,41 @@ export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> imp
   /** As of all that is routed. @throws ProjectionFailedError, StoreClosedError */
   value(): Index {
     if (this.position < 0) throw new StoreClosedError();
+    this.#endSaving();
     this.#apply();
     if (this.#stop) throw this.#parts.errors.failed({ projection: this.name, ...this.#stop });
     return this.#index as Index;
   }
 
-  /** Saves it as of `position`, which is given back. @throws ProjectionFailedError, StoreClosedError, and what `save` throws */
-  save(sink: Sink): number {
-    this.definition.save(this.value(), sink);
-    return this.position;
+  /**
+   * Saves it as of `position`, in portions. What is routed meanwhile waits; whoever reads it meanwhile ends the saving first.
+   * @throws ProjectionFailedError, StoreClosedError, and what `save` throws
+   */
+  *save(sink: Sink): Io<void> {
+    const saving: Saving = { portions: this.definition.saving(this.value(), sink) };
+    this.#saving = saving;
+    while (this.#saving === saving) {
+      if (saving.portions.next().done) this.#saving = undefined;
+      else yield* rest();
+    }
+    if (this.position < 0) throw new StoreClosedError();
+    if ('problem' in saving) throw saving.problem;
+  }
+
+  #endSaving(): void {
+    const saving = this.#saving;
+    this.#saving = undefined;
+    try {
+      while (saving && !saving.portions.next().done);
+    } catch (problem) {
+      // For whoever saves.
+      if (saving) saving.problem = problem;
+    }
   }
 
   close(): void {
     this.position = -1;
+    this.#saving = undefined;
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#index = undefined;
@@ -115,7 +161,7 @@ export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> imp
   #apply(): void {
     const group = this.#waiting;
     const [first] = group;
-    if (!first || this.#stop) return;
+    if (!first || this.#stop || this.#saving) return;
     this.#waiting = [];
     this.#waitingBytes = 0;
     try {

@@ -1,6 +1,6 @@
 /** What an index saved, on its way to a sorted file and back (docs/FORMAT.md, "Snapshots"). */
 import { invalidArgument, quote } from '../errors.js';
-import type { Io } from '../log/io.js';
+import { type Io, rest } from '../log/io.js';
 import { SortedProblem } from '../log/sorted-format.js';
 import type { SortedFile } from '../log/sorted-read.js';
 import type { SortedWriter } from '../log/sorted-write.js';
@@ -46,6 +46,7 @@ export class SavedParts implements IndexSink {
         const key = `${digits(number)}/${digits(piece)}`;
         const d = Buffer.from(bytes.subarray(at, at + PIECE_BYTES)).toString('base64');
         if (writer.add(key, `${JSON.stringify({ k: key, name, d })}\n`)) yield* writer.flush();
+        yield* rest();
         piece += 1;
       }
       number += 1;
@@ -71,6 +72,7 @@ export function* savedParts(file: SortedFile): Io<IndexSource> {
       const known = pieces.get(name);
       if (known) known.push(bytes);
       else pieces.set(name, [bytes]);
+      yield* rest();
     }
   }
   if (count !== file.count('parts')) throw new SortedProblem('a piece of a part is missing');

@@ -15,7 +15,7 @@ import type { Past } from './past.js';
 import { Portions } from './portions.js';
 import type { EventPlace } from './ports.js';
 import { ProjectionSnapshot, UNSAVED } from './snapshot.js';
-import { type KeyFailure, type KeyState, type ProjectionStates, reach } from './states.js';
+import { type KeptStates, type KeyFailure, type KeyState, reach } from './states.js';
 import { eventAt, type Fetched, type StoredEvents } from './stored-events.js';
 
 /** The answer of reads without I/O when there must be I/O first. */
@@ -47,17 +47,12 @@ export interface Standing {
 export class KeyReader {
   readonly #folder: KeyFolder;
   readonly #standing: Standing;
-  readonly #states: ProjectionStates;
+  readonly #states: KeptStates;
   readonly #events: StoredEvents;
   readonly #start: KeyState;
   #stopped = false;
 
-  constructor(
-    folder: KeyFolder,
-    standing: Standing,
-    states: ProjectionStates,
-    events: StoredEvents,
-  ) {
+  constructor(folder: KeyFolder, standing: Standing, states: KeptStates, events: StoredEvents) {
     this.#folder = folder;
     this.#standing = standing;
     this.#states = states;

@@ -73,8 +73,10 @@ export interface RuntimeIndexDefinition<Index = unknown, Sink = unknown, Source 
   readonly types?: readonly string[] | undefined;
   create(): Index;
   apply(index: Index, group: readonly RecordedEvent[]): void;
-  save(index: Index, sink: Sink): void;
   load(source: Source): Index;
+  /** In portions, with a turn for others behind each. */
+  saving(index: Index, sink: Sink): Generator<unknown, void>;
+  loading(source: Source): Generator<unknown, Index>;
   bytes(index: Index): number;
 }
 
@@ -155,6 +157,8 @@ export interface Runtime {
   readonly name: string;
   /** The last commit routed to it. */
   readonly position: number;
+  /** Of a projection: events whose places it keeps in memory. */
+  readonly noted?: number;
   /** Takes the next commit. Never throws for what user code does. */
   route(commit: FeedCommit): void;
   /** Lets go of all it holds. */

@@ -88,6 +88,8 @@ export class ProjectionRuntime implements Runtime {
   readonly #types: ReadonlySet<string>;
   #ground: Ground;
   readonly #reader: KeyReader;
+  /** For whoever goes through all keys once. */
+  readonly #passing: KeyReader;
   /** Present while somebody waits for the states of all keys. */
   #ahead: FoldAhead | undefined;
   /** Set when it cannot be said which keys an event belongs to. */
@@ -100,6 +102,7 @@ export class ProjectionRuntime implements Runtime {
     this.#types = new Set(definition.types);
     this.#ground = new Ground(history?.base);
     this.#reader = new KeyReader(parts, this, states, events);
+    this.#passing = new KeyReader(parts, this, states.inPassing, events);
     this.definition = definition;
     this.hot = states.hot;
     this.position = position;
@@ -121,6 +124,11 @@ export class ProjectionRuntime implements Runtime {
   /** Keys that had an event since the snapshot that it stands on, and those in there: a key may be counted twice. */
   get keyCount(): number {
     return this.#ground.postings.size + (this.#ground.base?.count ?? 0);
+  }
+
+  /** Events noted behind what it stands on. */
+  get noted(): number {
+    return this.#ground.postings.count;
   }
 
   /** Of the notes where events stand, without the keys. */
@@ -529,11 +537,13 @@ export class ProjectionRuntime implements Runtime {
 
   /**
    * What is known of several keys as of a position that was routed: states, and failures of keys that are stopped.
+   * @param inPassing - what it folds is not kept, so that it does not push out what others read
    * @throws ProjectionFailedError when the projection as a whole is; StoreClosedError, StoreDamagedError
    */
-  *outcomes(keys: readonly string[], position: number): Io<readonly Outcome[]> {
+  *outcomes(keys: readonly string[], position: number, inPassing = false): Io<readonly Outcome[]> {
     this.#checkReadable(position);
-    return yield* this.#reader.several(keys, position);
+    const reader = inPassing ? this.#passing : this.#reader;
+    return yield* reader.several(keys, position);
   }
 
   /** Where the projection stopped as a whole, if it did. */

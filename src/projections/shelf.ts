@@ -6,6 +6,7 @@ import type { Paths } from '../log/paths.js';
 import type { Segments } from '../log/segments.js';
 import {
   type Identity,
+  identityBeginning,
   listSnapshots,
   snapshotName,
   snapshotPositions,
@@ -36,7 +37,7 @@ export class Shelf {
   constructor(place: ShelfPlace, identity: Identity) {
     this.identity = identity;
     this.#place = place;
-    this.#positions = snapshotPositions(place.snapshotsAtOpening, identity);
+    this.#positions = snapshotPositions(place.snapshotsAtOpening, identityBeginning(identity));
   }
 
   /** Positions of the snapshots that are known, newest first, without those that are broken. */
@@ -50,7 +51,10 @@ export class Shelf {
 
   /** Looks again which there are. */
   *look(): Io<void> {
-    this.#positions = snapshotPositions(yield* listSnapshots(this.#place.paths), this.identity);
+    this.#positions = snapshotPositions(
+      yield* listSnapshots(this.#place.paths),
+      identityBeginning(this.identity),
+    );
   }
 
   /** A snapshot was written at that position. */

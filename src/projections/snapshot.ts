@@ -88,6 +88,11 @@ export class ProjectionSnapshot {
     return this.#file.cursor('states', from);
   }
 
+  /** From the first key on, for whoever is done with the lines when it asks for more. */
+  passingCursor(): SortedCursor {
+    return this.#file.passingCursor('states');
+  }
+
   /** What a line that a cursor gave says. @throws SortedProblem */
   saved({ block, index }: SortedLine): Saved {
     return savedIn(block.line<StateLine>(index), this.#absent, this.position);

@@ -27,6 +27,8 @@ export interface KeyState {
 
 /** Beside a state itself: entries in both maps, the record, the list by use. */
 const ENTRY_BYTES = 256;
+/** A state that was pushed out takes room until old objects are collected, which the engine does when they take about as much as what is in use. */
+const COLLECTED_LATE = 2;
 /** Far below what a Map can hold. */
 const HOT_MAX = 2 ** 20;
 
@@ -74,8 +76,17 @@ export class StateCache {
   }
 }
 
+/** States that a reader finds, and where it leaves those that it folded. */
+export interface KeptStates {
+  /** States that no event has touched since they were folded, by key. */
+  readonly hot: Map<string, unknown>;
+  get(key: string): KeyState | undefined;
+  keep(key: string, value: KeyState, bytes: number, current: boolean): void;
+  warm(key: string, state: unknown): void;
+}
+
 /** The states of one projection. */
-export class ProjectionStates {
+export class ProjectionStates implements KeptStates {
   /** States that no event has touched since they were folded, by key. */
   readonly hot: Map<string, unknown> = new Map<string, unknown>();
   readonly #lru: LRUCache<string, KeyState> | undefined;
@@ -103,7 +114,8 @@ export class ProjectionStates {
     if (known && isNewer(known, value)) return;
     if (known?.position === value.position) reach(value, known.through ?? 0);
     this.hot.delete(key);
-    this.#lru.set(name, value, { size: ENTRY_BYTES + 4 * key.length + Math.ceil(bytes) });
+    const size = COLLECTED_LATE * (ENTRY_BYTES + 4 * key.length + Math.ceil(bytes));
+    this.#lru.set(name, value, { size });
     if (current && this.#lru.has(name)) this.warm(key, value.state);
   }
 
@@ -111,6 +123,16 @@ export class ProjectionStates {
   warm(key: string, state: unknown): void {
     if (this.hot.size >= HOT_MAX) this.hot.clear();
     this.hot.set(key, state);
+  }
+
+  /** For whoever goes through all keys once: what is there serves it, and what it folds pushes nothing out. */
+  get inPassing(): KeptStates {
+    return {
+      hot: this.hot,
+      get: (key) => this.#lru?.peek(this.#prefix + key),
+      keep: () => {},
+      warm: () => {},
+    };
   }
 
   /** An event of the key came. */

@@ -1,6 +1,6 @@
 /** Projections and indexes that stand at the same position of the log, and the feed that brings them on together. */
 import { StoreClosedError } from '../errors.js';
-import type { Io } from '../log/io.js';
+import { type Io, rest } from '../log/io.js';
 import type { Consume, Feed, FeedCommit, LogSource, Runtime } from './ports.js';
 
 /** Somebody who waits for a track to be built. */
@@ -8,6 +8,9 @@ export interface Waiter {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** Commits routed at once: between two portions others have their turn. */
+const PORTION_COMMITS = 256;
 
 export class Track {
   readonly #log: LogSource;
@@ -67,7 +70,12 @@ export class Track {
   /** @throws StoreDamagedError, StoreClosedError */
   *advance(to: number = this.#log.position): Io<void> {
     this.#checkCalm();
-    if (this.#feed.position < to) yield* this.#feed.advance(this.#consume, to);
+    // Without members there is nothing to do any more: they may go to another track meanwhile.
+    while (this.#feed.position < to && (this.#members.length > 0 || this.#closed)) {
+      yield* this.#feed.advance(this.#consume, Math.min(to, this.#feed.position + PORTION_COMMITS));
+      if (this.#feed.position < to) yield* rest();
+      this.#checkCalm();
+    }
   }
 
   /** True when it is at the head. */

@@ -91,13 +91,27 @@ export class RecallIndex {
 
   /** Writes all of it in parts; {@link RecallIndex.load} reads them. */
   save(write: WritePart): void {
-    writeCollection(this.#collection, this.language, write);
+    for (const _ of this.saving(write));
+  }
+
+  /** {@link RecallIndex.save} in portions: behind each others may have their turn, who leave the index as it is. */
+  *saving(write: WritePart): Generator<void, void> {
+    yield* writeCollection(this.#collection, this.language, write);
   }
 
   /** The index that was saved, without reading any text again. @throws RangeError for what `save` did not write */
   static load(read: ReadPart): RecallIndex {
+    const portions = RecallIndex.loading(read);
+    for (;;) {
+      const { done, value } = portions.next();
+      if (done) return value;
+    }
+  }
+
+  /** {@link RecallIndex.load} in portions. */
+  static *loading(read: ReadPart): Generator<void, RecallIndex> {
     const index = new RecallIndex(languageOf(read));
-    readCollection(index.#collection, read);
+    yield* readCollection(index.#collection, read);
     return index;
   }
 

@@ -22,7 +22,8 @@ interface About {
 }
 
 const FORMAT = 2;
-const CHUNK_DOCUMENTS = 16_384;
+/** Few enough that writing or reading one takes a few milliseconds. */
+const CHUNK_DOCUMENTS = 512;
 /** session, speaker, order, sequence, time, importance, length, saysTime, terms, spans, life, end, marks */
 const ROW = 13;
 const NONE = -1;
@@ -61,7 +62,12 @@ class Chunk {
   }
 }
 
-export function writeCollection(collection: Collection, language: string, write: WritePart): void {
+/** Behind each portion others may have their turn; the collection must not change before the end. */
+export function* writeCollection(
+  collection: Collection,
+  language: string,
+  write: WritePart,
+): Generator<void, void> {
   const [terms, sessions, speakers] = [new Numbering(), new Numbering(), new Numbering()];
   const lives = new Numbering();
   let chunks = 0;
@@ -82,10 +88,12 @@ export function writeCollection(collection: Collection, language: string, write:
     chunk.write(chunks, write);
     chunks += 1;
     chunk = new Chunk();
+    yield;
   }
   if (chunk.ids.length > 0) {
     chunk.write(chunks, write);
     chunks += 1;
+    yield;
   }
   const documents = collection.size;
   const about: About = { format: FORMAT, language, documents, chunks, littleEndian };
@@ -102,7 +110,7 @@ export function languageOf(read: ReadPart): string {
 }
 
 /** Puts everything that was saved into a collection. @throws RangeError for what was written otherwise */
-export function readCollection(collection: Collection, read: ReadPart): void {
+export function* readCollection(collection: Collection, read: ReadPart): Generator<void, void> {
   const { chunks, documents } = aboutOf(read);
   const names = {
     terms: texts(read('terms')),
@@ -112,6 +120,7 @@ export function readCollection(collection: Collection, read: ReadPart): void {
   };
   for (let chunk = 0; chunk < chunks; chunk += 1) {
     for (const document of documentsOf(chunk, names, read)) collection.putAnalyzed(document);
+    yield;
   }
   if (collection.size !== documents) throw new RangeError('the saved index lacks documents');
 }

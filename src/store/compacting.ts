@@ -10,6 +10,7 @@ import {
 } from '../compaction/compaction.js';
 import type { CompactionSettings } from '../compaction/options.js';
 import { type ProjectionIdentity, register } from '../compaction/registry.js';
+import type { Covered } from '../compaction/retention.js';
 import { checkOptionNames, invalidArgument, optionNames, StoreReadOnlyError } from '../errors.js';
 import type { LogInternals } from '../log/internals.js';
 import { ask, type Io } from '../log/io.js';
@@ -116,17 +117,24 @@ export class Compacting {
       position: log.position,
       projections: [],
     };
-    if (!dryRun) await this.#register(cover.projections);
+    if (dryRun) return { ...cover, noted: this.#withCovered(cover.projections) };
+    await this.#register(cover.projections);
     return cover;
   }
 
   async #register(covered: SnapshotCover['projections']): Promise<void> {
-    const { log, projections } = this.#source;
+    const { log } = this.#source;
     const { clock, randomBytes } = log.environment;
-    for (const identity of projections) {
-      const position = covered.find(({ name }) => name === identity.name)?.covered ?? 0;
-      await log.run(register(log.paths, identity, position, clock(), randomBytes));
+    for (const identity of this.#withCovered(covered)) {
+      await log.run(register(log.paths, identity, identity.covered, clock(), randomBytes));
     }
+  }
+
+  #withCovered(parts: SnapshotCover['projections']): (ProjectionIdentity & Covered)[] {
+    return this.#source.projections.map(({ name, version, fingerprint }) => {
+      const covered = parts.find((part) => part.name === name)?.covered ?? 0;
+      return { name, version, fingerprint, covered };
+    });
   }
 
   /** Called for each group: two comparisons, mostly. */

@@ -3,6 +3,7 @@
 import type { SnapshotSource } from '../compaction/snapshot.js';
 import {
   checkOptionNames,
+  IndexFailedError,
   invalidArgument,
   ProjectionFailedError,
   ProjectionNotReadyError,
@@ -220,6 +221,12 @@ export class Reads {
     return runtime.value();
   }
 
+  /** Resolves when everything can be read. */
+  async built(): Promise<void> {
+    const runtimes = [...this.#projections.values(), ...this.#indexes.values()];
+    await Promise.all(runtimes.map((runtime) => this.engine.whenReady(runtime)));
+  }
+
   /** Builds what could not be read at once. */
   buildSync(): void {
     const { log, engine } = this;
@@ -235,7 +242,7 @@ export class Reads {
     const indexes = [...this.#shelves].map(([runtime, shelf]) => {
       const { definition } = runtime;
       const again = (saved: SavedIndex<unknown> | undefined) =>
-        new IndexRuntime({ definition, interpreter, bytesOf, errors }, saved);
+        IndexRuntime.begin({ definition, interpreter, bytesOf, errors }, saved);
       return { runtime, shelf, again };
     });
     const projections = [...this.#projections.values()];
@@ -292,11 +299,20 @@ function indexRuntime(
   parts: IndexParts<unknown, unknown, unknown>,
   saved: IndexBase['saved'],
 ): IndexRuntime {
-  if (!saved) return new IndexRuntime(parts);
+  if (!saved) return newIndex(parts);
   try {
     return new IndexRuntime(parts, saved);
   } catch {
+    return newIndex(parts);
+  }
+}
+
+/** @throws IndexFailedError */
+function newIndex(parts: IndexParts<unknown, unknown, unknown>): IndexRuntime {
+  try {
     return new IndexRuntime(parts);
+  } catch (cause) {
+    throw new IndexFailedError(parts.definition.name, cause);
   }
 }
 

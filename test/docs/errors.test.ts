@@ -48,6 +48,7 @@ const samples: readonly errors.RecollectError[] = [
   new errors.PositionAheadError(2, 1),
   new errors.ProjectionNotRegisteredError('countr', ['counter']),
   new errors.ProjectionNotReadyError('counter', 0.5),
+  new errors.IndexFailedError('tags', new RangeError('no room')),
   new errors.ProjectionFailedError({
     projection: 'counter',
     key: 'k',

@@ -43,6 +43,19 @@ describe('open files', () => {
     expect(() => read(files, '/a')).toThrow(expect.objectContaining({ code: 'STORE_CLOSED' }));
   });
 
+  test('that nobody uses are let go of, and the others when their users are done', () => {
+    const files = new OpenFiles(4);
+    for (const path of ['/a', '/b']) read(files, path);
+    const using = files.use('/a', function* (): Io<string[]> {
+      yield* files.letGo();
+      return [...process.openFiles];
+    });
+    expect(runSync(process, using)).toEqual(['/a']);
+    runSync(process, files.letGo());
+    expect(process.openFiles).toEqual([]);
+    expect(read(files, '/a')).toBe('/a');
+  });
+
   test('are never closed while they are used, nor left open afterwards, however uses cross', () => {
     for (let seed = 0; seed < 200; seed += 1) {
       const random = new SeededRandom(seed);

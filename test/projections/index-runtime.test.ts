@@ -30,8 +30,15 @@ function tagIndex(types?: readonly string[]): Spied {
           index.set(tag, [...(index.get(tag) ?? []), position]);
         }
       },
-      save(index, sink) {
-        for (const entry of index) sink.push(JSON.stringify(entry));
+      *saving(index, sink) {
+        for (const entry of index) {
+          sink.push(JSON.stringify(entry));
+          yield;
+        }
+      },
+      *loading(source) {
+        yield;
+        return this.load(source);
       },
       load: (source) => new Map(source.map((line) => JSON.parse(line) as [string, number[]])),
       bytes: (index) => index.size * 100,
@@ -46,6 +53,10 @@ function runtimeOf({ definition }: Spied, saved?: SavedIndex<Lines>) {
 
 function route(log: FakeLog, runtime: { position: number; route: IndexRuntime['route'] }) {
   while (runtime.position < log.position) runtime.route(log.commit(runtime.position + 1));
+}
+
+function ended(work: Generator<unknown, void>): void {
+  while (!work.next().done);
 }
 
 const tag = (data: unknown, type = 'tagged') => ({ stream: 's', type, data });
@@ -103,7 +114,8 @@ describe('an index', () => {
     log.append(tag('b'));
     log.append(tag('broken'));
     route(log, runtime);
-    for (const read of [() => runtime.value(), () => runtime.save([]), () => runtime.value()]) {
+    const save = () => ended(runtime.save([]));
+    for (const read of [() => runtime.value(), save, () => runtime.value()]) {
       expect(read).toThrow(ReadFailure);
       expect(read).toThrow(expect.objectContaining({ projection: 'tags', position: 2 }));
     }
@@ -126,14 +138,74 @@ describe('an index', () => {
     log.append(tag('a'), tag('b'));
     route(log, first);
     const lines: Lines = [];
-    const position = first.save(lines);
-    expect(position).toBe(1);
+    const { position } = first;
+    ended(first.save(lines));
+    expect(lines.length).toBe(2);
     const spied = tagIndex();
     const second = runtimeOf(spied, { position, source: lines });
     log.append(tag('a'));
     for (const runtime of [first, second]) route(log, runtime);
     expect(second.value()).toEqual(first.value());
     expect(spied.groups.flat().map(({ id }) => id)).toEqual(['2.0']);
+  });
+
+  test('is saved as it was when that began, whatever is routed and read meanwhile', () => {
+    const log = new FakeLog();
+    const runtime = runtimeOf(tagIndex());
+    log.append(tag('a'), tag('b'), tag('c'));
+    route(log, runtime);
+    const lines: Lines = [];
+    const work = runtime.save(lines);
+    work.next();
+    log.append(tag('a'), tag('d'));
+    route(log, runtime);
+    work.next();
+    expect(lines).toHaveLength(2);
+    // Whoever reads sees what was routed, and the saver everything as it was.
+    expect(runtime.value().get('"a"')).toEqual([1, 2]);
+    expect(lines).toEqual(['["\\"a\\"",[1]]', '["\\"b\\"",[1]]', '["\\"c\\"",[1]]']);
+    expect(work.next().done).toBe(true);
+  });
+
+  test('tells its saver what stopped it, also when a reader ended the saving', () => {
+    const log = new FakeLog();
+    const { definition } = tagIndex();
+    const broken: typeof definition = {
+      ...definition,
+      *saving() {
+        yield;
+        throw new Error('cannot be saved');
+      },
+    };
+    const runtime = runtimeOf({ groups: [], definition: broken });
+    log.append(tag('a'));
+    route(log, runtime);
+    const work = runtime.save([]);
+    work.next();
+    expect(runtime.value().size).toBe(1);
+    expect(() => work.next()).toThrow('cannot be saved');
+  });
+
+  test('that is closed while it is saved tells so', () => {
+    const runtime = runtimeOf(tagIndex());
+    const log = new FakeLog();
+    log.append(tag('a'), tag('b'));
+    route(log, runtime);
+    const work = runtime.save([]);
+    work.next();
+    runtime.close();
+    expect(() => work.next()).toThrow(StoreClosedError);
+  });
+
+  test('is loaded in portions', () => {
+    const { definition } = tagIndex();
+    const { bytesOf } = plainFold;
+    const saved = { position: 7, source: ['["\\"a\\"",[1]]'] };
+    const work = IndexRuntime.begin({ definition, interpreter, bytesOf, errors }, saved);
+    expect(work.next().done).toBe(false);
+    const { value } = work.next();
+    expect((value as IndexRuntime<Tags>).value()).toEqual(new Map([['"a"', [1]]]));
+    expect((value as IndexRuntime<Tags>).position).toBe(7);
   });
 
   test('tells its size, with what waits to be applied', () => {

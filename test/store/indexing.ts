@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   defineIndex,
+  IndexFailedError,
   ProjectionFailedError,
   ProjectionNotRegisteredError,
   StoreClosedError,
@@ -170,8 +171,9 @@ export function indexing(make: MakePlace): void {
         load: () => 1,
         bytes: () => 1,
       });
-      await expectFailure(() => open({ indexes: [hopeless] }), RangeError);
-      await expectFailure(() => openSync({ indexes: [hopeless] }), RangeError);
+      const facts = { code: 'INDEX_FAILED', index: 'hopeless', cause: expect.any(RangeError) };
+      await expectFailure(() => open({ indexes: [hopeless] }), IndexFailedError, facts);
+      await expectFailure(() => openSync({ indexes: [hopeless] }), IndexFailedError, facts);
       expect((await open()).head.position).toBe(0);
     });
   });
