@@ -376,10 +376,10 @@ function bytesOf(piece: unknown): Buffer {
 }
 
 /** The pieces of the source, until the signal is aborted: a source that gives nothing is not waited for. */
-async function* untilAborted(
-  source: AsyncIterable<Uint8Array | string>,
+export async function* untilAborted<T>(
+  source: AsyncIterable<T>,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array | string> {
+): AsyncGenerator<T, void> {
   const iterator = source[Symbol.asyncIterator]();
   let stop = () => {};
   const aborted = new Promise<never>((_, reject) => {

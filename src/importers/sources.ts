@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, open, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { untilAborted } from '../compaction/import.js';
 import { ImportFailedError, invalidArgument } from '../errors.js';
-import { onAbort } from '../log/on-abort.js';
 import { chatItems, sessionOf } from './chat.js';
 import { type FoundFile, factsOf, filesOf } from './folder.js';
 import { openGit } from './git.js';
@@ -127,29 +127,4 @@ function bytesOf(piece: unknown): Uint8Array {
   throw invalidArgument(
     'the source must give bytes or text; a stream in object mode gives neither',
   );
-}
-
-/** A source that gives nothing is not waited for once the signal is aborted. */
-async function* untilAborted<T>(
-  source: AsyncIterable<T>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<T, void> {
-  const iterator = source[Symbol.asyncIterator]();
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal) stop = onAbort(signal, () => reject(signal.reason));
-  });
-  aborted.catch(() => {});
-  let isDone = false;
-  try {
-    for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
-      isDone = next.done === true;
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    stop();
-    if (!isDone) Promise.resolve(iterator.return?.()).catch(() => {});
-  }
 }
