@@ -3,7 +3,7 @@
 import { StoreDamagedError } from '../errors.js';
 import { compactionLockTimeout } from '../log/compaction-lock.js';
 import type { Environment } from '../log/environment.js';
-import { COMPACTION_LOCK } from '../log/format.js';
+import { COMPACTION_LOCK, COPY_LOCK } from '../log/format.js';
 import { closeQuietly } from '../log/io.js';
 import { checkOptions } from '../log/log-options.js';
 import { findStore } from '../log/open.js';
@@ -76,13 +76,17 @@ export async function holdCompaction(
   const file = disk.open(paths.lock, 'read');
   try {
     const deadline = environment.monotonic() + lockTimeoutMs;
+    let isAnnounced = false;
     while (!disk.tryLock(file, COMPACTION_LOCK, 'shared')) {
+      // No other compaction begins then, and this one ends.
+      isAnnounced ||= disk.tryLock(file, COPY_LOCK, 'shared');
       course.check();
       if (environment.monotonic() >= deadline) {
         throw compactionLockTimeout(paths.lock, lockTimeoutMs);
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+    if (isAnnounced) disk.unlock(file, COPY_LOCK);
   } catch (error) {
     closeQuietly(disk, file);
     throw error;

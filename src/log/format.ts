@@ -37,6 +37,8 @@ export const COMPACTION_LOCK: ByteRange = { offset: 2 ** 40 + 1, length: 1 };
 export const CREATION_LOCK: ByteRange = { offset: 2 ** 40 + 2, length: 1 };
 /** Held, shared, by whoever waits for WRITE_LOCK: a writer that releases it sees whether to step back for a moment. */
 export const WAITING_LOCK: ByteRange = { offset: 2 ** 40 + 3, length: 1 };
+/** Held, shared, by copies that wait for COMPACTION_LOCK: no compaction begins meanwhile, or several that take turns would keep a copy out. */
+export const COPY_LOCK: ByteRange = { offset: 2 ** 40 + 4, length: 1 };
 /** In a file of its own for each name of a subscription. */
 export const SUBSCRIPTION_LOCK: ByteRange = { offset: 2 ** 40, length: 1 };
 

@@ -30,6 +30,8 @@ const DESCRIPTORS_MAX = 200;
 /** Of the directory, beside the bytes of its events as they were written. */
 const DISK_FACTOR = 3;
 const BACKUPS_KEPT = 2;
+/** Compactions take turns, and each may be stopped for a while. */
+const PATIENCE_MS = 120_000;
 
 interface Used {
   rssBytes: number;
@@ -170,7 +172,10 @@ class Keeper {
   }
 
   async round(): Promise<void> {
-    const memory = await openMemory(this.directory, { readOnly: true });
+    const memory = await openMemory(this.directory, {
+      readOnly: true,
+      lockTimeoutMs: PATIENCE_MS,
+    });
     const copy = join(this.root, `backup-${this.backups}`);
     const since = this.#kept.at(-1);
     await memory.engine.backup(copy, since === undefined ? {} : { since });
@@ -180,7 +185,10 @@ class Keeper {
     const head = (await verifyStore(copy)).head.position;
     const position = 1 + this.random.below(head);
     const target = join(this.root, `restored-${this.backups}`);
-    await restoreStore(this.backups % 2 === 0 ? copy : this.directory, target, { to: position });
+    await restoreStore(this.backups % 2 === 0 ? copy : this.directory, target, {
+      to: position,
+      lockTimeoutMs: PATIENCE_MS,
+    });
     const restored = await openMemory(target, { readOnly: true });
     await expectSame(memory, restored, position);
     this.restores += 1;

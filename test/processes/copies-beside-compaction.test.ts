@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { openStore, restoreStore, type Store, verifyStore } from '#src/index.js';
+import { tryCompactionLock } from '#src/log/compaction-lock.js';
+import { COPY_LOCK } from '#src/log/format.js';
+import { RealDisk } from '#src/log/real-disk.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const library = new URL('../../dist/index.js', import.meta.url).href;
@@ -81,5 +84,42 @@ test('a compaction that another process begins during a backup waits for its end
   expect(order).toEqual(['copied', 'compacted']);
   expect(head).toEqual(store.head);
   expect(await verifyStore(beside('backup'))).toMatchObject({ ok: true, commits: 60 });
+  await store.close();
+});
+
+test('no compaction begins while a copy waits for one to end, and the copy comes next', async () => {
+  const { directory, store } = await filled();
+  const disk = new RealDisk();
+  // A compaction, as its lock is all that a copy sees of it.
+  const compacting = tryCompactionLock(disk, directory);
+  expect(compacting).toBeDefined();
+  const report = store.backup(join(directory, '..', 'backup'));
+  const file = disk.open(join(directory, 'lock'), 'write');
+  const isAwaited = () => {
+    if (!disk.tryLock(file, COPY_LOCK, 'exclusive')) return true;
+    disk.unlock(file, COPY_LOCK);
+    return false;
+  };
+  while (!isAwaited()) await new Promise((resolve) => setTimeout(resolve, 2));
+  compacting?.();
+  // Whoever asks for it from now on: only once the copy has had its turn.
+  const begun: (() => void)[] = [];
+  let isCopied = false;
+  const copied = report.then(() => {
+    isCopied = true;
+  });
+  while (!isCopied && begun.length === 0) {
+    const release = tryCompactionLock(disk, directory);
+    if (release) begun.push(release);
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+  await copied;
+  for (const release of begun) release();
+  expect((await report).head).toEqual(store.head);
+  expect((await verifyStore(join(directory, '..', 'backup'))).ok).toBe(true);
+  const after = tryCompactionLock(disk, directory);
+  expect(after).toBeDefined();
+  after?.();
+  disk.close(file);
   await store.close();
 });
