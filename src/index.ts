@@ -80,14 +80,15 @@ export {
   type VersionFailure,
 } from './errors.js';
 export { importMemory } from './importers/import-memory.js';
-export type {
-  ImportItemSource,
-  MemoryImportCommit,
-  MemoryImportFormat,
-  MemoryImportOptions,
-  MemoryImportProgress,
-  MemoryImportReport,
-  SkippedItem,
+export {
+  type ImportItemSource,
+  MEMORY_IMPORT_FORMATS,
+  type MemoryImportCommit,
+  type MemoryImportFormat,
+  type MemoryImportOptions,
+  type MemoryImportProgress,
+  type MemoryImportReport,
+  type SkippedItem,
 } from './importers/options.js';
 export { recogniseImport } from './importers/recognise.js';
 export type { LockCounts, LockTotals } from './locks/statistics.js';
@@ -285,7 +286,12 @@ export {
   type ReplayStep,
   replayStore,
 } from './store/replay.js';
-export type { Subscription, SubscriptionStats } from './store/subscription.js';
+export type {
+  OpenSubscription,
+  Subscription,
+  SubscriptionResult,
+  SubscriptionStats,
+} from './store/subscription.js';
 export type { SubscribeOptions } from './store/subscription-options.js';
 export type { StoreReadAllOptions, StoreReadStreamOptions, StoreView } from './store/view.js';
 export {

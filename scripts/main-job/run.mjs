@@ -161,7 +161,7 @@ async function worked(work, shares, memory, display) {
   const seconds = (performance.now() - began) / 1000;
   const { length } = agents.reports;
   say(
-    `acknowledged  ${length} commits in ${seconds.toFixed(1)} s, with the start of all processes`,
+    `acknowledged  ${length} calls in ${seconds.toFixed(1)} s, with the start of all processes`,
   );
   return agents;
 }

@@ -2,10 +2,11 @@
 import { checkOptionNames, invalidArgument, optionNames } from '../errors.js';
 import { checkSignal } from '../log/on-abort.js';
 
-const FORMATS = ['mcp', 'chat', 'markdown', 'git'] as const;
+/** All there are. */
+export const MEMORY_IMPORT_FORMATS = ['mcp', 'chat', 'markdown', 'git'] as const;
 
 /** The file of an MCP memory server, a chat transcript, Markdown, the history of a git repository. */
-export type MemoryImportFormat = (typeof FORMATS)[number];
+export type MemoryImportFormat = (typeof MEMORY_IMPORT_FORMATS)[number];
 
 /** The path of a file, a folder or a repository, or what gives bytes or text piece by piece, such as a stream of Node. */
 export type ImportItemSource = string | URL | AsyncIterable<Uint8Array | string>;
@@ -154,8 +155,8 @@ export function importSettings(options: MemoryImportOptions): ImportSettings {
 
 /** @throws TypeError */
 export function checkFormat(format: unknown): asserts format is MemoryImportFormat {
-  if (FORMATS.includes(format as MemoryImportFormat)) return;
-  throw invalidArgument(`format must be one of ${FORMATS.join(', ')}`);
+  if (MEMORY_IMPORT_FORMATS.includes(format as MemoryImportFormat)) return;
+  throw invalidArgument(`format must be one of ${MEMORY_IMPORT_FORMATS.join(', ')}`);
 }
 
 function checkedPart(part: unknown = { number: 1, of: 1 }): ImportSettings['part'] {

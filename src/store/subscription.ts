@@ -56,7 +56,8 @@ export interface OpenSubscription {
   closeSync(): void;
 }
 
-type Result<E extends Events> = IteratorResult<RecordedEventOf<E>, undefined>;
+/** What `next` gives. */
+export type SubscriptionResult<E extends Events> = IteratorResult<RecordedEventOf<E>, undefined>;
 
 const DONE = Object.freeze({ done: true, value: undefined });
 
@@ -120,7 +121,7 @@ export class Subscription<E extends Events = Events>
    * @throws SubscriptionInUseError, PositionAheadError, HistoryPrunedError, StoreDamagedError, StoreMovedError, UnknownSchemaVersionError, UpcastFailedError;
    * of a named one also what appending throws
    */
-  next(): Promise<Result<E>> {
+  next(): Promise<SubscriptionResult<E>> {
     if (!this.#last && !this.#ending) {
       const event = this.#take();
       if (event) return Promise.resolve(given<E>(event));
@@ -136,7 +137,7 @@ export class Subscription<E extends Events = Events>
   }
 
   /** Ends it: saves what is done and gives the name back. The event that was given last is done only if another one was asked for, or `checkpoint()` said so. */
-  async return(): Promise<Result<E>> {
+  async return(): Promise<SubscriptionResult<E>> {
     await this.#end(undefined);
     return DONE;
   }
@@ -213,7 +214,7 @@ export class Subscription<E extends Events = Events>
     return event;
   }
 
-  async #next(): Promise<Result<E>> {
+  async #next(): Promise<SubscriptionResult<E>> {
     try {
       if (!this.#ending) {
         this.#beginning ??= this.#begin();
@@ -345,7 +346,7 @@ export class Subscription<E extends Events = Events>
   }
 }
 
-function given<E extends Events>(event: RecordedEvent): Result<E> {
+function given<E extends Events>(event: RecordedEvent): SubscriptionResult<E> {
   return { done: false, value: event as RecordedEventOf<E> };
 }
 
