@@ -298,7 +298,7 @@ describe('a compaction while a copy is made', () => {
     await restoreStore(directory, beside('restored'), { onProgress });
     expect(await compacting).toMatchObject({
       code: 'LOCK_TIMEOUT',
-      label: 'snapshots and compaction',
+      label: 'snapshots, compaction and copies',
     });
     expect(placesOf(directory).archive).toEqual([]);
     await Promise.all([store.close(), impatient.close()]);

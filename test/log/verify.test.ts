@@ -90,7 +90,7 @@ describe('verify, a sound log', () => {
     };
     const report = built.run(verifyLog(built.paths, built.store, built.place, options, hooks));
     const { segments, commits, bytes } = report;
-    expect(told.at(-1)).toEqual({ segments, commits, bytes });
+    expect(told.at(-1)).toEqual({ segments, commits, bytes, totalBytes: bytes });
     expect(walked.map(({ place }) => place.segment)).toEqual(built.segments.slice(0, -1));
     expect(walked.map(({ place }) => place.position + 1)).toEqual(built.segments.slice(1));
     expect(walked.reduce((sum, { events }) => sum + events, 0)).toBe(
