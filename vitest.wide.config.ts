@@ -9,7 +9,8 @@ const config: ViteUserConfig = defineConfig({
     ...base.test,
     include: [
       'property-tests/**/*.test.ts',
-      'test/processes/{compaction,copying,dying,snapshots}.test.ts',
+      'test/processes/{compaction,copying,dying,snapshots,soak}.test.ts',
+      'test/{contract,store}/*-thread.test.ts',
       'test/snapshots/crash.test.ts',
       'test/store/compaction-crashes.test.ts',
       'test/log/archive.test.ts',

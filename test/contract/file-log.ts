@@ -8,6 +8,7 @@ export function fileLog(writerThread: boolean): Factory {
   return {
     canReopen: true,
     canShare: true,
+    readsAsAnother: writerThread,
     make() {
       const directory = join(temporaryDirectory(), 'log');
       return {

@@ -7,9 +7,11 @@
  * suite('the log on a ship', { canReopen: true, canShare: false, make: () => new ShipForALog() });
  * ```
  */
+
 import { describe, onTestFinished } from 'vitest';
 import type { Log, LogOptions } from '#src/index.js';
 import { ManualClock } from '../support/clock.js';
+import { times } from '../support/runs.js';
 import { appending } from './appending.js';
 import { conditions } from './conditions.js';
 import { following } from './following.js';
@@ -38,6 +40,8 @@ export interface Factory {
   readonly canReopen: boolean;
   /** Whether the place can be opened while it is open. */
   readonly canShare: boolean;
+  /** Differs from another place in how it writes alone: what only reads is left to that one, but for wide runs. */
+  readonly readsAsAnother?: boolean;
   make(): PlaceForALog;
 }
 
@@ -77,10 +81,12 @@ export function suite(name: string, factory: Factory): void {
     appending(make);
     conditions(make);
     idempotency(make, factory);
-    refusals(make);
+    if (!factory.readsAsAnother || times(1) > 1) {
+      refusals(make);
+      reading(make, factory);
+    }
     limits(make);
     order(make);
-    reading(make, factory);
     following(make);
     lifeCycle(make, factory);
     if (factory.canShare) sharing(make);

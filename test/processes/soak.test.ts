@@ -4,29 +4,55 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../support/programs.js';
+import { timeoutMs, times } from '../support/runs.js';
 import type { SoakingReport, SoakingTask } from '../support/soaking.mjs';
 
 const MIB = 1024 * 1024;
 
 const soaks: readonly (Omit<SoakingTask, 'directory'> & { counts: Record<string, number> })[] = [
-  { work: 'opens, appends and closes', warmUp: 50, times: 1000, counts: { closed: 1000 } },
-  { work: 'opens for reading and closes', warmUp: 50, times: 500, counts: { closed: 500 } },
-  { work: 'fails to open', warmUp: 50, times: 500, counts: { refused: 500 } },
+  {
+    work: 'opens, appends and closes',
+    warmUp: 50,
+    times: times(500),
+    counts: { closed: times(500) },
+  },
+  {
+    work: 'opens for reading and closes',
+    warmUp: 50,
+    times: times(250),
+    counts: { closed: times(250) },
+  },
+  { work: 'fails to open', warmUp: 50, times: times(250), counts: { refused: times(250) } },
   {
     work: 'aborts appends that wait on the writer thread',
     warmUp: 1000,
-    times: 5000,
-    counts: { enough: 5000 },
+    times: times(2500),
+    counts: { enough: times(2500) },
   },
   {
     work: 'aborts appends that wait without a writer thread',
     warmUp: 1000,
-    times: 5000,
-    counts: { enough: 5000 },
+    times: times(2500),
+    counts: { enough: times(2500) },
   },
-  { work: 'appends time out', warmUp: 500, times: 2000, counts: { LOCK_TIMEOUT: 2000 } },
-  { work: 'aborts waits for a file lock', warmUp: 500, times: 2000, counts: { enough: 2000 } },
-  { work: 'follows and stops following', warmUp: 500, times: 3000, counts: { followed: 3000 } },
+  {
+    work: 'appends time out',
+    warmUp: 500,
+    times: times(1000),
+    counts: { LOCK_TIMEOUT: times(1000) },
+  },
+  {
+    work: 'aborts waits for a file lock',
+    warmUp: 500,
+    times: times(1000),
+    counts: { enough: times(1000) },
+  },
+  {
+    work: 'follows and stops following',
+    warmUp: 500,
+    times: times(1500),
+    counts: { followed: times(1500) },
+  },
 ];
 
 /** In memory where there is such a place: what is counted here has nothing to do with how long a disk takes to sync. */
@@ -42,7 +68,7 @@ function quickDirectory(): string {
   return directory;
 }
 
-describe('a program that very often', { timeout: 110_000 }, () => {
+describe('a program that very often', { timeout: timeoutMs }, () => {
   test.each(soaks)('$work holds afterwards what it held before', async ({ counts, ...soak }) => {
     const directory = quickDirectory();
     const task: SoakingTask = { ...soak, directory };

@@ -8,6 +8,7 @@ export function fileStore(writerThread: boolean): Factory {
   return {
     canReopen: true,
     canShare: true,
+    readsAsAnother: writerThread,
     make() {
       const directory = join(temporaryDirectory(), 'store');
       return {
