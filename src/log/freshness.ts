@@ -107,6 +107,14 @@ export class Freshness {
     return mark ? Math.max(position, mark.position) : position;
   }
 
+  /** Whether the log ends where the mark says: behind it stands no group that its writer is about to make durable, or died over. */
+  *isProven(): Io<boolean> {
+    const mark = yield* this.#mark();
+    if (!mark) return false;
+    const facts = yield* ask('facts', this.#options.paths.segment(mark.segment));
+    return facts?.size === mark.offset;
+  }
+
   *#mark(): Io<Mark | undefined> {
     const seen = this.#seen;
     const read = yield* rereadMark(this.#options.lockFile, seen);

@@ -90,6 +90,11 @@ export interface LogInternals {
   freshen(): Io<void>;
   /** Looks for them now. */
   look(): Io<void>;
+  /**
+   * Whether all that anybody wrote before this call is found by a look after it. False while somebody writes, and where a writer died over a group: the next
+   * one may find that it stands, or cut it off.
+   */
+  isProven(): Io<boolean>;
   /** The stream's version as this process knows it, 0 when it is absent. */
   version(stream: string): Io<number>;
   /** The stream's version as of a position that this process knows. Costs what was appended to the stream since. */

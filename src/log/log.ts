@@ -397,6 +397,7 @@ export class Log {
       looksFresh: () => freshness.looksFresh(),
       freshen: () => freshness.freshen(),
       look: () => freshness.look(),
+      isProven: () => freshness.isProven(),
       version: (stream) => state.segments.version(stream),
       versionAt: (stream, position) => versionAt(source, stream, position),
       readingAll: (options) => readingAll(source, options),

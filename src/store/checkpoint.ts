@@ -7,23 +7,18 @@
  * - at most `UNSAVED_MAX` events that were given out lie behind it: so many at most come again after a death;
  * - each is written on the condition that the one before is the last of its stream: a second reader, if ever there were one, fails instead of moving it.
  */
-import {
-  HistoryPrunedError,
-  InvalidEventError,
-  SubscriptionInUseError,
-  systemCode,
-  UnknownSchemaVersionError,
-  VersionConflictError,
-} from '../errors.js';
-import { nextBatch } from '../log/event-sequence.js';
+import { systemCode } from '../errors.js';
 import type { Beginning } from '../log/follow.js';
 import type { LogInternals } from '../log/internals.js';
-import type { Io } from '../log/io.js';
-import type { CommitPart, RecordedEvent } from '../log/types.js';
-
-/** What the names of their streams begin with. */
-export const CHECKPOINT_STREAMS = '$subscription/';
-export const CHECKPOINT_TYPE = '$subscription.moved';
+import type { CommitPart, Committed, RecordedEvent } from '../log/types.js';
+import {
+  behind,
+  checkpointFailure,
+  checkpointPart,
+  type FoundCheckpoint,
+  type Progress,
+  subscriptionEnded,
+} from './checkpoint-record.js';
 
 /** Events given out that a checkpoint does not cover yet, at most. */
 export const UNSAVED_MAX = 1000;
@@ -33,87 +28,10 @@ const UNSAVED_HIGH = 750;
 const INTERVAL_MS = 100;
 /** Until the next attempt when one failed, ms. */
 const RETRY_MS = 1000;
-
-/** Data of the event. */
-interface CheckpointData {
-  /** Id of the first event that is not done, which need not stand yet. */
-  readonly next: string;
-  /** Every commit before this time is done, whatever its position has become; null: none need be. */
-  readonly time: string | null;
-  /** Id of the store whose positions these are. */
-  readonly store: string;
-}
-
-/** A place in the log, and what leads there when positions have changed. */
-export interface Progress {
-  readonly place: Beginning;
-  readonly time: string | null;
-}
-
-export interface FoundCheckpoint {
-  /** Where to begin; `undefined` when there is none yet. */
-  readonly place: Beginning | undefined;
-  /** Of the stream. */
-  readonly version: number;
-}
-
-/** The place behind an event. */
-export function behind({ position, index, last }: RecordedEvent): Beginning {
-  return last ? { position: position + 1, index: 0 } : { position, index: index + 1 };
-}
-
-/** The place with the time that belongs to it: of the last commit before it or, where that is not kept any more, of the first behind it. */
-export function* progressAt(log: LogInternals, place: Beginning): Io<Progress> {
-  const { position, index } = place;
-  try {
-    return { place, time: yield* timeOf(log, index > 0 ? position : position - 1) };
-  } catch (error) {
-    if (!(error instanceof HistoryPrunedError)) throw error;
-    return { place, time: yield* timeOf(log, position) };
-  }
-}
-
-function* timeOf(log: LogInternals, position: number): Io<string | null> {
-  if (position < 1) return null;
-  if (position === log.position) return log.time;
-  const work = log.readingAll({ from: position, to: position, limit: 1 })();
-  const [event] = (yield* nextBatch(work)) ?? [];
-  return event?.time ?? null;
-}
-
-/** The last checkpoint of that stream. @throws InvalidEventError, UnknownSchemaVersionError, HistoryPrunedError, StoreDamagedError */
-export function* findCheckpoint(log: LogInternals, stream: string): Io<FoundCheckpoint> {
-  const work = log.readingStream(stream, { direction: 'backward', limit: 1 })();
-  const [event] = (yield* nextBatch(work)) ?? [];
-  if (!event) return { place: undefined, version: 0 };
-  const { version } = event;
-  const { next, time, store } = checkedData(event);
-  if (store === log.storeId) return { place: next, version };
-  // Positions may have changed on the way here, times have not: nothing before the first commit of that time is new.
-  if (time === null) return { place: { position: 1, index: 0 }, version };
-  const before = new Date(Date.parse(time) - 1).toISOString();
-  const position = (yield* log.positionAt(before, log.position)) + 1;
-  return { place: { position, index: 0 }, version };
-}
-
-function checkedData(event: RecordedEvent): Omit<CheckpointData, 'next'> & { next: Beginning } {
-  const { type, schemaVersion, position, stream, version, data } = event;
-  if (schemaVersion > 1) {
-    throw new UnknownSchemaVersionError({ type, schemaVersion, known: 1, position });
-  }
-  const { next, time, store } = (data ?? {}) as Partial<Record<keyof CheckpointData, unknown>>;
-  const match = typeof next === 'string' && /^([1-9][0-9]{0,15})\.([0-9]{1,9})$/.exec(next);
-  const isTime = typeof time === 'string' && !Number.isNaN(Date.parse(time));
-  if (type !== CHECKPOINT_TYPE || !match || !(isTime || time === null) || store === undefined) {
-    throw new InvalidEventError(
-      `${stream}@${version}`,
-      'this is no checkpoint of a subscription',
-      'Something else wrote to its stream; use another name for the subscription.',
-    );
-  }
-  const place = { position: Number(match[1]), index: Number(match[2]) };
-  return { next: place, time: isTime ? time : null, store: String(store) };
-}
+/** A checkpoint that is older is written again once there is a later place, so that it does not go with the history that retention drops, ms. */
+const OLD_MS = 3_600_000;
+/** Passed over without an event, so many are worth a checkpoint at the end. */
+const MANY_POSITIONS = 100;
 
 /** Whatever nothing was written of, and may succeed later. */
 const PASSING: ReadonlySet<string | undefined> = new Set([
@@ -134,13 +52,21 @@ export class Checkpoint {
   /** What may be saved: behind the event that was done last, or a place that was come to without one. */
   #done: RecordedEvent | Progress | undefined;
   #count = 0;
-  /** Whether that is more than what was saved, or is being saved. */
+  /** Grows with each of them. */
+  #change = 0;
+  /** Up to which they are durable. */
+  #savedChange = 0;
+  /** Whether there is more than what was saved, or is being saved. */
   #isBehind = false;
+  /** When the last one was saved, ms since 1970. */
+  #savedAt: number;
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #dueAt = Number.NEGATIVE_INFINITY;
+  #dueAt: number;
   #lastError: unknown;
   #ended = false;
+  /** The last write of all. */
+  #ending: Promise<void> | undefined;
 
   /** @param onFailure - hears of what no later attempt will mend */
   constructor(
@@ -153,6 +79,10 @@ export class Checkpoint {
     this.#name = name;
     this.#version = found.version;
     this.#saved = found.place ?? { position: 1, index: 0 };
+    const { clock, monotonic } = log.environment;
+    const now = clock();
+    this.#savedAt = Date.parse(found.time) || now;
+    this.#dueAt = monotonic() + INTERVAL_MS - Math.max(0, now - this.#savedAt);
     this.#onFailure = onFailure;
   }
 
@@ -171,6 +101,20 @@ export class Checkpoint {
     return this.#count - this.#savedCount < UNSAVED_MAX;
   }
 
+  /** Whether nothing was saved for so long that retention may come near. */
+  get isOld(): boolean {
+    return this.#log.environment.clock() - this.#savedAt >= OLD_MS;
+  }
+
+  /**
+   * Whether a reader that ends at that position, past what is done, leaves its place there. Not for a few commits, which may all be checkpoints: who has
+   * nothing to do would write one each time that it looks.
+   */
+  isWorthMoving(position: number): boolean {
+    const passed = position - this.position;
+    return passed >= MANY_POSITIONS || (passed > 0 && this.isOld);
+  }
+
   /**
    * That event is done, and with it all that were given before. Here every event comes along: it costs two comparisons, mostly.
    * @param count - how many were given
@@ -179,6 +123,7 @@ export class Checkpoint {
     if (count === this.#count) return;
     this.#done = event;
     this.#count = count;
+    this.#change += 1;
     this.#isBehind = true;
     if (this.#writing) return;
     const isMuch = count - this.#savedCount >= UNSAVED_HIGH && this.#lastError === undefined;
@@ -187,15 +132,8 @@ export class Checkpoint {
 
   /** Everything before that place was given and done, or is not for this subscription. */
   passed(progress: Progress): void {
-    this.#done = progress;
-    this.#isBehind = true;
+    this.#pass(progress);
     if (!this.#writing && this.#timer === undefined) this.#soon(false);
-  }
-
-  /** The first one, which fixes the beginning. */
-  async begin(progress: Progress): Promise<void> {
-    this.#done = progress;
-    await this.#orStop(this.#write());
   }
 
   /** Resolves when there is room; when that fails, nothing is written any more. */
@@ -213,30 +151,66 @@ export class Checkpoint {
     }
   }
 
-  /** Resolves when all that is done is saved. */
+  #pass(progress: Progress | undefined): void {
+    if (!progress || this.#ended) return;
+    this.#done = progress;
+    this.#change += 1;
+    this.#isBehind = true;
+  }
+
+  /**
+   * Resolves when all that was done until this call is saved.
+   * @throws what writing it failed with; RecollectError (`SUBSCRIPTION_ENDED`) when it ended without
+   */
   async save(): Promise<void> {
+    const change = this.#change;
+    // It may cover less. What it fails with does not matter when the next attempt succeeds.
     await this.#writing?.catch(() => {});
-    if (this.#isBehind) await this.#write();
-    else await this.#writing;
+    if (this.#savedChange >= change) return;
+    if (!this.#ended) await this.#write();
+    await this.#ending?.catch(() => {});
+    if (this.#savedChange < change) throw this.#lastError ?? subscriptionEnded();
   }
 
   /**
    * The last one. It is handed over at once, behind what is being written.
+   * @param progress - a place that was come to without an event
    * @throws what writing it failed with
    */
-  async end(): Promise<void> {
+  end(progress: Progress | undefined): Promise<void> {
+    this.#pass(progress);
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     const before = this.#stop();
     if (!this.#isBehind) return await before;
     this.#isBehind = false;
-    await Promise.all([before, this.#log.commitOwn([this.#part(before ? 1 : 0)])]);
+    const cover = this.#covering();
+    const last = this.#log.commitOwn([this.#part(before ? 1 : 0)]);
+    // When the one before fails, the last one does not find the version that it expects: the cause is what is told.
+    const [first, second] = await Promise.allSettled([before, last]);
+    if (second.status === 'fulfilled') cover(second.value);
+    const failed = [first, second].find((result) => result.status === 'rejected');
+    if (!failed) return;
+    this.#lastError = checkpointFailure(this.#name, failed.reason);
+    throw this.#lastError;
   }
 
   /** {@link Checkpoint.end}, at once. */
-  endSync(): void {
+  endSync(progress: Progress | undefined): void {
+    this.#pass(progress);
     const before = this.#stop();
     if (!this.#isBehind) return;
     this.#isBehind = false;
-    this.#log.commitOwnSync([this.#part(before ? 1 : 0)]);
+    const cover = this.#covering();
+    try {
+      cover(this.#log.commitOwnSync([this.#part(before ? 1 : 0)]));
+    } catch (error) {
+      this.#lastError = checkpointFailure(this.#name, error);
+      throw this.#lastError;
+    }
   }
 
   #stop(): Promise<void> | undefined {
@@ -260,25 +234,24 @@ export class Checkpoint {
   }
 
   #write(): Promise<void> {
+    // The name may be another's by now.
+    if (this.#ended) return Promise.reject(this.#lastError ?? subscriptionEnded());
     this.#writing ??= this.#writeNow();
     return this.#writing;
   }
 
   async #writeNow(): Promise<void> {
     const { monotonic } = this.#log.environment;
-    const count = this.#count;
-    const { place } = this.#progress();
+    const cover = this.#covering();
     this.#isBehind = false;
     this.#dueAt = monotonic() + INTERVAL_MS;
     try {
-      await this.#log.commitOwn([this.#part(0)]);
+      const committed = await this.#log.commitOwn([this.#part(0)]);
       this.#version += 1;
-      this.#saved = place;
-      this.#savedCount = count;
-      this.#lastError = undefined;
+      cover(committed);
     } catch (error) {
-      this.#isBehind = true;
       this.#dueAt = monotonic() + RETRY_MS;
+      if (!this.#ended) this.#isBehind = true;
       throw this.#failed(error);
     } finally {
       this.#writing = undefined;
@@ -286,11 +259,24 @@ export class Checkpoint {
     }
   }
 
+  /** What is to be called when all that is done at this moment is durable. */
+  #covering(): (committed: Committed) => void {
+    const change = this.#change;
+    const count = this.#count;
+    const { place } = this.#progress();
+    return ({ time }) => {
+      // The last one may be settled before the one that it stands behind.
+      if (change < this.#savedChange) return;
+      this.#savedChange = change;
+      this.#savedCount = count;
+      this.#saved = place;
+      this.#savedAt = Date.parse(time);
+      this.#lastError = undefined;
+    };
+  }
+
   #failed(error: unknown): unknown {
-    const told =
-      error instanceof VersionConflictError
-        ? new SubscriptionInUseError({ subscription: this.#name })
-        : error;
+    const told = checkpointFailure(this.#name, error);
     this.#lastError = told;
     if (!PASSING.has(systemCode(told))) {
       // Nothing more may be written under this name.
@@ -309,16 +295,6 @@ export class Checkpoint {
 
   /** @param waiting - checkpoints that are handed over and not settled */
   #part(waiting: number): CommitPart {
-    const { place, time } = this.#progress();
-    const data: CheckpointData = {
-      next: `${place.position}.${place.index}`,
-      time,
-      store: this.#log.storeId,
-    };
-    return {
-      stream: `${CHECKPOINT_STREAMS}${this.#name}`,
-      events: { type: CHECKPOINT_TYPE, data },
-      expectedVersion: this.#version + waiting,
-    };
+    return checkpointPart(this.#log, this.#name, this.#progress(), this.#version + waiting);
   }
 }

@@ -13,7 +13,7 @@ import { nameBytesMax } from '../log/limits.js';
 import { checkName } from '../log/names.js';
 import { checkSignal } from '../log/on-abort.js';
 import type { FollowOptions, ReadAllOptions } from '../log/types.js';
-import { CHECKPOINT_STREAMS } from './checkpoint.js';
+import { CHECKPOINT_STREAMS } from './checkpoint-record.js';
 
 export interface SubscribeOptions extends FollowOptions {
   /**

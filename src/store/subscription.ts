@@ -10,13 +10,14 @@ import type { LogInternals } from '../log/internals.js';
 import { onAbort } from '../log/on-abort.js';
 import type { RecordedEvent } from '../log/types.js';
 import type { Events, RecordedEventOf } from '../projections/events.js';
+import { Checkpoint } from './checkpoint.js';
 import {
   CHECKPOINT_STREAMS,
-  Checkpoint,
-  findCheckpoint,
   type Progress,
   progressAt,
-} from './checkpoint.js';
+  subscriptionEnded,
+} from './checkpoint-record.js';
+import { claimCheckpoint } from './claim.js';
 import { checkBeginning, LiveReading, PAGE_POSITIONS } from './live-reading.js';
 import { takeSubscriptionLock } from './subscription-lock.js';
 import type { SubscriptionSettings } from './subscription-options.js';
@@ -153,10 +154,7 @@ export class Subscription<E extends Events = Events>
       );
     }
     if (this.#ending) {
-      throw new RecollectError(
-        'SUBSCRIPTION_ENDED',
-        'The subscription has ended, and its name may be read by another. Call checkpoint() before return(), and before leaving a loop over it.',
-      );
+      throw subscriptionEnded();
     }
     if (this.#given) this.#checkpoint?.done(this.#given, this.#count);
     await this.#checkpoint?.save();
@@ -191,7 +189,7 @@ export class Subscription<E extends Events = Events>
     this.#settle(undefined);
     this.#ending ??= Promise.resolve();
     try {
-      this.#checkpoint?.endSync();
+      this.#checkpoint?.endSync(this.#passedAtEnd());
     } catch (error) {
       if (!(error instanceof RecollectError)) throw error;
     } finally {
@@ -257,18 +255,10 @@ export class Subscription<E extends Events = Events>
 
   async #beginNamed(name: string): Promise<Beginning> {
     const { log } = this.#source;
-    // Under the lock alone: whoever had the name before may have moved its checkpoint until then.
-    await log.run(log.look());
-    const found = await log.run(findCheckpoint(log, `${CHECKPOINT_STREAMS}${name}`));
+    const claimed = await claimCheckpoint(log, name, this.#settings.begin);
     const onFailure = (error: unknown) => void this.#end({ error }).catch(() => {});
-    const checkpoint = new Checkpoint(log, name, found, onFailure);
-    this.#checkpoint = checkpoint;
-    if (found.place) return found.place;
-    const { begin } = this.#settings;
-    await log.run(checkBeginning(log, begin));
-    // Where it begins is fixed from now on: after a death, the end would be another one.
-    await checkpoint.begin(await log.run(progressAt(log, begin)));
-    return begin;
+    this.#checkpoint = new Checkpoint(log, name, claimed, onFailure);
+    return claimed.place;
   }
 
   async #load(): Promise<void> {
@@ -300,15 +290,37 @@ export class Subscription<E extends Events = Events>
     }
   }
 
-  /** Everything before that position was given, or is for others. */
+  /** Everything before that position was given and done, or is for others. */
   async #pass(next: number): Promise<void> {
     this.#position = next - 1;
     const checkpoint = this.#checkpoint;
+    if (!checkpoint) return;
     // The checkpoints of all others are passed over, too: to save that each time would never end.
-    if (!checkpoint || next - 1 - checkpoint.position < PAGE_POSITIONS) return;
+    const isFar = next - 1 - checkpoint.position >= PAGE_POSITIONS;
+    if (!isFar && !(checkpoint.isOld && next - 1 > checkpoint.position)) return;
     const { log } = this.#source;
-    const progress: Progress = await log.run(progressAt(log, { position: next, index: 0 }));
+    const progress = await log.run(progressAt(log, { position: next, index: 0 }));
     if (!this.#ending) checkpoint.passed(progress);
+  }
+
+  /**
+   * What was passed over since the last checkpoint is part of the last one, or a reader that has nothing to do would fall behind what retention keeps. Here
+   * and now: the store may be closing.
+   */
+  #passedAtEnd(): Progress | undefined {
+    const checkpoint = this.#checkpoint;
+    const position = this.#position;
+    // Before it reads it has no place; and where an event was given since, that one counts.
+    if (!checkpoint || !this.#reading || this.position > position) return undefined;
+    if (!checkpoint.isWorthMoving(position)) return undefined;
+    const { log } = this.#source;
+    try {
+      return log.runSync(progressAt(log, { position: position + 1, index: 0 }));
+    } catch (error) {
+      // Then the place before stays: what ends here must end.
+      if (!(error instanceof RecollectError)) throw error;
+      return undefined;
+    }
   }
 
   #end(failure: { readonly error: unknown } | undefined): Promise<void> {
@@ -331,7 +343,7 @@ export class Subscription<E extends Events = Events>
   async #finish(): Promise<void> {
     try {
       // Handed over before anything is waited for: the store may be closing.
-      await this.#checkpoint?.end();
+      await this.#checkpoint?.end(this.#passedAtEnd());
     } finally {
       // It may be taking its name at this moment.
       await this.#beginning?.catch(() => {});
