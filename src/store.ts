@@ -518,7 +518,10 @@ export class Store<E extends Events = Events> {
     }, rest);
   }
 
-  /** Looks for other processes' commits now, and brings every projection and index up to them. */
+  /**
+   * Looks for other processes' commits now, and brings every projection and index up to them. One that needs events which retention dropped is left
+   * as it is: its readers are told.
+   */
   async refresh(): Promise<void> {
     this.#checkOpen();
     const { log, engine } = this.#reads;
