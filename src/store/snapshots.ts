@@ -29,14 +29,17 @@ interface Sorted {
 
 export class Snapshots {
   readonly #reads: Reads;
+  /** Whether a compaction of this store holds the lock. */
+  readonly #isCompacting: () => boolean;
   /** While this store holds the lock. */
   #running = false;
   /** While a projection is relieved of what it keeps in memory. */
   #relieving: { readonly ended: Promise<void> } | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(reads: Reads) {
+  constructor(reads: Reads, isCompacting: () => boolean) {
     this.#reads = reads;
+    this.#isCompacting = isCompacting;
     const { log, engine } = reads;
     // What is in memory alone takes no less there as a snapshot.
     if (!log.writable || !log.disk.sharedBetweenThreads) return;
@@ -70,6 +73,11 @@ export class Snapshots {
   /** Resolves when nothing is written any more. */
   async close(): Promise<void> {
     await this.#last;
+    await this.#relieving?.ended;
+  }
+
+  /** Resolves when no projection is relieved that may hold the lock. */
+  async relieved(): Promise<void> {
     await this.#relieving?.ended;
   }
 
@@ -107,6 +115,8 @@ export class Snapshots {
       const report = await log.run(this.#made(), SLICE_MS);
       return Object.freeze({ ...report, elapsedMs: monotonic() - began });
     } finally {
+      // One that relies on this lock must not go on without it.
+      while (this.#relieving) await this.#relieving.ended;
       this.#running = false;
       release();
     }
@@ -191,7 +201,7 @@ export class Snapshots {
 
   /** An asynchronous call of this very store cannot go on while this one waits: two who write the same file each put a whole one in place. */
   #lockSync(deadline: number): () => void {
-    if (this.#running || this.#relieving) return () => {};
+    if (this.#running || this.#relieving || this.#isCompacting()) return () => {};
     const { log } = this.#reads;
     for (;;) {
       const release = log.runSync(tryLock(log));
