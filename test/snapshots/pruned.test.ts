@@ -71,7 +71,9 @@ describe('a projection that needs dropped events', () => {
     const skipped = expect.stringContaining('it cannot be built');
     const plan = await store.compact({ dryRun: true });
     const covered = new Map(plan.projections.map((part) => [part.name, part.covered]));
-    expect(covered).toEqual(new Map(Object.entries({ healthy: position, total: position, changed: 0 })));
+    expect(covered).toEqual(
+      new Map(Object.entries({ healthy: position, total: position, changed: 0 })),
+    );
     for (const report of [await store.snapshot(), store.snapshotSync()]) {
       expect(report.position).toBe(position);
       const parts = new Map(report.parts.map((part) => [part.name, part.skipped]));
