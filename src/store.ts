@@ -139,7 +139,7 @@ export class Store<E extends Events = Events> {
     this.#log = log;
     const { internals } = log;
     this.#reads = reads;
-    this.#snapshots = new Snapshots(reads);
+    this.#snapshots = new Snapshots(reads, () => this.#compacting.isHolding);
     this.#audit = new Audit(reads);
     this.#incoming = new Incoming(settings, internals.eventBytes);
     const source = transactionSource(this.#reads, this.#incoming, internals.environment);
@@ -152,6 +152,7 @@ export class Store<E extends Events = Events> {
       settings: settings.compaction,
       projections: [...settings.projections, ...settings.indexes],
       append: (stream, event) => internals.commitOwn([{ stream, events: event }]),
+      relieved: () => this.#snapshots.relieved(),
       snapshotAll: async (dryRun) => {
         if (dryRun) {
           const { position, parts } = await this.#snapshots.plan();
@@ -518,7 +519,10 @@ export class Store<E extends Events = Events> {
     }, rest);
   }
 
-  /** Looks for other processes' commits now, and brings every projection and index up to them. */
+  /**
+   * Looks for other processes' commits now, and brings every projection and index up to them. One that needs events which retention dropped is left
+   * as it is: its readers are told.
+   */
   async refresh(): Promise<void> {
     this.#checkOpen();
     const { log, engine } = this.#reads;

@@ -6,7 +6,7 @@
  * - nothing is removed before what replaces it, or what must stay of it, is durable;
  * - it may end anywhere: whatever is then in place is complete, and the next one goes on from there.
  */
-import { HistoryPrunedError, StoreClosedError } from '../errors.js';
+import { HistoryPrunedError, StoreClosedError, systemCode } from '../errors.js';
 import { archivable } from '../log/archivable.js';
 import { nextBatch } from '../log/event-sequence.js';
 import type { LogInternals } from '../log/internals.js';
@@ -50,6 +50,8 @@ export interface CompactionSource {
   /** Appends to one of the store's own streams. */
   append(stream: string, event: NewEvent): Promise<unknown>;
   readonly retention: RetentionSettings | undefined;
+  /** Resolves when nothing else of this store holds the right to compact for a moment. */
+  relieved?(): Promise<void>;
   /** True while somebody waits for the result, so that the process stays for it. */
   isAwaited(): boolean;
 }
@@ -102,17 +104,30 @@ export interface CompactionReport {
 
 export const RETENTION_STREAM = '$store/retention';
 const RETRY_MS = 5;
+/** So often a dry run begins anew because others moved what it looked at. */
+const PLANS_MAX = 10;
+
+type Changes = Pick<
+  CompactionReport,
+  'moved' | 'dropped' | 'refused' | 'bytesBefore' | 'bytesAfter'
+>;
 
 export class Compaction {
   readonly #source: CompactionSource;
   #work: HeavyWork;
   #closed = false;
+  #isHolding = false;
   #running: Promise<unknown> = Promise.resolve();
 
   /** @param work - where what takes long is done; default: in a thread of its own, if threads see the same disk */
   constructor(source: CompactionSource, work: HeavyWork = workFor(source)) {
     this.#source = source;
     this.#work = work;
+  }
+
+  /** Whether it holds the right to compact, which it cannot give back before the event loop has its turn. */
+  get isHolding(): boolean {
+    return this.#isHolding;
   }
 
   /**
@@ -135,34 +150,57 @@ export class Compaction {
     const cover = await this.#source.snapshotAll(dryRun).catch((error: unknown) => {
       throw asStoreError(error, log.paths.directory);
     });
-    const release = dryRun ? () => {} : await this.#lock(began, patient);
+    const release = dryRun ? () => {} : await this.#lock(patient);
     if (!release) return undefined;
+    this.#isHolding = !dryRun;
     try {
       if (!dryRun) await log.run(removeArchiveLeftovers(log.paths));
-      const before = await log.run(filesOf(log));
-      const bytesBefore = sum(before) + (dryRun ? endingBytes(log) : 0);
-      const moved = await this.#move(cover, dryRun);
-      const after = moved.reduce(move, before);
-      const { dropped, refused } = await this.#retain(cover, archivesOf(after), dryRun);
-      const bytesAfter = bytesBefore - sum(before) + sum(after) - bytesOf(dropped);
+      const changes = dryRun ? await this.#planned(cover) : await this.#changed(cover, false);
       const { position, projections } = cover;
       const elapsedMs = monotonic() - began;
-      const changes = { moved, dropped, refused, bytesBefore, bytesAfter, elapsedMs };
-      return deeplyFrozen({ dryRun, position, projections, ...changes });
+      return deeplyFrozen({ dryRun, position, projections, ...changes, elapsedMs });
     } catch (error) {
       throw this.#closed ? new StoreClosedError() : asStoreError(error, log.paths.directory);
     } finally {
+      this.#isHolding = false;
       release();
     }
   }
 
-  async #lock(began: number, patient: boolean): Promise<(() => void) | undefined> {
+  /** Nothing keeps others from compacting meanwhile: what they moved is then looked for where it is now. */
+  async #planned(cover: SnapshotCover): Promise<Changes> {
+    for (let trial = 1; ; trial += 1) {
+      try {
+        return await this.#changed(cover, true);
+      } catch (error) {
+        if (trial === PLANS_MAX || systemCode(error) !== 'ENOENT') throw error;
+        await this.#source.log.run(this.#source.log.look());
+      }
+    }
+  }
+
+  async #changed(cover: SnapshotCover, dryRun: boolean): Promise<Changes> {
     const { log } = this.#source;
+    const before = await log.run(filesOf(log));
+    const bytesBefore = sum(before) + (dryRun ? endingBytes(log) : 0);
+    const moved = await this.#move(cover, dryRun);
+    const after = moved.reduce(move, before);
+    const { dropped, refused } = await this.#retain(cover, archivesOf(after), dryRun);
+    const bytesAfter = bytesBefore - sum(before) + sum(after) - bytesOf(dropped);
+    return { moved, dropped, refused, bytesBefore, bytesAfter };
+  }
+
+  /** Its patience begins here: what came before may have taken long. */
+  async #lock(patient: boolean): Promise<(() => void) | undefined> {
+    const { log } = this.#source;
+    const { monotonic } = log.environment;
+    const deadline = monotonic() + log.lockTimeoutMs;
     for (;;) {
+      await this.#source.relieved?.();
       this.#checkOpen();
       const release = log.tryCompactionLock();
       if (release || !patient) return release;
-      if (log.environment.monotonic() - began >= log.lockTimeoutMs) throw log.compactionTimeout();
+      if (monotonic() >= deadline) throw log.compactionTimeout();
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }

@@ -94,8 +94,7 @@ export function* makeSnapshots(source: SnapshotSource): Io<Omit<SnapshotReport, 
     const { name, version } = index.runtime.definition;
     parts.push({ name, version, ...(yield* snapshotIndex(source, index, position)) });
   }
-  const names = logPositions(yield* listSnapshots(log.paths)).map(logSnapshotName);
-  yield* removeOlder(source, names);
+  yield* removeOldLogSnapshots(source);
   const own = [
     ...source.projections.map(({ definition }) => definition),
     ...source.indexes.map(({ shelf }) => shelf.identity),
@@ -393,6 +392,12 @@ function* endAt(
 function* removeOlderOf(source: SnapshotSource, shelf: Shelf): Io<void> {
   yield* shelf.look();
   const names = shelf.positions.map((position) => snapshotName(shelf.identity, position));
+  yield* removeOlder(source, names);
+}
+
+/** All but the newest few of the log itself. */
+export function* removeOldLogSnapshots(source: SnapshotSource): Io<void> {
+  const names = logPositions(yield* listSnapshots(source.log.paths)).map(logSnapshotName);
   yield* removeOlder(source, names);
 }
 

@@ -5,9 +5,10 @@
  * Invariants:
  * - each runtime is a member of one track, and each commit is routed to it once, in order, whoever drives the feed;
  * - nothing is routed in the turn of an append;
- * - a ready runtime stays ready.
+ * - a ready runtime stays ready;
+ * - what stops one track stops no other, and is told to the readers of its members.
  */
-import { StoreClosedError } from '../errors.js';
+import { HistoryPrunedError, StoreClosedError } from '../errors.js';
 import { monotonicMs } from '../log/environment.js';
 import { type Io, newPace, rest, runAsync, runSync } from '../log/io.js';
 import { Background, measured } from './background.js';
@@ -120,28 +121,50 @@ export class Engine {
     return runtime.stateNow(key);
   }
 
-  /** Brings all that is ready to the durable head that this process knows. @throws StoreClosedError, StoreDamagedError */
-  *catchUp(): Io<void> {
+  /**
+   * Brings all that is ready to the durable head that this process knows.
+   *
+   * @param reader - what is to be read: what stops others, now or before, is left to their readers. Without it the first of what stopped any is
+   * thrown when the others are there, unless the history that it needs is gone for good: that is told to whoever reads it
+   * @throws StoreClosedError, StoreDamagedError, HistoryPrunedError
+   */
+  *catchUp(reader?: Runtime): Io<void> {
     this.#checkOpen();
     const { position } = this.#log;
-    const isBehind = (track: Track) => track.ready && track.position < position;
+    const stopped = new Map<Track, unknown>();
+    const isWanted = (track: Track) =>
+      !reader || track.problem === undefined || track === this.#track(reader);
+    const isBehind = (track: Track) =>
+      track.ready && track.position < position && !stopped.has(track) && isWanted(track);
     for (let track = this.#tracks.find(isBehind); track; track = this.#tracks.find(isBehind)) {
-      yield* track.advance();
+      try {
+        yield* track.advance();
+        track.problem = undefined;
+      } catch (error) {
+        this.#checkOpen();
+        this.#stop(track, error);
+        if (reader && track === this.#track(reader)) throw error;
+        stopped.set(track, error);
+      }
       this.#checkOpen();
-      if (this.#isHeavy(track)) this.#drain(track);
+      if (this.#isHeavy(track) && !stopped.has(track)) this.#drain(track);
     }
     this.#join();
+    if (!reader) throwFirst(stopped.values());
   }
 
-  /** The same without I/O: true when all that is ready is there. @throws StoreClosedError */
-  catchUpNow(): boolean {
+  /** The same without I/O: true when what is to be read is there. @throws StoreClosedError */
+  catchUpNow(reader?: Runtime): boolean {
     this.#checkOpen();
     let all = true;
+    let isThere = true;
     for (const track of this.#tracks) {
-      if (track.ready && !track.advanceNow()) all = false;
+      if (!track.ready || track.advanceNow()) continue;
+      all = false;
+      if (!reader || track === this.#track(reader)) isThere = false;
     }
     if (all) this.#join();
-    return all;
+    return isThere;
   }
 
   isReady(runtime: Runtime): boolean {
@@ -155,10 +178,12 @@ export class Engine {
     return Math.min(1, (position - start) / Math.max(1, this.#log.position - start));
   }
 
-  /** For synchronous readers. @throws ProjectionNotReadyError, StoreClosedError */
+  /** For synchronous readers. @throws ProjectionNotReadyError, HistoryPrunedError when it never will be, StoreClosedError */
   requireReady(runtime: Runtime): void {
     this.#checkOpen();
-    if (this.#track(runtime).ready) return;
+    const { ready, problem } = this.#track(runtime);
+    if (ready) return;
+    if (problem instanceof HistoryPrunedError) throw problem;
     throw this.#errors.notReady(runtime.name, this.progress(runtime));
   }
 
@@ -189,18 +214,30 @@ export class Engine {
     }
   }
 
-  /** Builds all that is not ready, and brings all to the head. @throws StoreClosedError, StoreDamagedError */
+  /**
+   * Builds all that is not ready, and brings all to the head. What cannot be built because history is gone is left to its readers.
+   * @throws StoreClosedError, StoreDamagedError
+   */
   *build(): Io<void> {
     this.#checkOpen();
-    const isToBuild = (track: Track) => !track.ready || track.lag > 0;
+    const stopped = new Map<Track, unknown>();
+    const isToBuild = (track: Track) => (!track.ready || track.lag > 0) && !stopped.has(track);
     for (let track = this.#tracks.find(isToBuild); track; track = this.#tracks.find(isToBuild)) {
       const to = Math.min(this.#log.position, track.position + BUILT_COMMITS);
-      yield* track.advance(to);
-      yield* this.#relieve(track);
+      try {
+        yield* track.advance(to);
+        yield* this.#relieve(track);
+      } catch (error) {
+        this.#checkOpen();
+        this.#stop(track, error);
+        stopped.set(track, error);
+        continue;
+      }
       this.#checkOpen();
       if (track.lag === 0) this.#arrived(track);
     }
     this.#join();
+    throwFirst(stopped.values());
   }
 
   /** Makes room in memory where a member of the track keeps too much. */
@@ -298,11 +335,7 @@ export class Engine {
       }
     } catch (error) {
       if (this.#closed) return false;
-      track.problem = error;
-      track.draining = false;
-      const { waiters } = track;
-      track.waiters = [];
-      for (const { reject } of waiters) reject(error);
+      this.#stop(track, error);
       return this.#hasMore;
     }
     if (this.#closed) return false;
@@ -318,6 +351,15 @@ export class Engine {
     } else if (tookMs < this.#sliceMs / 2) {
       this.#sliceCommits = Math.min(2 * this.#sliceCommits, SLICE_COMMITS_MAX);
     }
+  }
+
+  /** The track does not go on until somebody asks for one of its members. */
+  #stop(track: Track, problem: unknown): void {
+    track.problem = problem;
+    track.draining = false;
+    const { waiters } = track;
+    track.waiters = [];
+    for (const { reject } of waiters) reject(problem);
   }
 
   #arrived(track: Track): void {
@@ -345,4 +387,9 @@ export class Engine {
     }
     this.#tracks = kept;
   }
+}
+
+/** Without what retention dropped: whoever needs it is told when it is read. */
+function throwFirst(problems: Iterable<unknown>): void {
+  for (const problem of problems) if (!(problem instanceof HistoryPrunedError)) throw problem;
 }

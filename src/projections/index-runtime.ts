@@ -108,22 +108,29 @@ export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> imp
   /** As of all that is routed. @throws ProjectionFailedError, StoreClosedError */
   value(): Index {
     if (this.position < 0) throw new StoreClosedError();
-    this.#endSaving();
+    // While nothing waits, what is saved is what is read.
+    if (this.#waiting.length > 0) this.#endSaving();
     this.#apply();
     if (this.#stop) throw this.#parts.errors.failed({ projection: this.name, ...this.#stop });
     return this.#index as Index;
   }
 
   /**
-   * Saves it as of `position`, in portions. What is routed meanwhile waits; whoever reads it meanwhile ends the saving first.
+   * Saves it as of `position`, in portions. What is routed meanwhile waits; whoever reads that meanwhile ends the saving first.
    * @throws ProjectionFailedError, StoreClosedError, and what `save` throws
    */
   *save(sink: Sink): Io<void> {
+    this.#endSaving();
     const saving: Saving = { portions: this.definition.saving(this.value(), sink) };
     this.#saving = saving;
-    while (this.#saving === saving) {
-      if (saving.portions.next().done) this.#saving = undefined;
-      else yield* rest();
+    try {
+      while (this.#saving === saving) {
+        if (saving.portions.next().done) this.#saving = undefined;
+        else yield* rest();
+      }
+    } finally {
+      // It may have thrown, or nobody goes on with it: the index does.
+      if (this.#saving === saving) this.#saving = undefined;
     }
     if (this.position < 0) throw new StoreClosedError();
     if ('problem' in saving) throw saving.problem;

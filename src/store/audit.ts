@@ -128,7 +128,7 @@ export class Audit {
   ): SequenceWork<HistoryEntry> {
     const { runtime } = audited;
     if (end) yield* this.#reach(runtime, yield* end.position());
-    else yield* this.#reads.freshen();
+    else yield* this.#reads.freshen(runtime);
     const to = end ? yield* end.position() : runtime.position;
     const from = yield* start();
     if (from <= to) yield* historyOf(audited, key, from, to);
@@ -187,7 +187,7 @@ export class Audit {
   }
 
   *#reach(runtime: ProjectionRuntime, position: number): Io<void> {
-    if (runtime.position < position) yield* this.#reads.engine.catchUp();
+    if (runtime.position < position) yield* this.#reads.engine.catchUp(runtime);
   }
 }
 

@@ -35,6 +35,8 @@ export interface CompactingSource {
   append(stream: string, event: NewEvent): Promise<unknown>;
   /** Makes a snapshot of everything. Left out: nothing is snapshotted, and segments are moved up to the head. */
   snapshotAll?(dryRun: boolean): Promise<SnapshotCover>;
+  /** Resolves when nothing else of this store holds the right to compact for a moment. */
+  relieved?(): Promise<void>;
 }
 
 /** Nothing on its own while a store is being opened and may be closed at once, ms. */
@@ -66,6 +68,7 @@ export class Compacting {
       append: (stream, event) => source.append(stream, event),
       isAwaited: () => this.#awaited > 0,
       snapshotAll: (dryRun) => this.#snapshotAll(dryRun),
+      relieved: async () => await source.relieved?.(),
     });
     // What is in memory alone has nobody to make room for, and nobody else who reads it.
     const isShared = log.writable && log.disk.sharedBetweenThreads;
@@ -81,6 +84,11 @@ export class Compacting {
       ...(this.#lastReport === undefined ? {} : { lastReport: this.#lastReport }),
       ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
     });
+  }
+
+  /** Whether this store holds the right to compact right now. */
+  get isHolding(): boolean {
+    return this.#compaction.isHolding;
   }
 
   async compact(options: CompactOptions): Promise<CompactionReport> {

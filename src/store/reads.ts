@@ -3,6 +3,7 @@
 import type { SnapshotSource } from '../compaction/snapshot.js';
 import {
   checkOptionNames,
+  HistoryPrunedError,
   IndexFailedError,
   invalidArgument,
   ProjectionFailedError,
@@ -22,7 +23,7 @@ import { type IndexParts, IndexRuntime, type SavedIndex } from '../projections/i
 import { FiledPlaces, type FiledPlacesParts, StreamPlaces } from '../projections/key-places.js';
 import { NEEDS_IO } from '../projections/key-reader.js';
 import { Past } from '../projections/past.js';
-import type { Folding, ReadErrors, RuntimeDefinition } from '../projections/ports.js';
+import type { Folding, ReadErrors, Runtime, RuntimeDefinition } from '../projections/ports.js';
 import { type ProjectionHistory, ProjectionRuntime } from '../projections/projection.js';
 import type { Shelf } from '../projections/shelf.js';
 import { bytesOf } from '../projections/size.js';
@@ -143,14 +144,14 @@ export class Reads {
     return state === ABSENT ? undefined : state;
   }
 
-  /** Brings all that is ready to where the log is. */
-  *freshen(): Io<void> {
+  /** Brings all that is ready to where the log is, for a reader of that runtime. */
+  *freshen(runtime: Runtime): Io<void> {
     yield* this.log.freshen();
-    yield* this.engine.catchUp();
+    yield* this.engine.catchUp(runtime);
   }
 
   *get(runtime: ProjectionRuntime, key: string): Io<unknown> {
-    yield* this.freshen();
+    yield* this.freshen(runtime);
     return given(yield* runtime.state(key));
   }
 
@@ -167,7 +168,7 @@ export class Reads {
 
   /** As of the head that is known. */
   *#getKnown(runtime: ProjectionRuntime, key: string): Io<unknown> {
-    yield* this.engine.catchUp();
+    yield* this.engine.catchUp(runtime);
     return given(yield* runtime.state(key));
   }
 
@@ -175,7 +176,7 @@ export class Reads {
   getNowAt(runtime: ProjectionRuntime, key: string, position: number): unknown {
     if (this.log.position !== position) {
       // What is behind the position must not be told, and neither that it cannot be folded.
-      if (!this.engine.catchUpNow() || runtime.stopped) return NEEDS_IO;
+      if (!this.engine.catchUpNow(runtime) || runtime.stopped) return NEEDS_IO;
       if (runtime.mayBeTouched(key, position, this.log.position)) return NEEDS_IO;
     }
     const known = this.engine.getNow(runtime, key);
@@ -184,7 +185,7 @@ export class Reads {
 
   /** As of a position that the log has reached. */
   *getAt(runtime: ProjectionRuntime, key: string, position: number): Io<unknown> {
-    if (runtime.position < position) yield* this.engine.catchUp();
+    if (runtime.position < position) yield* this.engine.catchUp(runtime);
     return given(yield* runtime.stateAt(key, position));
   }
 
@@ -199,8 +200,8 @@ export class Reads {
     const ahead = !position && isWhole(options);
     if (ahead) runtime.beginAhead();
     try {
-      if (at === undefined) yield* this.freshen();
-      else if (runtime.position < at) yield* this.engine.catchUp();
+      if (at === undefined) yield* this.freshen(runtime);
+      else if (runtime.position < at) yield* this.engine.catchUp(runtime);
     } finally {
       if (ahead) runtime.endAhead();
     }
@@ -217,14 +218,21 @@ export class Reads {
   }
 
   *indexValue(runtime: IndexRuntime): Io<unknown> {
-    yield* this.freshen();
+    yield* this.freshen(runtime);
     return runtime.value();
   }
 
-  /** Resolves when everything can be read. */
+  /**
+   * Resolves when everything can be read that can be built: what retention dropped history of is left to its readers.
+   * @throws StoreClosedError, StoreDamagedError
+   */
   async built(): Promise<void> {
     const runtimes = [...this.#projections.values(), ...this.#indexes.values()];
-    await Promise.all(runtimes.map((runtime) => this.engine.whenReady(runtime)));
+    const waiting = runtimes.map((runtime) => this.engine.whenReady(runtime));
+    for (const result of await Promise.allSettled(waiting)) {
+      if (result.status === 'fulfilled' || result.reason instanceof HistoryPrunedError) continue;
+      throw result.reason;
+    }
   }
 
   /** Builds what could not be read at once. */

@@ -227,6 +227,8 @@ class Replay {
     await reads.log.run(reads.engine.build());
     for (const [index, folded] of this.folds.entries()) {
       const runtime = reads.projection(stored[index] as Projection);
+      reads.engine.requireReady(runtime);
+      await reads.log.run(reads.engine.catchUp(runtime));
       const report = reports[index] as Building;
       const differences: ReplayDifference[] = [];
       const work = compareFold(folded, runtime, position);

@@ -2,29 +2,44 @@
 import {
   makeSnapshots,
   planSnapshots,
+  removeOldLogSnapshots,
+  type SnapshotPart,
   type SnapshotPlan,
   type SnapshotReport,
+  type SnapshotSource,
   snapshotPassed,
 } from '../compaction/snapshot.js';
-import { RecollectError, StoreReadOnlyError, systemCode } from '../errors.js';
+import { HistoryPrunedError, RecollectError, StoreReadOnlyError, systemCode } from '../errors.js';
 import type { Io } from '../log/io.js';
+import type { Runtime } from '../projections/ports.js';
 import { ProjectionRuntime } from '../projections/projection.js';
 import type { Reads } from './reads.js';
 
 const RETRY_MS = 5;
 /** Work between two returns to the event loop, ms: with what a portion takes beyond it, less than ten. */
 const SLICE_MS = 3;
+/** Commits routed at once. */
+const PORTION_COMMITS = 500;
+
+/** What can be snapshotted, and what never can, because events that it needs were dropped. */
+interface Sorted {
+  readonly source: SnapshotSource;
+  readonly skipped: readonly SnapshotPart[];
+}
 
 export class Snapshots {
   readonly #reads: Reads;
+  /** Whether a compaction of this store holds the lock. */
+  readonly #isCompacting: () => boolean;
   /** While this store holds the lock. */
   #running = false;
   /** While a projection is relieved of what it keeps in memory. */
   #relieving: { readonly ended: Promise<void> } | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(reads: Reads) {
+  constructor(reads: Reads, isCompacting: () => boolean) {
     this.#reads = reads;
+    this.#isCompacting = isCompacting;
     const { log, engine } = reads;
     // What is in memory alone takes no less there as a snapshot.
     if (!log.writable || !log.disk.sharedBetweenThreads) return;
@@ -61,6 +76,11 @@ export class Snapshots {
     await this.#relieving?.ended;
   }
 
+  /** Resolves when no projection is relieved that may hold the lock. */
+  async relieved(): Promise<void> {
+    await this.#relieving?.ended;
+  }
+
   async make(): Promise<SnapshotReport> {
     // Whoever asks meanwhile wants one that holds what was appended since.
     const made = this.#last.then(() => this.#make());
@@ -71,12 +91,19 @@ export class Snapshots {
   /** What one would cover now. */
   async plan(): Promise<SnapshotPlan> {
     await this.#reads.built();
-    const { log, snapshotSource } = this.#reads;
-    return await log.run(planSnapshots(snapshotSource), SLICE_MS);
+    const { log } = this.#reads;
+    return await log.run(this.#plan(), SLICE_MS);
+  }
+
+  *#plan(): Io<SnapshotPlan> {
+    const { source, skipped } = yield* this.#sorted(this.#reads.log.position);
+    const { position, parts } = yield* planSnapshots(source);
+    const others = skipped.map(({ name }) => ({ name, isCovered: false }));
+    return { position, parts: [...parts, ...others] };
   }
 
   async #make(): Promise<SnapshotReport> {
-    const { log, engine } = this.#reads;
+    const { log } = this.#reads;
     this.#checkWritable();
     const { monotonic } = log.environment;
     const began = monotonic();
@@ -84,14 +111,64 @@ export class Snapshots {
     this.#running = true;
     try {
       await log.endSegment();
-      const { snapshotSource: source } = this.#reads;
-      const indexes = source.indexes.map(({ runtime }) => runtime);
-      for (const runtime of [...source.projections, ...indexes]) await engine.whenReady(runtime);
-      const report = await log.run(makeSnapshots(source), SLICE_MS);
+      await this.#reads.built();
+      const report = await log.run(this.#made(), SLICE_MS);
       return Object.freeze({ ...report, elapsedMs: monotonic() - began });
     } finally {
+      // One that relies on this lock must not go on without it.
+      while (this.#relieving) await this.#relieving.ended;
       this.#running = false;
       release();
+    }
+  }
+
+  *#made(): Io<Omit<SnapshotReport, 'elapsedMs'>> {
+    const { log } = this.#reads;
+    const { source, skipped } = yield* this.#sorted(log.tailFirst - 1);
+    try {
+      const report = yield* makeSnapshots(source);
+      return { ...report, parts: [...report.parts, ...skipped] };
+    } catch (error) {
+      yield* this.#trim(source);
+      throw error;
+    }
+  }
+
+  /** The one of the log is in place before another fails, and each attempt would leave one more. What ended that one is what counts. */
+  *#trim(source: SnapshotSource): Io<void> {
+    try {
+      yield* removeOldLogSnapshots(source);
+    } catch (error) {
+      if (systemCode(error) === undefined && !(error instanceof RecollectError)) throw error;
+    }
+  }
+
+  /** Brings all to that position, apart from what needs events that retention dropped. */
+  *#sorted(position: number): Io<Sorted> {
+    const { snapshotSource: all } = this.#reads;
+    const skipped: SnapshotPart[] = [];
+    const projections: (typeof all.projections)[number][] = [];
+    for (const runtime of all.projections) {
+      const problem = yield* this.#unbuildable(runtime, position);
+      if (problem) skipped.push(skippedPart(runtime.definition, problem));
+      else projections.push(runtime);
+    }
+    const indexes: (typeof all.indexes)[number][] = [];
+    for (const index of all.indexes) {
+      const problem = yield* this.#unbuildable(index.runtime, position);
+      if (problem) skipped.push(skippedPart(index.runtime.definition, problem));
+      else indexes.push(index);
+    }
+    return { source: { ...all, projections, indexes }, skipped };
+  }
+
+  *#unbuildable(runtime: Runtime, position: number): Io<HistoryPrunedError | undefined> {
+    try {
+      yield* this.#reads.engine.advanceTo(runtime, position, PORTION_COMMITS);
+      return undefined;
+    } catch (error) {
+      if (error instanceof HistoryPrunedError) return error;
+      throw error;
     }
   }
 
@@ -115,7 +192,7 @@ export class Snapshots {
     try {
       log.endSegmentSync();
       this.#reads.buildSync();
-      const report = log.runSync(makeSnapshots(this.#reads.snapshotSource));
+      const report = log.runSync(this.#made());
       return Object.freeze({ ...report, elapsedMs: monotonic() - began });
     } finally {
       release();
@@ -124,7 +201,7 @@ export class Snapshots {
 
   /** An asynchronous call of this very store cannot go on while this one waits: two who write the same file each put a whole one in place. */
   #lockSync(deadline: number): () => void {
-    if (this.#running || this.#relieving) return () => {};
+    if (this.#running || this.#relieving || this.#isCompacting()) return () => {};
     const { log } = this.#reads;
     for (;;) {
       const release = log.runSync(tryLock(log));
@@ -142,6 +219,13 @@ export class Snapshots {
   #late(): Error {
     return this.#reads.log.compactionTimeout();
   }
+}
+
+function skippedPart(
+  { name, version }: Pick<SnapshotPart, 'name' | 'version'>,
+  { message }: Error,
+): SnapshotPart {
+  return { name, version, keys: 0, bytes: 0, skipped: `it cannot be built: ${message}` };
 }
 
 // biome-ignore lint/correctness/useYield: run as work, so that what the disk says is told as callers know it

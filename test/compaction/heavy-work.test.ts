@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { Compaction } from '#src/compaction/compaction.js';
 import { ThreadDied, ThreadWork } from '#src/compaction/heavy-thread.js';
-import type { HeavyWork } from '#src/compaction/heavy-work.js';
+import { type HeavyWork, SlicedWork } from '#src/compaction/heavy-work.js';
 import { type Log, openLog, verifyStore } from '#src/index.js';
 import { archivable } from '#src/log/archivable.js';
 import { listLog } from '#src/log/paths.js';
@@ -99,6 +99,32 @@ describe('heavy work', () => {
     if (!job) throw new Error('there is nothing to move');
     await expect(work.archive(job)).rejects.toThrow(ThreadDied);
     await work.stop();
+    await log.close();
+  });
+});
+
+describe('a dry run', () => {
+  test('begins anew when another process moves what it looks at', async () => {
+    const { log } = await written();
+    const { internals } = log;
+    const other = new SlicedWork(internals.disk);
+    const own = new SlicedWork(internals.disk);
+    const taken: number[] = [];
+    const work: HeavyWork = {
+      archive: (job) => own.archive(job),
+      async measure(job) {
+        if (taken.length < 2) taken.push((await other.archive(job)).first);
+        return await own.measure(job);
+      },
+      remains: (job) => own.remains(job),
+      stop: () => own.stop(),
+    };
+    const compaction = compactionOf(log, work);
+    const report = await compaction.run(true, true);
+    expect(taken).toHaveLength(2);
+    expect(report?.moved.length).toBeGreaterThan(0);
+    expect(report?.moved.map(({ first }) => first)).not.toContain(taken[0]);
+    await compaction.close();
     await log.close();
   });
 });

@@ -186,6 +186,58 @@ describe('an index', () => {
     expect(() => work.next()).toThrow('cannot be saved');
   });
 
+  test('goes on when it could not be saved, or nobody goes on saving it', () => {
+    for (const ends of ['throws', 'is left']) {
+      const spied = tagIndex();
+      const definition: typeof spied.definition = {
+        ...spied.definition,
+        *saving() {
+          yield;
+          throw new Error('cannot be saved');
+        },
+      };
+      const runtime = runtimeOf({ ...spied, definition });
+      const log = new FakeLog();
+      log.append(tag('a'));
+      route(log, runtime);
+      const work = runtime.save([]);
+      work.next();
+      if (ends === 'throws') expect(() => work.next()).toThrow('cannot be saved');
+      else work.return();
+      for (let number = 0; number < 1500; number += 1) log.append(tag(number));
+      route(log, runtime);
+      expect(spied.groups.map(({ length }) => length)).toEqual([1, 1024]);
+    }
+  });
+
+  test('is read while it is saved, which goes on when nothing waits', () => {
+    const runtime = runtimeOf(tagIndex());
+    const log = new FakeLog();
+    log.append(tag('a'), tag('b'), tag('c'));
+    route(log, runtime);
+    const lines: Lines = [];
+    const work = runtime.save(lines);
+    work.next();
+    expect(runtime.value().size).toBe(3);
+    expect(lines).toHaveLength(1);
+    ended(work);
+    expect(lines).toHaveLength(3);
+  });
+
+  test('is saved whole by whoever began, when another begins', () => {
+    const runtime = runtimeOf(tagIndex());
+    const log = new FakeLog();
+    log.append(tag('a'), tag('b'), tag('c'));
+    route(log, runtime);
+    const [early, late]: [Lines, Lines] = [[], []];
+    const work = runtime.save(early);
+    work.next();
+    ended(runtime.save(late));
+    ended(work);
+    expect(early).toHaveLength(3);
+    expect(late).toEqual(early);
+  });
+
   test('that is closed while it is saved tells so', () => {
     const runtime = runtimeOf(tagIndex());
     const log = new FakeLog();
