@@ -157,10 +157,15 @@ class Import {
     const reached = await this.#ledger.reached();
     const { restart } = this.#settings;
     const runs = await planOf(this.#source, reached, restart);
-    const known = restart ? await this.#ledger.known() : new Map<string, number>();
+    const none = new Map<string, number>();
+    const isAnew = restart || (reached !== undefined && isRestart(reached.mark));
+    const known = isAnew ? await this.#ledger.known() : none;
     const whole = runs.length === 1 && runs[0]?.span?.from === undefined;
     this.#progress.begin('write', whole ? this.#checked.items : undefined);
-    for (const run of runs) await this.#carryOut(run, known);
+    for (const run of runs) {
+      // A further stretch of a history holds nothing that came before, but may bring back what a directory held long ago.
+      await this.#carryOut(run, run.span?.from === undefined ? known : none);
+    }
     this.#progress.end();
     return Object.freeze({
       format: this.#source.format,
@@ -185,7 +190,10 @@ class Import {
       const digest = digestOf(item);
       course.items += 1;
       hash.update(digest);
-      if (this.#isDone(course)) continue;
+      if (this.#isDone(course)) {
+        take(known, digest);
+        continue;
+      }
       if (take(known, digest)) this.#progress.reach(this.#items + course.items, item.bytes);
       else course.batch.add(item, digest);
       if (course.batch.isFull(itemsPerCommit)) await this.#write(course, false);
@@ -258,6 +266,11 @@ class Import {
     await this.#settings.onCommit?.(Object.freeze(commit));
     this.#progress.reach(this.#items + items, bytes);
   }
+}
+
+/** A run that is not the first and begins where the source does: it leaves out what the runs before it brought, also when it is gone on with. */
+function isRestart({ run, from }: ImportMark): boolean {
+  return run > 1 && from === undefined;
 }
 
 /** Whether it was known once more than it has been met. */

@@ -177,6 +177,25 @@ describe('an import', () => {
     });
   });
 
+  test('that is restarted, ended early and gone on with leaves out what it imported before', async () => {
+    const file = fileWith('Anna: one\nAnna: two\nAnna: three\n');
+    await inMemory(async (memory) => {
+      await importMemory(file, memory, { itemsPerCommit: 1 });
+      writeFileSync(file, 'Anna: zero\nAnna: one\nAnna: two\nAnna: three\nAnna: four\n');
+      const dying = importMemory(file, memory, {
+        itemsPerCommit: 1,
+        restart: true,
+        onCommit: () => Promise.reject(new Error('no more')),
+      });
+      await expect(dying).rejects.toThrow('no more');
+      expect(await importMemory(file, memory)).toMatchObject({ imported: 1, resumed: true });
+      const texts = (await episodesIn(memory)).map(({ text }) => text);
+      expect(texts).toEqual(['one', 'two', 'three', 'zero', 'four']);
+      appendFileSync(file, 'Anna: one\n');
+      expect(await importMemory(file, memory)).toMatchObject({ imported: 1 });
+    });
+  });
+
   test('of a stream is that of a file with the same content', async () => {
     const text = chat(7);
     await inMemory(async (memory) => {
