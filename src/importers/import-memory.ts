@@ -40,22 +40,35 @@ export async function importMemory(
   target: Memory | string | URL,
   options: MemoryImportOptions = {},
 ): Promise<MemoryImportReport> {
-  const settings = importSettings(options);
-  const isOpen = target instanceof Memory;
-  if (!isOpen && typeof target !== 'string' && !(target instanceof URL)) {
+  if (target instanceof Memory) return await importWith(source, () => target, options);
+  if (typeof target !== 'string' && !(target instanceof URL)) {
+    importSettings(options);
     throw invalidArgument('the target must be an open memory, or where to open one');
   }
+  let memory: Memory | undefined;
+  try {
+    const open = async () => (memory = await openMemory(target));
+    return await importWith(source, open, options);
+  } finally {
+    await memory?.close();
+  }
+}
+
+/**
+ * As importMemory, into a memory that is opened once the source has been found to be whole, so that nothing is made for one that is refused.
+ * @internal
+ */
+export async function importWith(
+  source: ImportItemSource,
+  target: () => Memory | Promise<Memory>,
+  options: MemoryImportOptions,
+): Promise<MemoryImportReport> {
+  const settings = importSettings(options);
   const opened = await openSource(source, settings);
   try {
     const progress = new Progress(settings, opened.totalBytes);
     const checked = await check(opened, settings, progress);
-    if (isOpen) return await new Import(target, opened, settings, progress, checked).run();
-    const memory = await openMemory(target);
-    try {
-      return await new Import(memory, opened, settings, progress, checked).run();
-    } finally {
-      await memory.close();
-    }
+    return await new Import(await target(), opened, settings, progress, checked).run();
   } finally {
     await opened.close();
   }
@@ -102,11 +115,11 @@ class Batch {
   #streams = 0;
 
   add(item: ImportItem, digest: string): void {
-    const { content } = item;
+    const { relations = [], shared = [], sites = [], user } = item.content;
     this.items.push(item);
     this.keys += digest;
-    this.#bytes += JSON.stringify(content).length;
-    this.#streams += 2 + 2 * (content.relations?.length ?? 0) + (content.shared?.length ?? 0);
+    this.#bytes += JSON.stringify(item.content).length;
+    this.#streams += 2 + 2 * relations.length + shared.length + sites.length + (user ? 1 : 0);
   }
 
   isFull(itemsMax: number): boolean {

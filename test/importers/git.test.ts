@@ -120,6 +120,17 @@ describe('a git history', () => {
   });
 });
 
+test('a name that is cut in the middle of a character is taken', async () => {
+  const folder = temporaryDirectory();
+  git(folder, 'init', '-q', '-b', 'main');
+  const author = `--author=${'x'.repeat(199)}\u{1f600} <${'y'.repeat(199)}\u{1f600}>`;
+  git(folder, 'commit', '-q', '--allow-empty', '-m', 'one', author);
+  await inMemory(async (memory) => {
+    expect(await importMemory(folder, memory)).toMatchObject({ imported: 1 });
+    expect((await episodesIn(memory))[0]?.speaker).toBe(`${'x'.repeat(199)}\ufffd`);
+  });
+});
+
 test('a repository whose settings name commands runs none of them', async () => {
   const folder = repository();
   const proof = join(temporaryDirectory(), 'proof');
