@@ -59,7 +59,7 @@ export class ChatText {
     const title = titleOf(trimmed);
     if (title !== undefined) {
       const before = this.end();
-      this.#session = title.slice(0, NAME_MAX).trim() || this.#session;
+      this.#session = title.slice(0, NAME_MAX).toWellFormed().trim() || this.#session;
       return before;
     }
     const named = namedOf(trimmed);

@@ -1,5 +1,6 @@
 /** What git says of a repository, as a stream. Nothing of the repository is run, and nothing is changed. */
 import { spawn } from 'node:child_process';
+import { dirname, resolve } from 'node:path';
 import { ImportFailedError, systemCode } from '../errors.js';
 
 export interface GitOptions {
@@ -13,14 +14,25 @@ const SETTINGS = ['log.showSignature=false', 'core.fsmonitor=false', 'color.ui=f
 const ERRORS_MAX = 2000;
 const TOKEN_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Without what an outer git, such as a hook's, says of another repository. */
-function environment(): NodeJS.ProcessEnv {
-  const own = { ...process.env, LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0', GIT_TERMINAL_PROMPT: '0' };
-  return Object.fromEntries(
-    Object.entries(own).filter(
-      ([name]) => !/^GIT_(?:DIR|WORK_TREE|INDEX_FILE|PREFIX|OBJECT_DIRECTORY)$/.test(name),
-    ),
-  );
+/** What an outer git, such as a hook's, says of another repository, and what adds to a repository from outside of it. */
+const FOREIGN =
+  /^GIT_(?:DIR|COMMON_DIR|WORK_TREE|INDEX_FILE|PREFIX|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|SHALLOW_FILE|GRAFT_FILE|REPLACE_REF_BASE|CEILING_DIRECTORIES)$/;
+
+/**
+ * What git is run with. Objects that are missing are not fetched: the repository's own settings say by which command that would be done. Versions that do
+ * not know the first of the two settings for that obey the second. And a folder that is no repository is not taken for one because it lies in one.
+ */
+function environment(repository: string): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
+  return {
+    ...Object.fromEntries(inherited),
+    LC_ALL: 'C',
+    GIT_OPTIONAL_LOCKS: '0',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_NO_LAZY_FETCH: '1',
+    GIT_ALLOW_PROTOCOL: 'none',
+    GIT_CEILING_DIRECTORIES: dirname(resolve(repository)),
+  };
 }
 
 /** Bytes that were read, for progress. */
@@ -41,7 +53,7 @@ export async function* gitTokens(
   signal?.throwIfAborted();
   const settings = SETTINGS.flatMap((setting) => ['-c', setting]);
   const child = spawn('git', ['-C', repository, ...settings, '--no-pager', ...parameters], {
-    env: environment(),
+    env: environment(repository),
     stdio: ['ignore', 'pipe', 'pipe'],
     windowsHide: true,
   });

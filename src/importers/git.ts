@@ -92,7 +92,7 @@ function commitContent(commit: GitCommit): ItemContent {
   const { id, parents, author, email, at, message, directories, files } = commit;
   const name = commitName(id);
   const [subject = ''] = message.split('\n');
-  const person = author.trim().slice(0, NAME_MAX) || email.trim().slice(0, NAME_MAX) || 'unknown';
+  const person = nameOf(author) || nameOf(email) || 'unknown';
   const user = keyFor('users', email.trim().toLowerCase() || person);
   const places = directories.map(directoryName);
   const relations: Relation[] = [
@@ -123,10 +123,15 @@ function commitContent(commit: GitCommit): ItemContent {
     user: {
       id: user,
       name: person,
-      email: email.slice(0, NAME_MAX),
+      email: email.slice(0, NAME_MAX).toWellFormed(),
       topics: topicsOf(directories),
     },
   };
+}
+
+/** A character that the cut goes through is replaced: half of one is no text. */
+function nameOf(text: string): string {
+  return text.trim().slice(0, NAME_MAX).toWellFormed();
 }
 
 function commitName(id: string): string {

@@ -40,22 +40,35 @@ export async function importMemory(
   target: Memory | string | URL,
   options: MemoryImportOptions = {},
 ): Promise<MemoryImportReport> {
-  const settings = importSettings(options);
-  const isOpen = target instanceof Memory;
-  if (!isOpen && typeof target !== 'string' && !(target instanceof URL)) {
+  if (target instanceof Memory) return await importWith(source, () => target, options);
+  if (typeof target !== 'string' && !(target instanceof URL)) {
+    importSettings(options);
     throw invalidArgument('the target must be an open memory, or where to open one');
   }
+  let memory: Memory | undefined;
+  try {
+    const open = async () => (memory = await openMemory(target));
+    return await importWith(source, open, options);
+  } finally {
+    await memory?.close();
+  }
+}
+
+/**
+ * As importMemory, into a memory that is opened once the source has been found to be whole, so that nothing is made for one that is refused.
+ * @internal
+ */
+export async function importWith(
+  source: ImportItemSource,
+  target: () => Memory | Promise<Memory>,
+  options: MemoryImportOptions,
+): Promise<MemoryImportReport> {
+  const settings = importSettings(options);
   const opened = await openSource(source, settings);
   try {
     const progress = new Progress(settings, opened.totalBytes);
     const checked = await check(opened, settings, progress);
-    if (isOpen) return await new Import(target, opened, settings, progress, checked).run();
-    const memory = await openMemory(target);
-    try {
-      return await new Import(memory, opened, settings, progress, checked).run();
-    } finally {
-      await memory.close();
-    }
+    return await new Import(await target(), opened, settings, progress, checked).run();
   } finally {
     await opened.close();
   }
@@ -102,11 +115,11 @@ class Batch {
   #streams = 0;
 
   add(item: ImportItem, digest: string): void {
-    const { content } = item;
+    const { relations = [], shared = [], sites = [], user } = item.content;
     this.items.push(item);
     this.keys += digest;
-    this.#bytes += JSON.stringify(content).length;
-    this.#streams += 2 + 2 * (content.relations?.length ?? 0) + (content.shared?.length ?? 0);
+    this.#bytes += JSON.stringify(item.content).length;
+    this.#streams += 2 + 2 * relations.length + shared.length + sites.length + (user ? 1 : 0);
   }
 
   isFull(itemsMax: number): boolean {
@@ -157,10 +170,15 @@ class Import {
     const reached = await this.#ledger.reached();
     const { restart } = this.#settings;
     const runs = await planOf(this.#source, reached, restart);
-    const known = restart ? await this.#ledger.known() : new Map<string, number>();
+    const none = new Map<string, number>();
+    const isAnew = restart || (reached !== undefined && isRestart(reached.mark));
+    const known = isAnew ? await this.#ledger.known() : none;
     const whole = runs.length === 1 && runs[0]?.span?.from === undefined;
     this.#progress.begin('write', whole ? this.#checked.items : undefined);
-    for (const run of runs) await this.#carryOut(run, known);
+    for (const run of runs) {
+      // A further stretch of a history holds nothing that came before, but may bring back what a directory held long ago.
+      await this.#carryOut(run, run.span?.from === undefined ? known : none);
+    }
     this.#progress.end();
     return Object.freeze({
       format: this.#source.format,
@@ -185,7 +203,10 @@ class Import {
       const digest = digestOf(item);
       course.items += 1;
       hash.update(digest);
-      if (this.#isDone(course)) continue;
+      if (this.#isDone(course)) {
+        take(known, digest);
+        continue;
+      }
       if (take(known, digest)) this.#progress.reach(this.#items + course.items, item.bytes);
       else course.batch.add(item, digest);
       if (course.batch.isFull(itemsPerCommit)) await this.#write(course, false);
@@ -258,6 +279,11 @@ class Import {
     await this.#settings.onCommit?.(Object.freeze(commit));
     this.#progress.reach(this.#items + items, bytes);
   }
+}
+
+/** A run that is not the first and begins where the source does: it leaves out what the runs before it brought, also when it is gone on with. */
+function isRestart({ run, from }: ImportMark): boolean {
+  return run > 1 && from === undefined;
 }
 
 /** Whether it was known once more than it has been met. */

@@ -31,6 +31,32 @@ export function wrongMember(
   member: string,
   problem: string,
 ): ImportFailedError {
-  const column = text.indexOf(JSON.stringify(member)) + 1 || 1;
+  const column = columnOf(text, member);
   return new ImportFailedError(file, `${member} ${problem}`, { line, column });
+}
+
+/** Where the member's name stands, from 1, in what is a whole JSON object; 1 where it does not. A value of the same text is passed over. */
+function columnOf(text: string, member: string): number {
+  let depth = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === '{' || character === '[') depth += 1;
+    if (character === '}' || character === ']') depth -= 1;
+    if (character !== '"') continue;
+    const end = stringEnd(text, at);
+    const isName = depth === 1 && /^\s*:/.test(text.slice(end, end + NAME_GAP_MAX));
+    if (isName && JSON.parse(text.slice(at, end)) === member) return at + 1;
+    at = end - 1;
+  }
+  return 1;
+}
+
+/** Of the white space between a name and its colon. */
+const NAME_GAP_MAX = 100;
+
+/** Behind the text that begins there. */
+function stringEnd(text: string, from: number): number {
+  let at = from + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at + 1;
 }

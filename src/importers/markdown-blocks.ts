@@ -2,6 +2,7 @@
  * Cuts Markdown into headings, paragraphs and blocks of code, a line at a time (CommonMark 0.31 as far as that goes: what stands inside of a block is left as
  * it is written).
  */
+import { itemBytesMax } from './item.js';
 import type { TextLine } from './text-lines.js';
 
 export interface Block {
@@ -22,6 +23,8 @@ interface Begun {
   readonly lines: string[];
   characters: number;
   bytes: number;
+  /** Whether a line of it says that it is no plain text: then no underline makes a heading of it. */
+  isMarked: boolean;
 }
 
 const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+|$)/;
@@ -29,6 +32,7 @@ const UNDERLINE = /^ {0,3}(=+|-+)[ \t]*$/;
 const RULE = /^ {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$/;
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 const FRONT_MATTER = /^---[ \t]*$/;
+const MARKED = /^\s*(?:[-+*>|]|\d{1,9}[.)]\s)/;
 const FRONT_MATTER_END = /^(?:---|\.\.\.)[ \t]*$/;
 /** No pattern looks at more of a line. */
 const HEAD_MAX = 400;
@@ -37,6 +41,8 @@ export class MarkdownBlocks {
   #begun: Begun | undefined;
   #fence = '';
   #isFirst = true;
+  /** The lines of front matter that is not closed yet: without an end, or when it is longer than an item may be, it is none. */
+  #unclosed: TextLine[] = [];
 
   /** Characters of the block that is not at its end yet. */
   get openCharacters(): number {
@@ -55,14 +61,30 @@ export class MarkdownBlocks {
     const begun = this.#begun;
     if (isFirst && FRONT_MATTER.test(line.text.slice(0, HEAD_MAX))) {
       this.#begin('front-matter', line);
+      this.#unclosed = [line];
     } else if (begun?.kind === 'front-matter') yield* this.#inFrontMatter(line);
     else if (begun && this.#fence !== '') yield* this.#inFence(line);
     else yield* this.#plain(line);
   }
 
   *#inFrontMatter(line: TextLine): Generator<Block, void> {
-    if (FRONT_MATTER_END.test(line.text.slice(0, HEAD_MAX))) yield* this.#close(line.bytes);
-    else this.#add(line);
+    this.#unclosed.push(line);
+    if (FRONT_MATTER_END.test(line.text.slice(0, HEAD_MAX))) {
+      this.#unclosed = [];
+      yield* this.#close(line.bytes);
+    } else {
+      this.#add(line);
+      if (this.openCharacters > itemBytesMax) yield* this.#asText();
+    }
+  }
+
+  /** What began as front matter and is none. */
+  *#asText(): Generator<Block, void> {
+    const lines = this.#unclosed;
+    if (lines.length === 0) return;
+    this.#unclosed = [];
+    this.#begun = undefined;
+    for (const line of lines) yield* this.take(line);
   }
 
   *#inFence(line: TextLine): Generator<Block, void> {
@@ -109,17 +131,19 @@ export class MarkdownBlocks {
   #isUnderline(head: string): boolean {
     const begun = this.#begun;
     if (!begun || !UNDERLINE.test(head)) return false;
-    return !begun.lines.some((line) => /^\s*(?:[-+*>|]|\d{1,9}[.)]\s)/.test(line));
+    return !begun.isMarked;
   }
 
   #begin(kind: Block['kind'], { text, line, bytes }: TextLine, lines: string[] = []): void {
-    this.#begun = { kind, line, lines, characters: text.length, bytes };
+    const isMarked = lines.some((each) => MARKED.test(each));
+    this.#begun = { kind, line, lines, characters: text.length, bytes, isMarked };
   }
 
   #add({ text, bytes }: TextLine): void {
     const begun = this.#begun as Begun;
     begun.lines.push(text);
     begun.characters += text.length + 1;
+    begun.isMarked ||= MARKED.test(text);
     begun.bytes = bytes;
   }
 
@@ -136,6 +160,7 @@ export class MarkdownBlocks {
 
   /** What the end of the file ends. */
   *end(): Generator<Block, void> {
+    yield* this.#asText();
     yield* this.#close(undefined);
   }
 }

@@ -79,7 +79,7 @@ class Page {
   }
 
   #heading({ text, level, line }: Block) {
-    const title = text.slice(0, TITLE_MAX);
+    const title = text.slice(0, TITLE_MAX).toWellFormed();
     this.#under = [...this.#under.filter((each) => each.level < level), { title, level }];
     const { name: file } = this.#file;
     const under = this.#under.slice(0, -1).map((each) => each.title);
@@ -121,7 +121,15 @@ class Page {
   }
 }
 
+/** What a date in front matter may take: no pattern looks at a longer line. */
+const DATE_LINE_MAX = 400;
+const DATE = /^date:[ \t]*["']?([^"'\n#]{8,40}?)["']?[ \t]*$/;
+
 function dateIn(text: string): string | undefined {
-  const [, date] = /^date:[ \t]*["']?([^"'\n#]{8,40}?)["']?[ \t]*$/m.exec(text) ?? [];
-  return date === undefined ? undefined : textTime(date);
+  for (const line of text.split('\n')) {
+    if (line.length > DATE_LINE_MAX) continue;
+    const [, date] = DATE.exec(line) ?? [];
+    if (date !== undefined) return textTime(date);
+  }
+  return undefined;
 }

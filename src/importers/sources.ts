@@ -110,21 +110,47 @@ async function put(
   const hash = createHash('sha256');
   const file = await open(path, 'wx', 0o600);
   try {
-    for await (const piece of untilAborted(source, signal)) {
-      const bytes = bytesOf(piece);
+    const pieces = new Pieces();
+    const add = async (bytes: Uint8Array): Promise<void> => {
       hash.update(bytes);
       await file.writeFile(bytes);
-    }
+    };
+    for await (const piece of untilAborted(source, signal)) await add(pieces.take(piece));
+    await add(pieces.end());
   } finally {
     await file.close();
   }
   return hash.digest('hex');
 }
 
-function bytesOf(piece: unknown): Uint8Array {
-  if (typeof piece === 'string') return Buffer.from(piece);
-  if (piece instanceof Uint8Array) return piece;
-  throw invalidArgument(
-    'the source must give bytes or text; a stream in object mode gives neither',
-  );
+/** Bytes of text that comes in pieces: a cut may go through a character of two halves. */
+class Pieces {
+  #half = '';
+
+  take(piece: unknown): Uint8Array {
+    if (typeof piece === 'string') {
+      const text = this.#half + piece;
+      const last = text.charCodeAt(text.length - 1);
+      const isCut = last >= 0xd800 && last <= 0xdbff;
+      this.#half = isCut ? text.slice(-1) : '';
+      return textBytes(isCut ? text.slice(0, -1) : text);
+    }
+    if (piece instanceof Uint8Array) {
+      if (piece.length === 0) return piece;
+      return this.#half === '' ? piece : this.end();
+    }
+    throw invalidArgument(
+      'the source must give bytes or text; a stream in object mode gives neither',
+    );
+  }
+
+  /** @throws TypeError for a first half that no second one follows */
+  end(): Uint8Array {
+    return textBytes(this.#half);
+  }
+}
+
+function textBytes(text: string): Uint8Array {
+  if (text.isWellFormed()) return Buffer.from(text);
+  throw invalidArgument('the source must give whole text; it gave half of a surrogate pair');
 }

@@ -134,6 +134,8 @@ export class Writer {
   async #hosts(memory: TransactionMemory, items: readonly ImportItem[]): Promise<void> {
     const hosts = new Set(items.flatMap(({ content }) => content.sites ?? []));
     for (const host of hosts) {
+      // Each costs with all that the commit has already.
+      this.#settings.signal?.throwIfAborted();
       if (!this.#sites.has(host)) await memory.sites.getOrCreateProfile(`https://${host}`);
     }
   }

@@ -279,6 +279,7 @@ describe('export and import', () => {
     writeFileSync(join(cwd, 'broken.jsonl'), '{"type":"entity","name":"Bo"');
     const broken = await cli({ cwd }, 'import', 'broken.jsonl', 'other', '--format', 'mcp');
     expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('line 1') });
+    expect(existsSync(join(cwd, 'other'))).toBe(false);
     for (const wrong of [
       ['--format', 'mcp', '--clamp-times'],
       ['--format', 'ndjson', '--restart'],

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ImportFailedError, ImportSourceChangedError, importMemory } from '#src/index.js';
@@ -120,7 +120,46 @@ describe('a git history', () => {
   });
 });
 
+test('a name that is cut in the middle of a character is taken', async () => {
+  const folder = temporaryDirectory();
+  git(folder, 'init', '-q', '-b', 'main');
+  const author = `--author=${'x'.repeat(199)}\u{1f600} <${'y'.repeat(199)}\u{1f600}>`;
+  git(folder, 'commit', '-q', '--allow-empty', '-m', 'one', author);
+  await inMemory(async (memory) => {
+    expect(await importMemory(folder, memory)).toMatchObject({ imported: 1 });
+    expect((await episodesIn(memory))[0]?.speaker).toBe(`${'x'.repeat(199)}\ufffd`);
+  });
+});
+
+test('a repository whose settings name commands runs none of them', async () => {
+  const folder = repository();
+  const proof = join(temporaryDirectory(), 'proof');
+  const touch = `touch ${proof}; false`;
+  for (const [name, value] of [
+    ['extensions.partialClone', 'origin'],
+    ['remote.origin.promisor', 'true'],
+    ['remote.origin.url', 'ssh://nobody@localhost/nothing'],
+    ['core.sshCommand', touch],
+    ['core.fsmonitor', touch],
+    ['log.showSignature', 'true'],
+    ['gpg.program', touch],
+  ] as const) {
+    git(folder, 'config', name, value);
+  }
+  git(folder, 'config', 'core.repositoryFormatVersion', '1');
+  const tree = git(folder, 'rev-parse', 'HEAD~1^{tree}');
+  rmSync(join(folder, '.git/objects', tree.slice(0, 2), tree.slice(2)));
+  await expect(importMemory(folder, 'memory:')).rejects.toThrow(ImportFailedError);
+  expect(existsSync(proof)).toBe(false);
+});
+
 describe('is refused', () => {
+  test('a folder that is no repository and lies in one', async () => {
+    const below = join(repository(), 'src');
+    const call = importMemory(below, 'memory:', { format: 'git' });
+    await expect(call).rejects.toThrow(/not a git repository/);
+  });
+
   test('a shallow clone, a repository without a commit', async () => {
     const shallow = join(temporaryDirectory(), 'shallow');
     git('.', 'clone', '-q', '--depth', '1', `file://${repository()}`, shallow);

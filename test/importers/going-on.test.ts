@@ -177,6 +177,25 @@ describe('an import', () => {
     });
   });
 
+  test('that is restarted, ended early and gone on with leaves out what it imported before', async () => {
+    const file = fileWith('Anna: one\nAnna: two\nAnna: three\n');
+    await inMemory(async (memory) => {
+      await importMemory(file, memory, { itemsPerCommit: 1 });
+      writeFileSync(file, 'Anna: zero\nAnna: one\nAnna: two\nAnna: three\nAnna: four\n');
+      const dying = importMemory(file, memory, {
+        itemsPerCommit: 1,
+        restart: true,
+        onCommit: () => Promise.reject(new Error('no more')),
+      });
+      await expect(dying).rejects.toThrow('no more');
+      expect(await importMemory(file, memory)).toMatchObject({ imported: 1, resumed: true });
+      const texts = (await episodesIn(memory)).map(({ text }) => text);
+      expect(texts).toEqual(['one', 'two', 'three', 'zero', 'four']);
+      appendFileSync(file, 'Anna: one\n');
+      expect(await importMemory(file, memory)).toMatchObject({ imported: 1 });
+    });
+  });
+
   test('of a stream is that of a file with the same content', async () => {
     const text = chat(7);
     await inMemory(async (memory) => {
@@ -190,6 +209,13 @@ describe('an import', () => {
       });
       const broken = Readable.from([text, '{"role"']);
       await expect(importMemory(broken, memory, named)).rejects.toThrow(/a talk .*line 8, column/);
+      const halves = Readable.from(['Anna: \ud83d', '', '\ude00\n', Buffer.from('Anna: hi')]);
+      expect(await importMemory(halves, memory, { name: 'halves' })).toMatchObject({ items: 2 });
+      expect((await episodesIn(memory)).map((each) => each.text)).toContain('\u{1f600}');
+      for (const rest of [['and more'], [Buffer.from('and more')], []]) {
+        const half = Readable.from(['Anna: \ud83d', ...rest]);
+        await expect(importMemory(half, memory)).rejects.toThrow(/half of a surrogate pair/);
+      }
       const objects = Readable.from([{}]);
       await expect(importMemory(objects, memory)).rejects.toThrow(TypeError);
     });
@@ -236,8 +262,8 @@ describe('processes', () => {
     const source = fileWith(chat(30));
     const directory = join(temporaryDirectory(), 'memory');
     for (const dieAfter of [1, 3]) {
-      const { signal } = await run('importing.mjs', { task: { source, directory, dieAfter } });
-      expect(signal).toBe('SIGKILL');
+      const ending = await run('importing.mjs', { task: { source, directory, dieAfter } });
+      expect(ending).toMatchObject({ signal: 'SIGKILL', errors: '' });
     }
     const last = await run('importing.mjs', { task: { source, directory } });
     expect(last).toMatchObject({ code: 0, errors: '' });

@@ -68,6 +68,19 @@ date: 2026-02-03
     ]);
   });
 
+  test('stand below a rule at the beginning that closes no front matter', async () => {
+    const { records, episodes } = await readAs('---\n# One\n\ntext\n- list\n===\n');
+    expect(records).toEqual(['one']);
+    expect(episodes).toEqual([['paragraph', 'text\n- list\n===']]);
+    const long = `---\n# One\n\n${`${'word '.repeat(60_000)}\n\n`.repeat(2)}`;
+    expect((await readAs(`${long}# Two\n`)).records).toEqual(['one', 'two']);
+  });
+
+  test('that are long are cut between two characters', async () => {
+    const { records } = await readAs(`# ${'x'.repeat(999)}\u{1f600}\n`);
+    expect(records).toHaveLength(1);
+  });
+
   test('that stand twice have keys of their own, whatever they are called', async () => {
     const { records } = await readAs('# A\n# A\n# A-1\n# A\n# \n# Ünïcode & Co!\n# `__proto__`\n');
     expect(records.sort()).toEqual(

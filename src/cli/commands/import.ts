@@ -1,5 +1,10 @@
 /** `recollect import`: events into a new store, or what stands elsewhere into a memory. */
-import type { ExportFormat, MemoryImportFormat, MemoryImportProgress } from '../../index.js';
+import type {
+  ExportFormat,
+  Memory,
+  MemoryImportFormat,
+  MemoryImportProgress,
+} from '../../index.js';
 import type { Context } from '../context.js';
 import { FINE, WrongUse } from '../exit-codes.js';
 import { actorOf, given } from '../input.js';
@@ -82,19 +87,16 @@ async function importMemories(
   format: MemoryImportFormat | undefined,
   { actor, reason, into, restart }: ImportOptions,
 ): Promise<number> {
-  const { importMemory } = await import('../../importers/import-memory.js');
+  const { importWith } = await import('../../importers/import-memory.js');
   const { openMemory } = await import('../../memory/memory.js');
-  const memory = await openMemory(context.path(directory), context.access);
+  let memory: Memory | undefined;
+  const open = async () => (memory = await openMemory(context.path(directory), context.access));
   try {
-    const report = await importMemory(
-      file === '-' ? context.io.stdin : context.path(file),
-      memory,
-      {
-        ...given({ format, into, restart, reason, actor: actorOf(context, actor) }),
-        onProgress: (progress) => context.progress.report(reached(progress)),
-        signal: context.signal,
-      },
-    );
+    const report = await importWith(file === '-' ? context.io.stdin : context.path(file), open, {
+      ...given({ format, into, restart, reason, actor: actorOf(context, actor) }),
+      onProgress: (progress) => context.progress.report(reached(progress)),
+      signal: context.signal,
+    });
     context.progress.stop();
     const { out, paint } = context;
     if (context.json) await out.json(report);
@@ -107,7 +109,7 @@ async function importMemories(
     }
     return FINE;
   } finally {
-    await memory.close();
+    await memory?.close();
   }
 }
 
