@@ -19,6 +19,7 @@ import {
   snapshotName,
 } from '../log/snapshot-files.js';
 import { SortedProblem } from '../log/sorted-format.js';
+import type { SortedFile } from '../log/sorted-read.js';
 import { removeIfThere, SortedWriter } from '../log/sorted-write.js';
 import type { IndexSource } from '../projections/define-index.js';
 import type { Engine } from '../projections/engine.js';
@@ -28,7 +29,13 @@ import { SavedParts, savedParts } from '../projections/index-snapshot.js';
 import type { Outcome } from '../projections/key-reader.js';
 import type { ProjectionRuntime } from '../projections/projection.js';
 import type { Shelf } from '../projections/shelf.js';
-import { stateLine } from '../projections/snapshot.js';
+import {
+  isUnsaved,
+  stateLine,
+  UNSAVED_SECTION,
+  unsavedIn,
+  unsavedLine,
+} from '../projections/snapshot.js';
 import type { KeyFailure } from '../projections/states.js';
 import { removeOldSnapshots } from './old-snapshots.js';
 
@@ -40,6 +47,8 @@ export interface SnapshotPart {
   readonly keys: number;
   /** Bytes written; 0 when its snapshot was there already. */
   readonly bytes: number;
+  /** Keys whose state cannot be written: it is folded from the log, which must keep their events. Left out when there are none. */
+  readonly unsaved?: number;
   /** Why there is none. */
   readonly skipped?: string;
 }
@@ -135,7 +144,8 @@ export function* planSnapshots(source: SnapshotSource): Io<SnapshotPlan> {
   for (const runtime of source.projections) {
     yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
     const { stopped, past } = runtime;
-    const isCovered = past !== undefined && !(stopped && stopped.position <= position);
+    const isSaved = past !== undefined && !(stopped && stopped.position <= position);
+    const isCovered = isSaved && (yield* unsavedAt(source, runtime, position)) === 0;
     parts.push({ name: runtime.name, isCovered });
   }
   for (const { runtime, shelf } of source.indexes) {
@@ -177,8 +187,11 @@ function* snapshotProjection(
   yield* past.shelf.look();
   const there = yield* past.newest(position);
   if (there?.header.position === position) {
-    yield* runtime.settleDown();
-    return { keys: there.count('states'), bytes: 0 };
+    const unsaved = yield* unsavedUnlessBroken(past.shelf, there);
+    if (unsaved !== undefined) {
+      yield* runtime.settleDown();
+      return { keys: there.count('states'), bytes: 0, ...lacking(unsaved) };
+    }
   }
   const behind = there?.header.position ?? 0;
   let made: Made | undefined;
@@ -189,8 +202,43 @@ function* snapshotProjection(
     yield* rest();
   }
   yield* runtime.settleDown();
-  yield* removeOlderOf(source, past.shelf);
+  yield* removeOlderStates(source, past.shelf);
   return made;
+}
+
+/** A part that lacks nothing says nothing of it. */
+function lacking(unsaved: number): Pick<SnapshotPart, 'unsaved'> {
+  return unsaved === 0 ? {} : { unsaved };
+}
+
+/** How many states a snapshot lacks; `undefined` when it turns out to be broken, and counts as missing from now on. */
+function* unsavedUnlessBroken(shelf: Shelf, file: SortedFile): Io<number | undefined> {
+  try {
+    return yield* unsavedIn(file);
+  } catch (error) {
+    if (!(error instanceof SortedProblem)) throw error;
+    yield* shelf.lose(file.header.position);
+    return undefined;
+  }
+}
+
+/** How many states a snapshot as of that position would lack. Nothing is written. */
+function* unsavedAt(
+  source: SnapshotSource,
+  runtime: ProjectionRuntime,
+  position: number,
+): Io<number> {
+  for (;;) {
+    const { ground } = runtime;
+    try {
+      const before = ground.base ? yield* ground.base.unsaved() : 0;
+      const sources = [...(before > 0 ? filed(ground) : []), yield* touched(ground, position)];
+      return (yield* writeStates(source, runtime, ground, position, sources, NOWHERE)).unsaved;
+    } catch (error) {
+      if (!(error instanceof SortedProblem) || !ground.base) throw error;
+      yield* runtime.leave(ground);
+    }
+  }
 }
 
 /** `undefined` when the snapshot before it turned out to be broken. */
@@ -205,10 +253,21 @@ function* writeProjection(
   try {
     const namesMax = (ground.base?.count ?? 0) + ground.postings.size;
     writer.beginSection('states', namesMax);
-    const keys = yield* writeStates(source, runtime, ground, position, writer);
+    const sources = [...filed(ground), yield* touched(ground, position)];
+    const { keys, unsaved } = yield* writeStates(
+      source,
+      runtime,
+      ground,
+      position,
+      sources,
+      writer,
+    );
+    yield* writer.endSection();
+    writer.beginSection(UNSAVED_SECTION);
+    if (unsaved > 0) writer.add('', unsavedLine(unsaved));
     yield* writer.endSection();
     const { bytes } = yield* writer.publish();
-    return { keys, bytes };
+    return { keys, bytes, ...lacking(unsaved) };
   } catch (error) {
     yield* writer.discard();
     if (!(error instanceof SortedProblem) || !ground.base) throw error;
@@ -223,15 +282,22 @@ interface Line {
   readonly text?: string;
 }
 
+/** Takes lines in the order of their keys. */
+type LineSink = Pick<SortedWriter, 'add' | 'flush'>;
+
+const NOWHERE: LineSink = { add: () => false, *flush() {} };
+
 function* writeStates(
   { absent }: SnapshotSource,
   runtime: ProjectionRuntime,
   ground: Ground,
   position: number,
-  writer: SortedWriter,
-): Io<number> {
-  const lines = new Merged<Line>([...filed(ground), yield* touched(ground, position)]);
-  let count = 0;
+  sources: readonly SortedSource<Line>[],
+  sink: LineSink,
+): Io<{ readonly keys: number; readonly unsaved: number }> {
+  const lines = new Merged<Line>(sources);
+  let keys = 0;
+  let unsaved = 0;
   for (let batch = yield* lines.next(); batch; batch = yield* lines.next()) {
     for (let at = 0; at < batch.length; at += PORTION_KEYS) {
       const portion = batch.slice(at, at + PORTION_KEYS);
@@ -245,13 +311,14 @@ function* writeStates(
           next += 1;
         }
         if (line === undefined) continue;
-        count += 1;
-        if (writer.add(key, line)) yield* writer.flush();
+        keys += 1;
+        if (isUnsaved(line)) unsaved += 1;
+        if (sink.add(key, line)) yield* sink.flush();
       }
       yield* rest();
     }
   }
-  return count;
+  return { keys, unsaved };
 }
 
 function lineOf(
@@ -390,15 +457,51 @@ function* endAt(
   return { seal, time };
 }
 
+/**
+ * States that the latest snapshots lack are folded from the newest one that has them, and what stands behind it in the log. That one stays too: what
+ * it covers may have been dropped.
+ */
+function* removeOlderStates(source: SnapshotSource, shelf: Shelf): Io<void> {
+  yield* shelf.look();
+  let whole: number | undefined;
+  for (const position of shelf.positions) {
+    const unsaved = yield* unsavedOf(shelf, position);
+    if (unsaved !== 0) continue;
+    whole = position;
+    break;
+  }
+  const names = shelf.positions.map((position) => snapshotName(shelf.identity, position));
+  const kept = whole === undefined ? undefined : snapshotName(shelf.identity, whole);
+  yield* removeOlder(source, names, kept);
+}
+
+/** `undefined` for one that cannot be opened. */
+function* unsavedOf(shelf: Shelf, position: number): Io<number | undefined> {
+  try {
+    return yield* unsavedUnlessBroken(shelf, yield* shelf.open(position));
+  } catch (error) {
+    if (!(error instanceof SortedProblem)) throw error;
+    return undefined;
+  }
+}
+
 function* removeOlderOf(source: SnapshotSource, shelf: Shelf): Io<void> {
   yield* shelf.look();
   const names = shelf.positions.map((position) => snapshotName(shelf.identity, position));
   yield* removeOlder(source, names);
 }
 
-/** @param names - newest first */
-function* removeOlder({ log, kept }: SnapshotSource, names: readonly string[]): Io<void> {
+/**
+ * @param names - newest first
+ * @param spared - one that stays in any case
+ */
+function* removeOlder(
+  { log, kept }: SnapshotSource,
+  names: readonly string[],
+  spared?: string,
+): Io<void> {
   for (const name of names.slice(kept)) {
+    if (name === spared) continue;
     const path = join(log.paths.snapshots, name);
     yield* log.segments.sorted.forget(path);
     yield* removeIfThere(path);

@@ -1,8 +1,9 @@
 /** The snapshots that there are of one projection or index, and which of them can be used. */
 import { join } from 'node:path';
-import { StoreDamagedError } from '../errors.js';
+import { HistoryPrunedError, StoreDamagedError } from '../errors.js';
 import type { Io } from '../log/io.js';
 import type { Paths } from '../log/paths.js';
+import { readRemains } from '../log/remains.js';
 import type { Segments } from '../log/segments.js';
 import {
   type Identity,
@@ -126,7 +127,7 @@ export class Shelf {
     }
     const first = yield* segments.segmentOf(position);
     const isEnd = first < segments.tail.first && (yield* segments.lastOf(first)) === position;
-    if (isEnd && (yield* segments.closingOf(first)).seal === seal) return;
+    if (isEnd && (yield* this.#sealOf(first)) === seal) return;
     const problem = `the seal at position ${position} is not the one that ${path} was made at`;
     throw new StoreDamagedError({
       directory,
@@ -135,5 +136,16 @@ export class Shelf {
       position,
       problem,
     });
+  }
+
+  /** Of a dropped segment its remains tell: the snapshot stands for what it held. */
+  *#sealOf(first: number): Io<string> {
+    const { paths, segments } = this.#place;
+    try {
+      return (yield* segments.closingOf(first)).seal;
+    } catch (error) {
+      if (!(error instanceof HistoryPrunedError)) throw error;
+      return (yield* readRemains(paths, first)).seal;
+    }
   }
 }

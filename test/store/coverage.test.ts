@@ -1,0 +1,104 @@
+/** Retention lets go only what a snapshot stands for that can be used. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { defineProjection, openStore, type Store, type StoreOptions } from '#src/index.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+
+const FILLER = 'x'.repeat(700);
+
+/** Once a key's count has come beyond `upTo`, its states have a hole, and no file can hold them. */
+function holed(upTo: number) {
+  return defineProjection({
+    name: 'holed',
+    version: 1,
+    initial: { n: 0, list: [] as number[] },
+    on: {
+      added: (state) => {
+        const n = state.n + 1;
+        // biome-ignore lint/suspicious/noSparseArray: this is what cannot be written
+        return { n, list: n > upTo ? ([1, , 3] as number[]) : [n] };
+      },
+    },
+  });
+}
+
+async function opened(directory: string, options: StoreOptions): Promise<Store> {
+  const settings = {
+    segmentBytes: 4096,
+    durability: 'os',
+    compaction: { automatic: false },
+  } as const;
+  return (await openStore(directory, {
+    ...settings,
+    retention: { bytes: 1 },
+    ...options,
+  })) as Store;
+}
+
+async function append(store: Store, count: number, streams = 3): Promise<void> {
+  for (let n = 0; n < count; n += 1) {
+    await store.append(`a/${n % streams}`, {
+      type: 'added',
+      data: { text: FILLER, tag: `t${n % 2}` },
+    });
+  }
+}
+
+function place(): string {
+  return join(temporaryDirectory(), 'store');
+}
+
+function _namesIn(directory: string, part: string): string[] {
+  return readdirSync(join(directory, part));
+}
+
+describe('a projection whose states cannot be written', () => {
+  test('keeps its events from being dropped, also when its snapshot is there already', async () => {
+    const directory = place();
+    const projections = [holed(0)];
+    const store = await opened(directory, { projections });
+    await append(store, 30);
+    const plan = await store.compact({ dryRun: true });
+    expect(plan.projections).toEqual([{ name: 'holed', covered: 0 }]);
+    const first = await store.compact();
+    expect(first).toMatchObject({ dropped: [], projections: [{ name: 'holed', covered: 0 }] });
+    expect(first.refused[0]?.projection).toBe('holed');
+    const snapshot = await store.snapshot();
+    expect(snapshot.parts).toMatchObject([{ name: 'holed', keys: 3, bytes: 0, unsaved: 3 }]);
+    const again = await store.compact();
+    expect(again).toMatchObject({ dropped: [], projections: [{ name: 'holed', covered: 0 }] });
+    await store.close();
+    const other = await opened(directory, { projections });
+    expect(await other.compact({ dryRun: true })).toMatchObject({ dropped: [] });
+    expect(await other.compact()).toMatchObject({ dropped: [] });
+    expect(await other.get(projections[0] as ReturnType<typeof holed>, 'a/1')).toMatchObject({
+      n: 10,
+    });
+    // One key's events go on, the lines of the others are taken over.
+    await append(other, 8, 1);
+    expect((await other.snapshot()).parts).toMatchObject([{ keys: 3, unsaved: 3 }]);
+    expect(await other.compact()).toMatchObject({ dropped: [] });
+    await other.close();
+  });
+
+  test('keeps the last snapshot that has them all, which what was dropped before is known by', async () => {
+    const directory = place();
+    const projection = holed(10);
+    const store = await opened(directory, { projections: [projection] });
+    await append(store, 30);
+    const { dropped } = await store.compact();
+    expect(dropped.at(-1)?.last).toBeGreaterThan(20);
+    for (let round = 1; round <= 4; round += 1) {
+      await append(store, 9);
+      expect((await store.snapshot()).parts[0]).toMatchObject({ unsaved: 3 });
+      const later = (await store.compact()).dropped;
+      expect(later.filter(({ last }) => last > 30)).toEqual([]);
+    }
+    await store.close();
+    const other = await opened(directory, { projections: [projection] });
+    expect(await other.get(projection, 'a/1')).toMatchObject({ n: 22 });
+    expect((await other.entries(projection).toArray()).length).toBe(3);
+    await other.close();
+  });
+});
