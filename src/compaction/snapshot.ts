@@ -25,7 +25,7 @@ import type { IndexSource } from '../projections/define-index.js';
 import type { Engine } from '../projections/engine.js';
 import type { Ground } from '../projections/ground.js';
 import type { IndexRuntime, SavedIndex } from '../projections/index-runtime.js';
-import { SavedParts, savedParts } from '../projections/index-snapshot.js';
+import { newestParts, SavedParts } from '../projections/index-snapshot.js';
 import type { Outcome } from '../projections/key-reader.js';
 import type { ProjectionRuntime } from '../projections/projection.js';
 import type { Shelf } from '../projections/shelf.js';
@@ -148,11 +148,12 @@ export function* planSnapshots(source: SnapshotSource): Io<SnapshotPlan> {
     const isCovered = isSaved && (yield* unsavedAt(source, runtime, position)) === 0;
     parts.push({ name: runtime.name, isCovered });
   }
-  for (const { runtime, shelf } of source.indexes) {
+  for (const index of source.indexes) {
+    const { runtime, shelf } = index;
     yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
     yield* shelf.look();
-    const there = yield* shelf.newest(position, position);
-    const isCovered = there?.header.position === position || 'saved' in (yield* saved(runtime));
+    const isCovered =
+      (yield* isThere(source, index, position)) || (yield* couldBeSaved(index, position));
     parts.push({ name: runtime.name, isCovered });
   }
   return { position, parts };
@@ -355,11 +356,10 @@ function* touched({ postings }: Ground, position: number): Io<SortedSource<Line>
 }
 
 function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: number): Io<Made> {
-  const { log, engine } = source;
+  const { engine } = source;
   const { runtime, shelf } = index;
   yield* shelf.look();
-  const there = yield* shelf.newest(position, log.position);
-  if (there?.header.position === position) return { keys: 0, bytes: 0 };
+  if (yield* isThere(source, index, position)) return { keys: 0, bytes: 0 };
   if (runtime.position < position) yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
   const saver =
     runtime.position === position ? runtime : yield* savedAgain(source, index, position);
@@ -370,11 +370,60 @@ function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: 
     yield* parts.saved.writeTo(writer);
     const { bytes } = yield* writer.publish();
     yield* shelf.added(position);
+    if (shelf.hasFailed && !(yield* isThere(source, index, position))) {
+      return { keys: 0, bytes, skipped: 'what it saves it cannot load' };
+    }
+    shelf.prove(position);
     yield* removeOlderOf(source, shelf);
     return { keys: 0, bytes };
   } catch (error) {
     yield* writer.discard();
     throw error;
+  }
+}
+
+/** Whether there is a snapshot as of that very position that the index can load. One that it loaded or wrote in this process is not loaded again. */
+function* isThere({ log }: SnapshotSource, index: SnapshotIndex, position: number): Io<boolean> {
+  const { shelf } = index;
+  const there = yield* shelf.newest(position, log.position);
+  if (there?.header.position !== position) return false;
+  if (shelf.isProven(position)) return true;
+  const loaded = yield* loadedAt(index, position, log.position);
+  return loaded?.position === position;
+}
+
+/**
+ * The index as it was saved last at or before that position; `undefined` when it can load nothing. What it cannot load counts as missing from then on, so that
+ * it is written anew.
+ */
+function* loadedAt(
+  { shelf, again }: SnapshotIndex,
+  to: number,
+  head: number,
+): Io<IndexRuntime | undefined> {
+  for (;;) {
+    const before = yield* newestParts(shelf, to, head);
+    if (!before) return undefined;
+    try {
+      const runtime = yield* again(before);
+      shelf.prove(before.position);
+      return runtime;
+    } catch {
+      shelf.failNow(before.position);
+    }
+  }
+}
+
+/** Whether a snapshot of the index would be one that it can load, as far as is known. */
+function* couldBeSaved({ runtime, shelf, again }: SnapshotIndex, position: number): Io<boolean> {
+  const parts = yield* saved(runtime);
+  if ('skipped' in parts) return false;
+  if (!shelf.hasFailed) return true;
+  try {
+    yield* again({ position, source: parts.saved.source() });
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -394,28 +443,14 @@ function* saved(
   }
 }
 
-/** From what was saved; from nothing when it cannot load that. */
-function* begun(
-  again: SnapshotIndex['again'],
-  saved: Parameters<typeof again>[0],
-): Io<IndexRuntime> {
-  if (!saved) return yield* again(undefined);
-  try {
-    return yield* again(saved);
-  } catch {
-    return yield* again(undefined);
-  }
-}
-
 /** The index as of a position that the live one has passed: another one, brought there from what was saved before. */
 function* savedAgain(
   { log }: { readonly log: LogInternals },
-  { shelf, again }: SnapshotIndex,
+  index: SnapshotIndex,
   position: number,
 ): Io<IndexRuntime> {
-  const file = yield* shelf.newest(position, log.position);
-  const before = file && { position: file.header.position, source: yield* savedParts(file) };
-  const runtime = yield* begun(again, before);
+  const loaded = yield* loadedAt(index, position, log.position);
+  const runtime = loaded ?? (yield* index.again(undefined));
   const feed = log.feed(runtime.position);
   while (feed.position < position) {
     const to = Math.min(position, feed.position + PORTION_COMMITS);
