@@ -1,7 +1,9 @@
 /** Retention lets go only what a snapshot stands for that can be used. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { register, registered } from '#src/compaction/registry.js';
 import {
   defineIndex,
   defineProjection,
@@ -9,6 +11,9 @@ import {
   type Store,
   type StoreOptions,
 } from '#src/index.js';
+import { runSync } from '#src/log/io.js';
+import { pathsOf } from '#src/log/paths.js';
+import { RealDisk } from '#src/log/real-disk.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const FILLER = 'x'.repeat(700);
@@ -215,5 +220,107 @@ describe('an index', () => {
     const other = await opened(directory, { indexes: [index] });
     expect((await other.index(index)).n).toBe(25);
     await other.close();
+  });
+});
+
+/** Its keys are not its streams. */
+function tags(version: number) {
+  return defineProjection({
+    name: 'tags',
+    version,
+    initial: { n: 0 },
+    key: (event) => (event.data as { tag: string }).tag,
+    on: {
+      added: (draft) => {
+        draft.n += 1;
+      },
+    },
+  });
+}
+
+describe('what goes with it', () => {
+  test('are the places of keys in a dropped segment', async () => {
+    const directory = place();
+    const projection = tags(1);
+    const store = await opened(directory, { projections: [projection] });
+    await append(store, 30);
+    const { dropped } = await store.compact();
+    expect(dropped.length).toBeGreaterThan(3);
+    const firsts = dropped.map(({ first }) => String(first).padStart(20, '0'));
+    const left = namesIn(directory, 'index').filter((name) => firsts.includes(name.slice(0, 20)));
+    expect(left).toEqual([]);
+    expect(namesIn(directory, 'index').some((name) => name.includes('-tags-'))).toBe(true);
+    expect(await store.get(projection, 't1')).toEqual({ n: 15 });
+    await store.close();
+  });
+
+  test('are the registration and the places of versions whose snapshots are removed', async () => {
+    const directory = place();
+    const others = [1, 2, 3, 4, 5, 6];
+    for (const version of others) {
+      const store = await opened(directory, { projections: [tags(version)], retention: {} });
+      await append(store, 6);
+      await store.compact();
+      await store.close();
+      // As if the last program that had it open were long gone.
+      await forget(directory, tags(version));
+    }
+    const store = await opened(directory, { projections: [tags(7)], retention: {} });
+    await append(store, 6);
+    await store.compact();
+    const snapshots = namesIn(directory, 'snapshots').join();
+    const indexes = namesIn(directory, 'index').join();
+    for (const version of others) {
+      expect(snapshots.includes(`tags-${version}-`)).toBe(version > 2);
+      expect(indexes.includes(`tags-${version}-`)).toBe(version > 2);
+    }
+    expect(namesIn(directory, 'registry')).toHaveLength(others.length - 2 + 1);
+    await store.close();
+  });
+});
+
+async function forget(directory: string, identity: ReturnType<typeof tags>): Promise<void> {
+  const disk = new RealDisk();
+  const paths = pathsOf(directory);
+  const now = Date.now() - 40 * 86_400_000;
+  const known = runSync(disk, registered(paths, Date.now()));
+  const covered = known.find(({ name }) => name === identity.name)?.covered ?? 0;
+  for (const name of namesIn(directory, 'registry')) {
+    const path = join(paths.registry, name);
+    const { version } = JSON.parse(readFileSync(path, 'utf8')) as { version: number };
+    if (version === identity.version) rmSync(path);
+  }
+  runSync(disk, register(paths, identity, covered, now, randomBytes));
+}
+
+describe('a program that stays open', () => {
+  test('is seen again each day', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    try {
+      const directory = place();
+      const store = await opened(directory, { projections: [tags(1)] });
+      const seen = async () => {
+        await vi.waitFor(() => expect(namesIn(directory, 'registry')).toHaveLength(1));
+        const [name = ''] = namesIn(directory, 'registry');
+        return (
+          JSON.parse(readFileSync(join(directory, 'registry', name), 'utf8')) as { seen: string }
+        ).seen;
+      };
+      const first = await seen();
+      const later = Date.parse(first) + 2 * 86_400_000;
+      const due = async () => {
+        while (vi.getTimerCount() === 0) await new Promise((resolve) => setImmediate(resolve));
+      };
+      for (let halves = 0; halves < 5; halves += 1) {
+        await due();
+        await vi.advanceTimersByTimeAsync(12 * 3_600_000);
+      }
+      await due();
+      expect(Date.parse(await seen())).toBeGreaterThanOrEqual(later - 86_400_000);
+      await store.close();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
