@@ -163,8 +163,9 @@ export class Store<E extends Events = Events> {
           return { position, projections };
         }
         const { position, parts } = await this.#snapshots.make();
-        const covered = ({ skipped }: { skipped?: string }) =>
-          skipped === undefined ? position : 0;
+        // What a state is folded from must stay.
+        const covered = ({ skipped, unsaved = 0 }: { skipped?: string; unsaved?: number }) =>
+          skipped === undefined && unsaved === 0 ? position : 0;
         const projections = parts.map((part) => ({ name: part.name, covered: covered(part) }));
         return { position, projections };
       },

@@ -11,6 +11,7 @@ import { isoTime } from '../log/group.js';
 import { ask, type Io } from '../log/io.js';
 import { readFully } from '../log/open-files.js';
 import type { Paths } from '../log/paths.js';
+import { removeIfThere } from '../log/sorted-write.js';
 import { writeAll } from '../log/whole-file.js';
 import type { Covered } from './retention.js';
 
@@ -31,7 +32,7 @@ export interface Registration extends ProjectionIdentity {
 /** One that no program had open for so long holds nothing back any more, ms. */
 export const FORGOTTEN_MS: number = 30 * 86_400_000;
 /** A registration is written again when it is older than this, ms. */
-const FRESH_MS = 86_400_000;
+export const FRESH_MS: number = 86_400_000;
 const FILE_BYTES_MAX = 4096;
 /** Programs would have to be opened again and again, each in the same moment. */
 const ATTEMPTS_MAX = 10;
@@ -126,21 +127,42 @@ function* makeRegistry(paths: Paths): Io<void> {
   yield* ask('syncDirectory', paths.directory);
 }
 
-/** The programs that had a store open lately, by the file of each; `undefined` for a file that cannot be read. */
-function* recent(paths: Paths, now: number): Io<Map<string, Registration | undefined>> {
-  let names: string[] = [];
+/** Takes away what is noted of projections that no program had open lately, and of which no snapshot is left: what they had covered they must fold again. */
+export function* unregister(
+  paths: Paths,
+  now: number,
+  hasSnapshots: (identity: ProjectionIdentity) => boolean,
+): Io<void> {
+  let removed = false;
+  for (const file of yield* filesIn(paths)) {
+    const path = join(paths.registry, file);
+    const known = yield* readIfThere(path);
+    if (!known || !isForgotten(known, now) || hasSnapshots(known)) continue;
+    yield* removeIfThere(path);
+    removed = true;
+  }
+  if (removed) yield* ask('syncDirectory', paths.registry);
+}
+
+function isForgotten({ seen }: Registration, now: number): boolean {
+  return now - Date.parse(seen) >= FORGOTTEN_MS;
+}
+
+function* filesIn(paths: Paths): Io<string[]> {
   try {
-    names = yield* ask('list', paths.registry);
+    return (yield* ask('list', paths.registry)).filter((name) => NAME.test(name));
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
+    return [];
   }
+}
+
+/** The programs that had a store open lately, by the file of each; `undefined` for a file that cannot be read. */
+function* recent(paths: Paths, now: number): Io<Map<string, Registration | undefined>> {
   const found = new Map<string, Registration | undefined>();
-  for (const file of names) {
-    if (!NAME.test(file)) continue;
+  for (const file of yield* filesIn(paths)) {
     const registration = yield* readIfThere(join(paths.registry, file));
-    if (!registration || now - Date.parse(registration.seen) < FORGOTTEN_MS) {
-      found.set(file, registration);
-    }
+    if (!registration || !isForgotten(registration, now)) found.set(file, registration);
   }
   return found;
 }

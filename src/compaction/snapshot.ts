@@ -19,16 +19,23 @@ import {
   snapshotName,
 } from '../log/snapshot-files.js';
 import { SortedProblem } from '../log/sorted-format.js';
+import type { SortedFile } from '../log/sorted-read.js';
 import { removeIfThere, SortedWriter } from '../log/sorted-write.js';
 import type { IndexSource } from '../projections/define-index.js';
 import type { Engine } from '../projections/engine.js';
 import type { Ground } from '../projections/ground.js';
 import type { IndexRuntime, SavedIndex } from '../projections/index-runtime.js';
-import { SavedParts, savedParts } from '../projections/index-snapshot.js';
+import { newestParts, SavedParts } from '../projections/index-snapshot.js';
 import type { Outcome } from '../projections/key-reader.js';
 import type { ProjectionRuntime } from '../projections/projection.js';
 import type { Shelf } from '../projections/shelf.js';
-import { stateLine } from '../projections/snapshot.js';
+import {
+  isUnsaved,
+  stateLine,
+  UNSAVED_SECTION,
+  unsavedIn,
+  unsavedLine,
+} from '../projections/snapshot.js';
 import type { KeyFailure } from '../projections/states.js';
 import { removeOldSnapshots } from './old-snapshots.js';
 
@@ -40,6 +47,8 @@ export interface SnapshotPart {
   readonly keys: number;
   /** Bytes written; 0 when its snapshot was there already. */
   readonly bytes: number;
+  /** Keys whose state cannot be written: it is folded from the log, which must keep their events. Left out when there are none. */
+  readonly unsaved?: number;
   /** Why there is none. */
   readonly skipped?: string;
 }
@@ -134,14 +143,16 @@ export function* planSnapshots(source: SnapshotSource): Io<SnapshotPlan> {
   for (const runtime of source.projections) {
     yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
     const { stopped, past } = runtime;
-    const isCovered = past !== undefined && !(stopped && stopped.position <= position);
+    const isSaved = past !== undefined && !(stopped && stopped.position <= position);
+    const isCovered = isSaved && (yield* unsavedAt(source, runtime, position)) === 0;
     parts.push({ name: runtime.name, isCovered });
   }
-  for (const { runtime, shelf } of source.indexes) {
+  for (const index of source.indexes) {
+    const { runtime, shelf } = index;
     yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
     yield* shelf.look();
-    const there = yield* shelf.newest(position, position);
-    const isCovered = there?.header.position === position || 'saved' in (yield* saved(runtime));
+    const isCovered =
+      (yield* isThere(source, index, position)) || (yield* couldBeSaved(index, position));
     parts.push({ name: runtime.name, isCovered });
   }
   return { position, parts };
@@ -176,8 +187,11 @@ function* snapshotProjection(
   yield* past.shelf.look();
   const there = yield* past.newest(position);
   if (there?.header.position === position) {
-    yield* runtime.settleDown();
-    return { keys: there.count('states'), bytes: 0 };
+    const unsaved = yield* unsavedUnlessBroken(past.shelf, there);
+    if (unsaved !== undefined) {
+      yield* runtime.settleDown();
+      return { keys: there.count('states'), bytes: 0, ...lacking(unsaved) };
+    }
   }
   const behind = there?.header.position ?? 0;
   let made: Made | undefined;
@@ -188,8 +202,43 @@ function* snapshotProjection(
     yield* rest();
   }
   yield* runtime.settleDown();
-  yield* removeOlderOf(source, past.shelf);
+  yield* removeOlderStates(source, past.shelf);
   return made;
+}
+
+/** A part that lacks nothing says nothing of it. */
+function lacking(unsaved: number): Pick<SnapshotPart, 'unsaved'> {
+  return unsaved === 0 ? {} : { unsaved };
+}
+
+/** How many states a snapshot lacks; `undefined` when it turns out to be broken, and counts as missing from now on. */
+function* unsavedUnlessBroken(shelf: Shelf, file: SortedFile): Io<number | undefined> {
+  try {
+    return yield* unsavedIn(file);
+  } catch (error) {
+    if (!(error instanceof SortedProblem)) throw error;
+    yield* shelf.lose(file.header.position);
+    return undefined;
+  }
+}
+
+/** How many states a snapshot as of that position would lack. Nothing is written. */
+function* unsavedAt(
+  source: SnapshotSource,
+  runtime: ProjectionRuntime,
+  position: number,
+): Io<number> {
+  for (;;) {
+    const { ground } = runtime;
+    try {
+      const before = ground.base ? yield* ground.base.unsaved() : 0;
+      const sources = [...(before > 0 ? filed(ground) : []), yield* touched(ground, position)];
+      return (yield* writeStates(source, runtime, ground, position, sources, NOWHERE)).unsaved;
+    } catch (error) {
+      if (!(error instanceof SortedProblem) || !ground.base) throw error;
+      yield* runtime.leave(ground);
+    }
+  }
 }
 
 /** `undefined` when the snapshot before it turned out to be broken. */
@@ -204,10 +253,21 @@ function* writeProjection(
   try {
     const namesMax = (ground.base?.count ?? 0) + ground.postings.size;
     writer.beginSection('states', namesMax);
-    const keys = yield* writeStates(source, runtime, ground, position, writer);
+    const sources = [...filed(ground), yield* touched(ground, position)];
+    const { keys, unsaved } = yield* writeStates(
+      source,
+      runtime,
+      ground,
+      position,
+      sources,
+      writer,
+    );
+    yield* writer.endSection();
+    writer.beginSection(UNSAVED_SECTION);
+    if (unsaved > 0) writer.add('', unsavedLine(unsaved));
     yield* writer.endSection();
     const { bytes } = yield* writer.publish();
-    return { keys, bytes };
+    return { keys, bytes, ...lacking(unsaved) };
   } catch (error) {
     yield* writer.discard();
     if (!(error instanceof SortedProblem) || !ground.base) throw error;
@@ -222,15 +282,22 @@ interface Line {
   readonly text?: string;
 }
 
+/** Takes lines in the order of their keys. */
+type LineSink = Pick<SortedWriter, 'add' | 'flush'>;
+
+const NOWHERE: LineSink = { add: () => false, *flush() {} };
+
 function* writeStates(
   { absent }: SnapshotSource,
   runtime: ProjectionRuntime,
   ground: Ground,
   position: number,
-  writer: SortedWriter,
-): Io<number> {
-  const lines = new Merged<Line>([...filed(ground), yield* touched(ground, position)]);
-  let count = 0;
+  sources: readonly SortedSource<Line>[],
+  sink: LineSink,
+): Io<{ readonly keys: number; readonly unsaved: number }> {
+  const lines = new Merged<Line>(sources);
+  let keys = 0;
+  let unsaved = 0;
   for (let batch = yield* lines.next(); batch; batch = yield* lines.next()) {
     for (let at = 0; at < batch.length; at += PORTION_KEYS) {
       const portion = batch.slice(at, at + PORTION_KEYS);
@@ -244,13 +311,14 @@ function* writeStates(
           next += 1;
         }
         if (line === undefined) continue;
-        count += 1;
-        if (writer.add(key, line)) yield* writer.flush();
+        keys += 1;
+        if (isUnsaved(line)) unsaved += 1;
+        if (sink.add(key, line)) yield* sink.flush();
       }
       yield* rest();
     }
   }
-  return count;
+  return { keys, unsaved };
 }
 
 function lineOf(
@@ -287,11 +355,10 @@ function* touched({ postings }: Ground, position: number): Io<SortedSource<Line>
 }
 
 function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: number): Io<Made> {
-  const { log, engine } = source;
+  const { engine } = source;
   const { runtime, shelf } = index;
   yield* shelf.look();
-  const there = yield* shelf.newest(position, log.position);
-  if (there?.header.position === position) return { keys: 0, bytes: 0 };
+  if (yield* isThere(source, index, position)) return { keys: 0, bytes: 0 };
   if (runtime.position < position) yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
   const saver =
     runtime.position === position ? runtime : yield* savedAgain(source, index, position);
@@ -302,11 +369,60 @@ function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: 
     yield* parts.saved.writeTo(writer);
     const { bytes } = yield* writer.publish();
     yield* shelf.added(position);
+    if (shelf.hasFailed && !(yield* isThere(source, index, position))) {
+      return { keys: 0, bytes, skipped: 'what it saves it cannot load' };
+    }
+    shelf.prove(position);
     yield* removeOlderOf(source, shelf);
     return { keys: 0, bytes };
   } catch (error) {
     yield* writer.discard();
     throw error;
+  }
+}
+
+/** Whether there is a snapshot as of that very position that the index can load. One that it loaded or wrote in this process is not loaded again. */
+function* isThere({ log }: SnapshotSource, index: SnapshotIndex, position: number): Io<boolean> {
+  const { shelf } = index;
+  const there = yield* shelf.newest(position, log.position);
+  if (there?.header.position !== position) return false;
+  if (shelf.isProven(position)) return true;
+  const loaded = yield* loadedAt(index, position, log.position);
+  return loaded?.position === position;
+}
+
+/**
+ * The index as it was saved last at or before that position; `undefined` when it can load nothing. What it cannot load counts as missing from then on, so that
+ * it is written anew.
+ */
+function* loadedAt(
+  { shelf, again }: SnapshotIndex,
+  to: number,
+  head: number,
+): Io<IndexRuntime | undefined> {
+  for (;;) {
+    const before = yield* newestParts(shelf, to, head);
+    if (!before) return undefined;
+    try {
+      const runtime = yield* again(before);
+      shelf.prove(before.position);
+      return runtime;
+    } catch {
+      shelf.failNow(before.position);
+    }
+  }
+}
+
+/** Whether a snapshot of the index would be one that it can load, as far as is known. */
+function* couldBeSaved({ runtime, shelf, again }: SnapshotIndex, position: number): Io<boolean> {
+  const parts = yield* saved(runtime);
+  if ('skipped' in parts) return false;
+  if (!shelf.hasFailed) return true;
+  try {
+    yield* again({ position, source: parts.saved.source() });
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -326,28 +442,14 @@ function* saved(
   }
 }
 
-/** From what was saved; from nothing when it cannot load that. */
-function* begun(
-  again: SnapshotIndex['again'],
-  saved: Parameters<typeof again>[0],
-): Io<IndexRuntime> {
-  if (!saved) return yield* again(undefined);
-  try {
-    return yield* again(saved);
-  } catch {
-    return yield* again(undefined);
-  }
-}
-
 /** The index as of a position that the live one has passed: another one, brought there from what was saved before. */
 function* savedAgain(
   { log }: { readonly log: LogInternals },
-  { shelf, again }: SnapshotIndex,
+  index: SnapshotIndex,
   position: number,
 ): Io<IndexRuntime> {
-  const file = yield* shelf.newest(position, log.position);
-  const before = file && { position: file.header.position, source: yield* savedParts(file) };
-  const runtime = yield* begun(again, before);
+  const loaded = yield* loadedAt(index, position, log.position);
+  const runtime = loaded ?? (yield* index.again(undefined));
   const feed = log.feed(runtime.position);
   while (feed.position < position) {
     const to = Math.min(position, feed.position + PORTION_COMMITS);
@@ -389,6 +491,34 @@ function* endAt(
   return { seal, time };
 }
 
+/**
+ * States that the latest snapshots lack are folded from the newest one that has them, and what stands behind it in the log. That one stays too: what
+ * it covers may have been dropped.
+ */
+function* removeOlderStates(source: SnapshotSource, shelf: Shelf): Io<void> {
+  yield* shelf.look();
+  let whole: number | undefined;
+  for (const position of shelf.positions) {
+    const unsaved = yield* unsavedOf(shelf, position);
+    if (unsaved !== 0) continue;
+    whole = position;
+    break;
+  }
+  const names = shelf.positions.map((position) => snapshotName(shelf.identity, position));
+  const kept = whole === undefined ? undefined : snapshotName(shelf.identity, whole);
+  yield* removeOlder(source, names, kept);
+}
+
+/** `undefined` for one that cannot be opened. */
+function* unsavedOf(shelf: Shelf, position: number): Io<number | undefined> {
+  try {
+    return yield* unsavedUnlessBroken(shelf, yield* shelf.open(position));
+  } catch (error) {
+    if (!(error instanceof SortedProblem)) throw error;
+    return undefined;
+  }
+}
+
 function* removeOlderOf(source: SnapshotSource, shelf: Shelf): Io<void> {
   yield* shelf.look();
   const names = shelf.positions.map((position) => snapshotName(shelf.identity, position));
@@ -401,9 +531,17 @@ export function* removeOldLogSnapshots(source: SnapshotSource): Io<void> {
   yield* removeOlder(source, names);
 }
 
-/** @param names - newest first */
-function* removeOlder({ log, kept }: SnapshotSource, names: readonly string[]): Io<void> {
+/**
+ * @param names - newest first
+ * @param spared - one that stays in any case
+ */
+function* removeOlder(
+  { log, kept }: SnapshotSource,
+  names: readonly string[],
+  spared?: string,
+): Io<void> {
   for (const name of names.slice(kept)) {
+    if (name === spared) continue;
     const path = join(log.paths.snapshots, name);
     yield* log.segments.sorted.forget(path);
     yield* removeIfThere(path);

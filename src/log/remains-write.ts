@@ -2,6 +2,7 @@
  * Drops segments (docs/FORMAT.md, "What is dropped"): first what stays of them is written and durable, then their lines go.
  * Whoever calls this holds the lock for compaction.
  */
+import { basename, join } from 'node:path';
 import { systemCode } from '../errors.js';
 import { type GiveWay, makeArchiveDirectory, removeIfThere } from './archive-write.js';
 import { LF, lineBytesMax } from './format.js';
@@ -12,6 +13,7 @@ import type { Paths } from './paths.js';
 import { damagedError } from './repair.js';
 import { readAll, type SegmentBytes, withSegment } from './segment-bytes.js';
 import { SegmentScan } from './segment-scan.js';
+import { listIndexes } from './snapshot-files.js';
 import { SegmentProblem } from './walk.js';
 import { writeAll } from './whole-file.js';
 
@@ -104,11 +106,16 @@ export function* removeRemains(paths: Paths, first: number): Io<void> {
   yield* ask('syncDirectory', paths.archive);
 }
 
-/** Removes the lines of a segment whose remains are durable, and its index file, which they stand for. */
+/** Removes the lines of a segment whose remains are durable, and what was made of them: its index file, and the places of keys in it. */
 export function* removeSegment(paths: Paths, first: number): Io<void> {
   yield* ask('remove', paths.archived(first));
   yield* ask('syncDirectory', paths.archive);
-  yield* removeIfThere(indexPath(paths, first));
+  const beginning = basename(indexPath(paths, first), '.ndjson');
+  for (const name of yield* listIndexes(paths)) {
+    if (name === `${beginning}.ndjson` || name.startsWith(`${beginning}-`)) {
+      yield* removeIfThere(join(paths.index, name));
+    }
+  }
 }
 
 /** Removes what an interrupted attempt left in the archive. */

@@ -18,7 +18,7 @@ const SLUG_MAX = 40;
 const PRINT_DIGITS = 16;
 
 /** What the names of all files of an identity have in common. */
-export function identityText({ name, version, fingerprint }: Identity): string {
+export function identityText({ name, version, fingerprint }: Omit<Identity, 'kind'>): string {
   const slug = name.slice(0, SLUG_MAX).replace(/[^a-z0-9]/g, '_');
   return `${slug}-${version}-${fingerprint.slice(0, PRINT_DIGITS)}`;
 }
@@ -63,6 +63,17 @@ function positionsOf(names: readonly string[], beginning: string): number[] {
 export function* listSnapshots(paths: Paths): Io<string[]> {
   try {
     return yield* ask('list', paths.snapshots);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === undefined || code === 'EMFILE' || code === 'ENFILE') throw error;
+    return [];
+  }
+}
+
+/** Names in `index/`; none when there is no such directory, or it cannot be read. */
+export function* listIndexes(paths: Paths): Io<string[]> {
+  try {
+    return yield* ask('list', paths.index);
   } catch (error) {
     const code = systemCode(error);
     if (code === undefined || code === 'EMFILE' || code === 'ENFILE') throw error;

@@ -129,6 +129,11 @@ export class SortedFile {
     return this.#trailer.sections[section]?.[0] ?? 0;
   }
 
+  /** False for a file that was written before there was such a section. */
+  has(section: string): boolean {
+    return Object.hasOwn(this.#trailer.sections, section);
+  }
+
   /** False when the name certainly is not in that section; `undefined` when that takes a look at the file. */
   mayHaveNow(section: string, hash: NameHash): boolean | undefined {
     const [count, , , , , , pages] = this.#facts(section);

@@ -5,6 +5,7 @@ import { SortedProblem } from '../log/sorted-format.js';
 import type { SortedFile } from '../log/sorted-read.js';
 import type { SortedWriter } from '../log/sorted-write.js';
 import type { IndexSink, IndexSource } from './define-index.js';
+import type { Shelf } from './shelf.js';
 
 const PIECE_BYTES = 48 * 1024;
 
@@ -36,6 +37,11 @@ export class SavedParts implements IndexSink {
     this.#ended = true;
   }
 
+  /** What it took, for whoever loads it. */
+  source(): IndexSource {
+    return sourceOf(new Map([...this.#parts].map(([name, bytes]) => [name, [bytes]])));
+  }
+
   /** Writes the section. */
   *writeTo(writer: SortedWriter): Io<void> {
     writer.beginSection('parts');
@@ -59,9 +65,28 @@ function digits(number: number): string {
   return String(number).padStart(8, '0');
 }
 
+/** What was saved last at or before that position and can be read, in memory. A file in which something is wrong counts as missing from then on. */
+export function* newestParts(
+  shelf: Shelf,
+  to: number,
+  head: number,
+): Io<{ readonly position: number; readonly source: IndexSource } | undefined> {
+  for (;;) {
+    const file = yield* shelf.newest(to, head);
+    if (!file) return undefined;
+    const { position } = file.header;
+    try {
+      return { position, source: yield* savedParts(file) };
+    } catch (error) {
+      if (!(error instanceof SortedProblem)) throw error;
+      yield* shelf.lose(position);
+    }
+  }
+}
+
 /** All that was saved, in memory. @throws SortedProblem */
 export function* savedParts(file: SortedFile): Io<IndexSource> {
-  const pieces = new Map<string, Buffer[]>();
+  const pieces = new Map<string, Uint8Array[]>();
   const cursor = file.cursor('parts');
   let count = 0;
   for (let lines = yield* cursor.next(); lines; lines = yield* cursor.next()) {
@@ -76,6 +101,10 @@ export function* savedParts(file: SortedFile): Io<IndexSource> {
     }
   }
   if (count !== file.count('parts')) throw new SortedProblem('a piece of a part is missing');
+  return sourceOf(pieces);
+}
+
+function sourceOf(pieces: ReadonlyMap<string, readonly Uint8Array[]>): IndexSource {
   return {
     parts: () => [...pieces.keys()],
     read(part) {

@@ -1,8 +1,9 @@
 /** The snapshots that there are of one projection or index, and which of them can be used. */
 import { join } from 'node:path';
-import { StoreDamagedError } from '../errors.js';
+import { HistoryPrunedError, StoreDamagedError } from '../errors.js';
 import type { Io } from '../log/io.js';
 import type { Paths } from '../log/paths.js';
+import { readRemains } from '../log/remains.js';
 import type { Segments } from '../log/segments.js';
 import {
   type Identity,
@@ -31,6 +32,9 @@ export class Shelf {
   #positions: readonly number[];
   /** Those in which something was found wrong. */
   readonly #broken = new Set<number>();
+  /** Those that an index was loaded from in this process, or that it wrote and could load as far as is known. */
+  readonly #proven = new Set<number>();
+  #failed = false;
   /** Those that the log bears out. */
   readonly #checked = new Map<number, SortedFile>();
 
@@ -60,15 +64,41 @@ export class Shelf {
   /** A snapshot was written at that position. */
   *added(position: number): Io<void> {
     this.#broken.delete(position);
+    this.#proven.delete(position);
     this.#checked.delete(position);
     yield* this.#place.segments.sorted.forget(this.pathOf(position));
     yield* this.look();
   }
 
+  /** What was saved there can be loaded. */
+  prove(position: number): void {
+    this.#proven.add(position);
+  }
+
+  isProven(position: number): boolean {
+    return this.#proven.has(position);
+  }
+
+  /** What was saved there cannot be loaded: from now on it counts as missing, and nothing is taken on trust. */
+  failNow(position: number): void {
+    this.#failed = true;
+    this.#forget(position);
+  }
+
+  /** Something that was saved could not be loaded. */
+  get hasFailed(): boolean {
+    return this.#failed;
+  }
+
+  #forget(position: number): void {
+    this.#broken.add(position);
+    this.#proven.delete(position);
+    this.#checked.delete(position);
+  }
+
   /** Something is wrong with that one: from now on it counts as missing. */
   *lose(position: number): Io<void> {
-    this.#broken.add(position);
-    this.#checked.delete(position);
+    this.#forget(position);
     yield* this.#place.segments.sorted.forget(this.pathOf(position));
   }
 
@@ -126,7 +156,7 @@ export class Shelf {
     }
     const first = yield* segments.segmentOf(position);
     const isEnd = first < segments.tail.first && (yield* segments.lastOf(first)) === position;
-    if (isEnd && (yield* segments.closingOf(first)).seal === seal) return;
+    if (isEnd && (yield* this.#sealOf(first)) === seal) return;
     const problem = `the seal at position ${position} is not the one that ${path} was made at`;
     throw new StoreDamagedError({
       directory,
@@ -135,5 +165,16 @@ export class Shelf {
       position,
       problem,
     });
+  }
+
+  /** Of a dropped segment its remains tell: the snapshot stands for what it held. */
+  *#sealOf(first: number): Io<string> {
+    const { paths, segments } = this.#place;
+    try {
+      return (yield* segments.closingOf(first)).seal;
+    } catch (error) {
+      if (!(error instanceof HistoryPrunedError)) throw error;
+      return (yield* readRemains(paths, first)).seal;
+    }
   }
 }

@@ -1,6 +1,6 @@
 /** States of a projection as of a position, on the disk (docs/FORMAT.md, "Snapshots"). */
 import { hashName } from '../log/bloom-filter.js';
-import type { Io } from '../log/io.js';
+import { type Io, rest } from '../log/io.js';
 import type { Identity } from '../log/snapshot-files.js';
 import { SortedProblem } from '../log/sorted-format.js';
 import type { SortedCursor, SortedFile, SortedLine } from '../log/sorted-read.js';
@@ -35,6 +35,41 @@ export function stateLine(key: string, known: KeyState, absent: symbol): string 
   return text === undefined ? `${beginning}}\n` : `${beginning},"s":${text}}\n`;
 }
 
+/** Longer than what such a line ends with: `,"p":`, a position, `}` and LF. */
+const UNSAVED_END_LENGTH = 24;
+const UNSAVED_END = /,"p":[0-9]+\}\n$/;
+
+/** Whether a key's line leaves its state to be folded from the log. */
+export function isUnsaved(line: string): boolean {
+  return UNSAVED_END.test(line.slice(-UNSAVED_END_LENGTH));
+}
+
+/** The section that says how many keys have a line without their state; empty when there is none, so that a look at the trailer tells. */
+export const UNSAVED_SECTION = 'unsaved';
+
+/** The line of that section. */
+export function unsavedLine(count: number): string {
+  return `{"k":"","n":${count}}\n`;
+}
+
+/** Keys whose state the log must still tell. @throws SortedProblem */
+export function* unsavedIn(file: SortedFile): Io<number> {
+  if (file.has(UNSAVED_SECTION)) {
+    if (file.count(UNSAVED_SECTION) === 0) return 0;
+    const line = yield* file.find<{ readonly n: number }>(UNSAVED_SECTION, '');
+    if (!line) throw new SortedProblem('it does not say how many states it lacks');
+    return line.n;
+  }
+  // Written before there was that section.
+  const cursor = file.passingCursor('states');
+  let count = 0;
+  for (let lines = yield* cursor.next(); lines; lines = yield* cursor.next()) {
+    for (const { block, index } of lines) if (isUnsaved(block.text(index))) count += 1;
+    yield* rest();
+  }
+  return count;
+}
+
 /** What a line says. */
 export function savedIn(line: StateLine, absent: symbol, through: number): Saved {
   const { p: position, f, s } = line;
@@ -65,6 +100,11 @@ export class ProjectionSnapshot {
 
   get bytes(): number {
     return this.#file.bytes;
+  }
+
+  /** Keys with a line that leaves their state to the log. @throws SortedProblem */
+  *unsaved(): Io<number> {
+    return yield* unsavedIn(this.#file);
   }
 
   /** Keys with a line. */

@@ -2,10 +2,9 @@
 import type { LogInternals } from '../log/internals.js';
 import type { Io } from '../log/io.js';
 import type { Identity } from '../log/snapshot-files.js';
-import { SortedProblem } from '../log/sorted-format.js';
 import type { IndexSource } from '../projections/define-index.js';
 import { ABSENT } from '../projections/fold.js';
-import { savedParts } from '../projections/index-snapshot.js';
+import { newestParts } from '../projections/index-snapshot.js';
 import { Shelf } from '../projections/shelf.js';
 import { ProjectionSnapshot } from '../projections/snapshot.js';
 import type { StoreSettings } from './options.js';
@@ -43,21 +42,10 @@ export function* findBases(log: LogInternals, settings: StoreSettings): Io<Bases
   const indexes = new Map<string, IndexBase>();
   for (const definition of settings.indexes) {
     const shelf = new Shelf(log, identityOf('index', definition));
-    indexes.set(definition.name, { shelf, saved: yield* savedIndex(shelf, log.position) });
+    indexes.set(definition.name, {
+      shelf,
+      saved: yield* newestParts(shelf, log.position, log.position),
+    });
   }
   return { projections, indexes };
-}
-
-function* savedIndex(shelf: Shelf, head: number): Io<IndexBase['saved']> {
-  for (;;) {
-    const file = yield* shelf.newest(head, head);
-    if (!file) return undefined;
-    const { position } = file.header;
-    try {
-      return { position, source: yield* savedParts(file) };
-    } catch (error) {
-      if (!(error instanceof SortedProblem)) throw error;
-      yield* shelf.lose(position);
-    }
-  }
 }

@@ -9,7 +9,7 @@ import {
   type SnapshotCover,
 } from '../compaction/compaction.js';
 import type { CompactionSettings } from '../compaction/options.js';
-import { type ProjectionIdentity, register } from '../compaction/registry.js';
+import { FRESH_MS, type ProjectionIdentity, register } from '../compaction/registry.js';
 import type { Covered } from '../compaction/retention.js';
 import { checkOptionNames, invalidArgument, optionNames, StoreReadOnlyError } from '../errors.js';
 import type { LogInternals } from '../log/internals.js';
@@ -41,6 +41,8 @@ export interface CompactingSource {
 
 /** Nothing on its own while a store is being opened and may be closed at once, ms. */
 const DELAY_MS = 50;
+/** After a registration that failed, ms. */
+const REGISTER_AGAIN_MS = 60_000;
 
 export class Compacting {
   readonly #source: CompactingSource;
@@ -55,6 +57,7 @@ export class Compacting {
   #tail: number;
   #compacted: number;
   #due: NodeJS.Timeout | undefined;
+  #seen: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(source: CompactingSource) {
@@ -74,7 +77,22 @@ export class Compacting {
     const isShared = log.writable && log.disk.sharedBetweenThreads;
     const watches = isShared && settings.automatic;
     this.#stopListening = watches ? log.onAdvance(() => this.#onAdvance()) : () => {};
-    this.#registering = isShared ? this.#register([]).catch(() => {}) : Promise.resolve();
+    this.#registering = Promise.resolve();
+    if (isShared) this.#stayRegistered();
+  }
+
+  /** However long it stays open it must not be forgotten; what the disk refuses is tried again soon. */
+  #stayRegistered(): void {
+    this.#registering = this.#register([])
+      .then(
+        () => FRESH_MS / 2,
+        () => REGISTER_AGAIN_MS,
+      )
+      .then((delay) => {
+        if (this.#closed) return;
+        this.#seen = setTimeout(() => this.#stayRegistered(), delay);
+        this.#seen.unref();
+      });
   }
 
   get stats(): CompactionStats {
@@ -191,6 +209,7 @@ export class Compacting {
   #end(): void {
     this.#closed = true;
     clearTimeout(this.#due);
+    clearTimeout(this.#seen);
     this.#stopListening();
   }
 }

@@ -96,7 +96,7 @@ export class Reads {
       const base = bases?.indexes.get(definition.name);
       const runtime = indexRuntime(
         { definition, interpreter, bytesOf, errors } as IndexParts<unknown, unknown, unknown>,
-        base?.saved,
+        base,
       );
       if (base) this.#shelves.set(runtime, base.shelf);
       this.#indexes.set(definition, runtime);
@@ -305,12 +305,16 @@ function placeOf(log: LogInternals): FiledPlacesParts['place'] {
 /** An index as it was saved; built again when it cannot load what it saved. */
 function indexRuntime(
   parts: IndexParts<unknown, unknown, unknown>,
-  saved: IndexBase['saved'],
+  base: IndexBase | undefined,
 ): IndexRuntime {
-  if (!saved) return newIndex(parts);
+  if (!base?.saved) return newIndex(parts);
+  const { shelf, saved } = base;
   try {
-    return new IndexRuntime(parts, saved);
+    const runtime = new IndexRuntime(parts, saved);
+    shelf.prove(saved.position);
+    return runtime;
   } catch {
+    shelf.failNow(saved.position);
     return newIndex(parts);
   }
 }
