@@ -3,7 +3,7 @@ import type { ReplayReport, ReplayStep } from '../../store/replay.js';
 import type { Projection, RecordedEvent } from '../../store.js';
 import { Answers } from '../answers.js';
 import { changeLines } from '../changes.js';
-import { type Config, exportsOf } from '../config.js';
+import { type Config, exportsOf, membersOf } from '../config.js';
 import type { Context } from '../context.js';
 import { plain } from '../escape.js';
 import { eventLine } from '../event-line.js';
@@ -70,12 +70,13 @@ async function chosen(
   const { isProjection } = await import('../../store.js');
   const file = context.path(projection);
   const exported = await exportsOf(file);
-  const values = Object.values(exported).flat();
+  const members = membersOf(exported);
+  const values = [...Object.values(exported), ...Object.values(members)].flat();
   const projections = values.filter((value): value is Projection => isProjection(value));
   if (projections.length === 0) {
     throw new WrongUse(`${plain(file)} exports no projection: make one with defineProjection`);
   }
-  const { events, upcasters } = exported as Config;
+  const { events, upcasters } = members as Config;
   return { projections: [...new Set(projections)], options: given({ events, upcasters }) };
 }
 
