@@ -1,5 +1,5 @@
 /** What a shell does to a program: pruned stores, closed pipes, keys at the wrong moment, input that is none. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
@@ -174,5 +174,80 @@ describe('what was meant', () => {
     const ended = await cli({ cwd }, 'replay', 'memory', '--projection', 'own.mjs', '--json');
     expect(ended.code).toBe(0);
     expect(JSON.parse(ended.stdout)).toMatchObject({ projections: [{ name: 'counts', keys: 1 }] });
+  });
+});
+
+describe('who only plans leaves no trace in a store', () => {
+  const registered = (cwd: string): string[] => {
+    const directory = join(cwd, 'memory/registry');
+    if (!existsSync(directory)) return [];
+    return readdirSync(directory).map((file) => {
+      const text = readFileSync(join(directory, file), 'utf8');
+      return (JSON.parse(text) as { projection: string }).projection;
+    });
+  };
+
+  test('compact --dry-run, and a no to what compact asks', async () => {
+    const cwd = temporaryDirectory();
+    await storeIn(cwd, 60, 4096);
+    const own =
+      "import { defineProjection } from 'recollect';\nexport const retention = { days: 0 };\nexport const projections = [defineProjection({ name: 'counts', version: 1, key: () => 'all', initial: () => ({ n: 0 }), on: { 'note.taken': (draft) => void (draft.n += 1) } })];\n";
+    writeFileSync(join(cwd, 'own.mjs'), own);
+    const compact = ['compact', 'memory', '--config', 'own.mjs'];
+    const dry = await cli({ cwd }, ...compact, '--dry-run', '--json');
+    expect(dry.code).toBe(0);
+    const plan = JSON.parse(dry.stdout) as { moved: unknown[]; dropped: unknown[] };
+    expect(plan.moved.length).toBeGreaterThan(1);
+    const no = await cli({ cwd, columns: 200, answers: 'n\n' }, ...compact);
+    expect(no).toMatchObject({ code: 0, stderr: expect.stringContaining('for good') as string });
+    expect(registered(cwd)).toEqual([]);
+    expect((await cli({ cwd }, ...compact, '--yes')).code).toBe(0);
+    expect(registered(cwd)).toEqual(['counts']);
+  });
+
+  test('undo of what cannot be undone, and a no', async () => {
+    const cwd = temporaryDirectory();
+    await storeIn(cwd);
+    expect((await cli({ cwd }, 'undo', 'memory', '2', '--yes')).code).toBeGreaterThan(1);
+    await cli({ cwd, columns: 80, answers: 'n\n' }, 'undo', 'memory', '2');
+    expect(registered(cwd)).toEqual([]);
+  });
+
+  test('and keepers use the language that the programs of a memory use', async () => {
+    const cwd = temporaryDirectory();
+    const memory = await openMemory(join(cwd, 'memory'), { language: 'german' });
+    await memory.records.store('alice', 1);
+    await memory.records.store('alice', 2);
+    // It waits until all are registered.
+    await memory.engine.compact();
+    await memory.close();
+    const known = registered(cwd).sort();
+    expect(known).toContain('recall-german');
+    for (const argv of [
+      ['undo', 'memory', '2', '--yes'],
+      ['snapshot', 'memory'],
+      ['compact', 'memory'],
+    ]) {
+      expect(await cli({ cwd }, ...argv)).toMatchObject({ code: 0 });
+    }
+    expect(registered(cwd).sort()).toEqual(known);
+  });
+});
+
+describe('Ctrl-C while a store is being opened', () => {
+  test.each([['snapshot'], ['compact'], ['undo', '1', '--yes']])('%s', async (name, ...more) => {
+    const cwd = temporaryDirectory();
+    const memory = await openMemory(join(cwd, 'memory'));
+    await memory.records.store('alice', 1);
+    await memory.close();
+    const controller = new AbortController();
+    // A config file is loaded while the command is under way: it is a key pressed then.
+    Object.assign(globalThis, { pressCtrlC: () => controller.abort(new Error('interrupted')) });
+    writeFileSync(join(cwd, 'own.mjs'), "pressCtrlC();\nexport const language = 'english';\n");
+    const argv = [name, 'memory', ...more, '--config', 'own.mjs'];
+    expect(await cli({ cwd, signal: controller.signal }, ...argv)).toMatchObject({ code: 130 });
+    expect(existsSync(join(cwd, 'memory/snapshots'))).toBe(false);
+    const { stdout } = await cli({ cwd }, 'log', 'memory', '--json');
+    expect(jsonLines(stdout)).toHaveLength(1);
   });
 });
