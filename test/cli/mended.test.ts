@@ -1,11 +1,24 @@
 /** What a shell does to a program: pruned stores, closed pipes, keys at the wrong moment, input that is none. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { guarded } from '#src/cli/escape.js';
 import { openMemory, openStore } from '#src/index.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { cli, jsonLines } from './support.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 async function storeIn(cwd: string, events = 6, segmentBytes?: number): Promise<void> {
   const store = await openStore(join(cwd, 'memory'), { segmentBytes, compaction: false });
@@ -143,6 +156,21 @@ describe('errors as JSON', () => {
   });
 });
 
+test('history --reverse gives in portions what history gives', async () => {
+  const cwd = temporaryDirectory();
+  const memory = await openMemory(join(cwd, 'memory'));
+  const writing = Array.from({ length: 600 }, (_, n) => memory.records.store('alice', { n }));
+  await Promise.all(writing);
+  await memory.close();
+  const history = async (...more: string[]) =>
+    jsonLines((await cli({ cwd }, 'history', 'memory', 'records/alice', '--json', ...more)).stdout);
+  const all = await history();
+  expect(all).toHaveLength(600);
+  expect(await history('--reverse')).toEqual([...all].reverse());
+  const some = await history('--reverse', '--from', '20', '--to', '550', '--limit', '300');
+  expect(some).toEqual(all.slice(250, 550).reverse());
+});
+
 describe('what was meant', () => {
   test('diff of a key that is nowhere', async () => {
     const cwd = temporaryDirectory();
@@ -250,4 +278,72 @@ describe('Ctrl-C while a store is being opened', () => {
     const { stdout } = await cli({ cwd }, 'log', 'memory', '--json');
     expect(jsonLines(stdout)).toHaveLength(1);
   });
+});
+
+describe('export to a file', () => {
+  test('says which file had no room', async () => {
+    const cwd = temporaryDirectory();
+    await storeIn(cwd, 400);
+    // The shell's limit stands for a full disk; its unit is 1024 bytes.
+    const script = `trap '' XFSZ; ulimit -f 16; exec "$0" "$@"`;
+    const argv = [process.execPath, main, 'export', 'memory', 'events.ndjson'];
+    const ended = spawnSync('bash', ['-c', script, ...argv], { cwd, encoding: 'utf8' });
+    expect(ended.status).toBe(5);
+    expect(ended.stderr).toContain(join(cwd, 'events.ndjson'));
+    expect(readdirSync(cwd)).toEqual(['memory']);
+  });
+
+  test('keeps out of the store by whatever name, and asks before it replaces a link', async () => {
+    const cwd = temporaryDirectory();
+    await storeIn(cwd, 1);
+    symlinkSync('memory', join(cwd, 'other'));
+    expect(await cli({ cwd }, 'export', 'memory', 'other/events')).toMatchObject({ code: 2 });
+    expect(await cli({ cwd }, 'export', 'other', 'memory/events')).toMatchObject({ code: 2 });
+    symlinkSync('nowhere', join(cwd, 'link'));
+    const asked = await cli({ cwd }, 'export', 'memory', 'link');
+    expect(asked).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') as string });
+    expect(await cli({ cwd }, 'export', 'memory', 'link', '--yes')).toMatchObject({ code: 0 });
+    expect(lstatSync(join(cwd, 'link')).isFile()).toBe(true);
+  });
+});
+
+test('a closed standard error changes no exit code', async () => {
+  const cwd = temporaryDirectory();
+  await storeIn(cwd, 1);
+  for (const [argv, code] of [
+    [['get', 'memory', 'records/nobody'], 4],
+    [['log', 'memory', '--folow'], 2],
+  ] as const) {
+    const child = spawn(process.execPath, [main, ...argv], {
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stderr.destroy();
+    child.stdout.resume();
+    const [status] = (await once(child, 'exit')) as [number];
+    expect(status).toBe(code);
+  }
+});
+
+test('Ctrl-C during doctor leaves nothing beside the store', async () => {
+  const cwd = temporaryDirectory();
+  await storeIn(cwd, 1);
+  const seen = new Set<string>();
+  let isLooking = true;
+  // Whatever has a name between two turns of the loop would stay if the process ended there.
+  const look = (): void => {
+    if (!isLooking) return;
+    for (const name of readdirSync(cwd)) seen.add(name);
+    setImmediate(look);
+  };
+  look();
+  const { code, stdout } = await cli({ cwd }, 'doctor', 'memory', '--json');
+  isLooking = false;
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ locks: 'work', sync: { tries: 16 } });
+  expect([...seen]).toEqual(['memory']);
+});
+
+test('a line stays one line, whatever is in it', () => {
+  expect(guarded('bad\n\u001b[31mforged', false)).toBe('bad\\n\\u001b[31mforged');
 });

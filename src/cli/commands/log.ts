@@ -3,7 +3,7 @@ import type { RecordedEvent, Store } from '../../store.js';
 import type { Context } from '../context.js';
 import { eventLine } from '../event-line.js';
 import { DIFFERS, FINE, INTERRUPTED, WrongUse } from '../exit-codes.js';
-import { firstOf, rangeOf } from '../moments.js';
+import { eventsWithin, firstOf } from '../moments.js';
 import { reading } from '../opening.js';
 import { momentOf } from '../times.js';
 
@@ -35,12 +35,11 @@ export async function log(
 /** As asked for, read no further than they are taken. */
 async function* eventsOf(store: Store, options: LogOptions): AsyncGenerator<RecordedEvent> {
   const { limit = Number.POSITIVE_INFINITY, reverse = false } = options;
-  const range = await rangeOf(store, options);
-  if (!range || limit === 0) return;
+  if (limit === 0) return;
   const direction = reverse ? 'forward' : 'backward';
   let count = 0;
   const filter = { types: options.type, streams: options.stream };
-  for await (const event of store.readAll({ ...range, ...filter, direction, raw: true })) {
+  for await (const event of eventsWithin(store, options, { ...filter, direction })) {
     if (!isBy(event, options)) continue;
     yield event;
     count += 1;

@@ -9,7 +9,7 @@ import { plain } from '../escape.js';
 import { eventLine } from '../event-line.js';
 import { DIFFERS, FINE, WrongUse } from '../exit-codes.js';
 import { given } from '../input.js';
-import { firstOf, rangeOf } from '../moments.js';
+import { eventsWithin, firstOf } from '../moments.js';
 import { type Chosen, chooseAmong, reading } from '../opening.js';
 import { Pace } from '../pace.js';
 import { tableLines } from '../table.js';
@@ -119,9 +119,7 @@ async function play(
 ): Promise<number> {
   const pace = new Pace(speed, context.signal);
   return await reading(context, directory, {}, async (store) => {
-    const range = await rangeOf(store, options);
-    if (!range) return FINE;
-    for await (const event of store.readAll({ ...range, raw: true })) {
+    for await (const event of eventsWithin(store, options)) {
       await context.out.flush();
       await pace.reach(event.time);
       await printEvent(context, event);
