@@ -345,5 +345,5 @@ test('Ctrl-C during doctor leaves nothing beside the store', async () => {
 });
 
 test('a line stays one line, whatever is in it', () => {
-  expect(guarded('bad\n\u001b[31mforged', false)).toBe('bad\\n\\u001b[31mforged');
+  expect(guarded('bad\n\u0007forged', true)).toBe('bad\\n\\u0007forged');
 });
