@@ -2,7 +2,8 @@
  * Opening a store for the work of its keepers: snapshots and compaction, which cover all projections that read it. A store that is open for writing notes
  * down which projections read it, and retention waits for those: what only plans opens it for reading.
  */
-import { registered } from '../compaction/registry.js';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { openLog } from '../log/open-log.js';
 import { MODEL_NAMES, modelNamed } from '../memory/definitions.js';
 import type { Store, StoreOptions } from '../store.js';
@@ -18,7 +19,8 @@ export interface Kept {
   readonly isMemory: boolean;
 }
 
-const INDEX_OF_RECALL = /^recall-([a-z]+)$/;
+/** As a program that has the memory open registers it (docs/FORMAT.md, "The registry of projections"). */
+const INDEX_OF_RECALL = /^\{"projection":"recall-([a-z]+)"/;
 
 /** Looks at a store, which takes nobody's lock. @throws the signal's reason */
 export async function lookAt(context: Context, directory: string): Promise<Kept> {
@@ -27,15 +29,25 @@ export async function lookAt(context: Context, directory: string): Promise<Kept>
   const path = context.path(directory);
   const log = await openLog(path, { ...context.access, readOnly: true });
   try {
-    const { internals } = log;
-    const known = await internals.run(registered(internals.paths, Date.now()));
-    const languages = new Set(known.flatMap(({ name }) => INDEX_OF_RECALL.exec(name)?.[1] ?? []));
+    const languages = languagesOf(path);
     // Without a word about it, that of the programs which use it: another one would be waited for in vain.
     const [language] = languages.size === 1 ? languages : [];
     const isMemory = !replacesModel(config) && (languages.size > 0 || (await hasModels(log)));
     return { path, config: language ? { language, ...config } : config, isMemory };
   } finally {
     await log.close();
+  }
+}
+
+/** In which the programs of a memory recall; what cannot be read says nothing. */
+function languagesOf(path: string): ReadonlySet<string> {
+  try {
+    const registry = join(path, 'registry');
+    const files = readdirSync(registry).filter((name) => name.endsWith('.json'));
+    const texts = files.map((name) => readFileSync(join(registry, name), 'utf8'));
+    return new Set(texts.flatMap((text) => INDEX_OF_RECALL.exec(text)?.[1] ?? []));
+  } catch {
+    return new Set();
   }
 }
 
