@@ -552,7 +552,7 @@ export class Store<E extends Events = Events> {
   /**
    * Moves closed segments that snapshots cover to the archive, compressed, where everything still reads them, and drops what the `retention` option lets go.
    * Others go on reading and writing; one process compacts at a time.
-   * @throws LockTimeoutError while another process compacts, StoreReadOnlyError, StoreDamagedError, StoreFullError, StoreAccessError,
+   * @throws LockTimeoutError while another process compacts, StoreReadOnlyError (not for a dry run), StoreDamagedError, StoreFullError, StoreAccessError,
    * StoreClosedError when the store is closed meanwhile: what was moved stays moved, and the next one goes on.
    */
   async compact(options: CompactOptions = {}): Promise<CompactionReport> {

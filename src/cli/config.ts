@@ -83,16 +83,26 @@ function mayBeOthers({ uid, mode }: Stats): boolean {
 }
 
 async function configOf(file: string): Promise<Config> {
-  const exported = await exportsOf(file);
-  const { default: whole, ...named } = exported;
-  const config = { ...(typeof whole === 'object' ? whole : {}), ...named };
+  const config = membersOf(await exportsOf(file));
   for (const member of Object.keys(config)) {
     if (MEMBERS.includes(member)) continue;
     throw new WrongUse(
       `${plain(file)} exports '${plain(member)}', which nobody asks for; it may export ${MEMBERS.join(', ')}`,
     );
   }
+  for (const member of ['projections', 'indexes'] as const) {
+    if (config[member] === undefined || Array.isArray(config[member])) continue;
+    throw new WrongUse(`${plain(file)} exports ${member}, which must be a list`);
+  }
   return config as Config;
+}
+
+/** What a module exports by name, and as the members of its default export. */
+export function membersOf({
+  default: whole,
+  ...named
+}: Record<string, unknown>): Record<string, unknown> {
+  return { ...(typeof whole === 'object' ? whole : {}), ...named };
 }
 
 /** What a module exports. @throws WrongUse when it cannot be loaded */

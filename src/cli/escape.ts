@@ -8,7 +8,7 @@ const UNPRINTABLE_IN_LINES =
 /** A colour of our own, or something unprintable. */
 const COLOUR_OR_UNPRINTABLE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
-  /\u001b\[[0-9;]{1,8}m|(?!\n)[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+  /\u001b\[[0-9;]{1,8}m|[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
@@ -36,9 +36,17 @@ export function safeJsonText(text: string): string {
   return text.replace(UNPRINTABLE_IN_LINES, escaped);
 }
 
-/** The last look at what is printed: nothing unprintable but line ends and, if there may be any, colours. */
+/** The last look at a line that is printed: nothing unprintable but, if there may be any, colours. */
 export function guarded(text: string, colours: boolean): string {
   return text.replace(COLOUR_OR_UNPRINTABLE, (found) =>
-    colours && found.length > 2 && found.startsWith('\u001b[') ? found : escaped(found),
+    colours && found.length > 2 && found.startsWith('\u001b[')
+      ? found
+      : (SHORT[found] ?? escaped(found)),
   );
+}
+
+/** The same of text whose line ends are meant: never of a text from a store. */
+export function guardedLines(text: string, colours: boolean): string {
+  const lines = text.split('\n');
+  return lines.map((line) => guarded(line, colours)).join('\n');
 }

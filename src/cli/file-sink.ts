@@ -1,8 +1,8 @@
 /** A file that is there as a whole or not at all. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
+import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import type { Writable } from 'node:stream';
 import { WrongUse } from './exit-codes.js';
 
@@ -12,13 +12,20 @@ export class FileSink {
   /** @throws WrongUse when it is a directory */
   constructor(path: string) {
     this.path = path;
-    if (this.isThere && !statSync(path).isFile()) {
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
       throw new WrongUse(`${path} is no plain file; leave it out to write to standard output`);
     }
   }
 
   get isThere(): boolean {
-    return existsSync(this.path);
+    // Also a link to nowhere, which would be replaced.
+    return lstatSync(this.path, { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** Whether it would come to stand in a directory, whatever the two are called. */
+  isWithin(directory: string): boolean {
+    const place = join(realPath(dirname(this.path)), sep);
+    return place.startsWith(join(realPath(directory), sep));
   }
 
   /** Writes beside the place, syncs, and renames: whatever fails, what stood there stands there. */
@@ -27,8 +34,11 @@ export class FileSink {
     // What a memory holds is for its owner, like its own files.
     const file = await open(temporary, 'wx', 0o600);
     const stream = file.createWriteStream({ flush: true });
-    // Whoever writes to it hears of it as well.
-    stream.on('error', () => {});
+    let failure: NodeJS.ErrnoException | undefined;
+    // Whoever writes to it hears of it as well, and takes it for a problem of what is read.
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.errno !== undefined) failure = error;
+    });
     try {
       const result = await write(stream);
       await rename(temporary, this.path);
@@ -38,8 +48,19 @@ export class FileSink {
       stream.destroy();
       await file.close().catch(() => {});
       await rm(temporary, { force: true });
-      throw error;
+      if (failure === undefined) throw error;
+      const { code, message } = failure;
+      throw Object.assign(new Error(`${this.path}: ${message}`, { cause: failure }), { code });
     }
+  }
+}
+
+/** What is not there has only the name that it was given. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }
 

@@ -7,6 +7,7 @@ import { packageVersion } from './version.js';
 const argv = process.argv.slice(2);
 
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  process.stdout.on('error', () => {});
   process.stdout.write(`${packageVersion()}\n`);
 } else {
   process.exitCode = await start();
@@ -30,6 +31,8 @@ async function start(): Promise<number> {
     controller.abort(new Error('interrupted'));
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  // That nobody listens to what is said beside the answer changes nothing of the answer and of the exit code.
+  process.stderr.on('error', () => {});
   const { run } = await import('./run.js');
   const { stdin, stdout, stderr } = process;
   const env = { USER: userName(), ...process.env };

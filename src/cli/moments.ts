@@ -1,5 +1,6 @@
 /** Ranges of the log as they are asked for, by position or by time. */
-import type { Store } from '../store.js';
+import { HistoryPrunedError } from '../errors.js';
+import type { RecordedEvent, Store } from '../store.js';
 import { momentOf } from './times.js';
 
 export interface AskedRange {
@@ -7,11 +8,41 @@ export interface AskedRange {
   readonly to?: string | undefined;
 }
 
-/** The positions of a range; undefined when nothing is in it. @throws what `store.at` throws */
-export async function rangeOf(
+/** Which of them, and from which end. */
+export interface Reading {
+  readonly direction?: 'forward' | 'backward' | undefined;
+  readonly streams?: readonly string[] | undefined;
+  readonly types?: readonly string[] | undefined;
+}
+
+/**
+ * The events of a range as they are stored. Who does not say where it begins means everything that retention has kept.
+ * @throws what `store.at` and `store.readAll` throw; HistoryPrunedError when nothing of what was asked for is left, or when its beginning is not
+ */
+export async function* eventsWithin(
+  store: Store,
+  asked: AskedRange,
+  reading: Reading = {},
+): AsyncGenerator<RecordedEvent> {
+  const range = await rangeOf(store, asked);
+  if (!range) return;
+  const options = { ...range, ...reading, raw: true };
+  try {
+    yield* store.readAll(options);
+  } catch (error) {
+    if (!(error instanceof HistoryPrunedError)) throw error;
+    const { firstPosition: from } = error;
+    if (asked.from !== undefined || from > range.to) throw error;
+    // Backward, it has given everything by now.
+    if (reading.direction !== 'backward') yield* store.readAll({ ...options, from });
+  }
+}
+
+/** The positions of a range; undefined when nothing is in it. */
+async function rangeOf(
   store: Store,
   { from, to }: AskedRange,
-): Promise<{ readonly from?: number; readonly to?: number } | undefined> {
+): Promise<{ readonly from: number; readonly to: number } | undefined> {
   const first = from === undefined ? 1 : await firstOf(store, momentOf(from));
   const last = to === undefined ? store.head.position : await store.at(momentOf(to)).position();
   return first > last ? undefined : { from: first, to: last };

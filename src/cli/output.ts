@@ -49,7 +49,8 @@ export class Output {
 
   /** One JSON value: on a terminal over several lines. */
   async json(value: unknown): Promise<void> {
-    await this.line(jsonOf(value, this.isTerminal ? 2 : undefined));
+    // A line feed inside a string is escaped: those that are left stand between lines.
+    await this.lines(jsonOf(value, this.isTerminal ? 2 : undefined));
   }
 
   /** One of many. */

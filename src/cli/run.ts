@@ -4,8 +4,17 @@ import { PositionAheadError, RecollectError, StoreNotFoundError, systemCode } fr
 import type { CommandSpec, OptionSpec } from './command.js';
 import { commands } from './commands.js';
 import { type CommonOptions, Context } from './context.js';
-import { guarded, jsonOf, plain } from './escape.js';
-import { DIFFERS, exitCodeOf, FINE, INTERRUPTED, PipeClosed, WRONG_USE } from './exit-codes.js';
+import { guarded, guardedLines, jsonOf, plain } from './escape.js';
+import {
+  DIFFERS,
+  exitCodeOf,
+  FINE,
+  INTERRUPTED,
+  NotFound,
+  PipeClosed,
+  WRONG_USE,
+  WrongUse,
+} from './exit-codes.js';
 import { type Io, wantsColours } from './io.js';
 import { Output } from './output.js';
 import { Paint } from './paint.js';
@@ -22,7 +31,7 @@ class Interrupted extends Error {}
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const out = new Output(io);
   let code = FINE;
-  const program = programFor(io, async (spec, options, given) => {
+  const program = programFor(io, asksForJson(argv), async (spec, options, given) => {
     code = await runCommand(spec, new Context(io, out, options), given, options);
   });
   try {
@@ -30,9 +39,26 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     await out.flush();
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? FINE : WRONG_USE;
+    if (error instanceof CommanderError) return misused(error, argv, io);
     return await failed(error, argv, io, out);
   }
+}
+
+/** Whether errors are wanted as JSON, also those of a command line that makes no sense. */
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return argv.slice(0, end < 0 ? argv.length : end).includes('--json');
+}
+
+/** Commander has said it already, unless that is wanted as JSON. */
+function misused({ exitCode, message }: CommanderError, argv: readonly string[], io: Io): number {
+  if (exitCode === 0) return FINE;
+  if (asksForJson(argv)) {
+    const said = message.replace(/^error: /, '').replaceAll('\n', ' ');
+    const error = { code: 'WRONG_USE', message: said, exitCode: WRONG_USE };
+    io.stderr.write(`${guarded(jsonOf({ error }), false)}\n`);
+  }
+  return WRONG_USE;
 }
 
 async function runCommand(
@@ -82,14 +108,14 @@ async function failed(
   const interrupted = io.signal.aborted;
   const code = interrupted ? INTERRUPTED : exitCodeOf(error);
   const message = interrupted ? interruptionOf(error) : messageOf(error);
-  const asJson = argv.includes('--json');
+  const asJson = asksForJson(argv);
   const paint = new Paint(wantsColours(io, io.stderr));
   const text = asJson
     ? jsonOf({ error: { ...factsOf(error, interrupted), message, exitCode: code } })
     : `${paint.bad('recollect:')} ${plain(message)}`;
   io.stderr.write(`${guarded(text, wantsColours(io, io.stderr))}\n`);
   if (io.env.RECOLLECT_DEBUG && error instanceof Error) {
-    io.stderr.write(`${guarded(error.stack ?? '', false)}\n`);
+    io.stderr.write(`${guardedLines(error.stack ?? '', false)}\n`);
   }
   return code;
 }
@@ -102,7 +128,12 @@ function factsOf(error: unknown, interrupted: boolean): Record<string, unknown> 
   if (interrupted) return { code: 'INTERRUPTED' };
   const facts = error instanceof RecollectError ? { ...error } : {};
   const { name: _, ...rest } = facts as Record<string, unknown>;
-  return { ...rest, code: systemCode(error) ?? 'WRONG_USE' };
+  return { ...rest, code: systemCode(error) ?? ownCodeOf(error) };
+}
+
+function ownCodeOf(error: unknown): string {
+  if (error instanceof NotFound) return 'NOT_FOUND';
+  return error instanceof WrongUse ? 'WRONG_USE' : 'UNEXPECTED';
 }
 
 function messageOf(error: unknown): string {
@@ -124,7 +155,7 @@ type Action = (
   given: readonly string[],
 ) => Promise<void>;
 
-function programFor(io: Io, action: Action): Command {
+function programFor(io: Io, asJson: boolean, action: Action): Command {
   const program = new Command('recollect')
     .description('Look after a memory: read, audit, replay, restore it.')
     .version(packageVersion(), '-V, --version', 'print the version')
@@ -134,12 +165,14 @@ function programFor(io: Io, action: Action): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void io.stderr.write(guarded(text, false)),
+      writeErr: (text) => void io.stderr.write(guardedLines(text, false)),
       getOutHelpWidth: () => io.stdout.columns ?? 100,
       getErrHelpWidth: () => io.stderr.columns ?? 100,
       getOutHasColors: () => wantsColours(io, io.stdout),
       getErrHasColors: () => wantsColours(io, io.stderr),
-      outputError: (text, write) => write(`recollect: ${text.replace(/^error: /, '')}`),
+      outputError: (text, write) => {
+        if (!asJson) write(`recollect: ${text.replace(/^error: /, '')}`);
+      },
     })
     .addHelpText(
       'after',

@@ -1,12 +1,21 @@
 /**
  * Whether a store, and the place where it stands, are in good health. What is in the store's directory is only read; locks and syncs are tried on a small
- * file beside it, which is taken away again.
+ * file beside it, which is taken away at once.
  */
 import { randomBytes } from 'node:crypto';
-import { constants, type StatsFs } from 'node:fs';
-import { type FileHandle, open, rm, stat, statfs } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  openSync,
+  rmSync,
+  type StatsFs,
+  writeSync,
+} from 'node:fs';
+import { open, stat, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import {
   checkOptionNames,
   optionNames,
@@ -24,6 +33,8 @@ import { pathsOf } from './paths.js';
 import { RealDisk } from './real-disk.js';
 import { type Durability, decodeStoreFile } from './store-file.js';
 import type { Head, Recovery } from './types.js';
+
+const syncData = promisify(fdatasync);
 
 export type DiagnoseOptions = Pick<
   LogOptions,
@@ -272,14 +283,11 @@ class Diagnosing {
         draft.untried = 'the directory is the root of its file system';
         return;
       }
-      draft.locks = this.#tryLocks(path) ? 'work' : 'fail';
-      draft.sync = Object.freeze(await syncTimes(path));
+      await this.#probeFile(path);
     } catch (error) {
       const code = systemCode(error);
       if (code === undefined) throw error;
       draft.untried = `beside the store no file can be made (${code})`;
-    } finally {
-      await rm(path, { force: true });
     }
     if (draft.locks === 'fail') {
       this.#fail('a lock did not keep a second one out', 'Use another file system.');
@@ -289,23 +297,34 @@ class Diagnosing {
     }
   }
 
-  /** Two descriptors exclude each other like two processes. */
-  #tryLocks(path: string): boolean {
+  /** The file loses its name in the same turn that made it: whatever ends the process later leaves nothing behind. */
+  async #probeFile(path: string): Promise<void> {
     const disk = this.#disk;
-    const one = disk.open(path, 'create');
+    const files: number[] = [];
+    let file: number | undefined;
     try {
-      const other = disk.open(path, 'write');
       try {
-        const first = disk.tryLock(one, WRITE_LOCK, 'exclusive');
-        const second = disk.tryLock(other, WRITE_LOCK, 'exclusive');
-        disk.unlock(one, WRITE_LOCK);
-        return first && !second && disk.tryLock(other, WRITE_LOCK, 'exclusive');
+        files.push(disk.open(path, 'create'));
+        files.push(disk.open(path, 'write'));
+        file = openSync(path, 'r+');
       } finally {
-        disk.close(other);
+        rmSync(path, { force: true });
       }
+      this.#draft.locks = this.#tryLocks(files) ? 'work' : 'fail';
+      this.#draft.sync = Object.freeze(await syncTimes(file));
     } finally {
-      disk.close(one);
+      for (const each of files) disk.close(each);
+      if (file !== undefined) closeSync(file);
     }
+  }
+
+  /** Two descriptors exclude each other like two processes. */
+  #tryLocks([one = 0, other = 0]: readonly number[]): boolean {
+    const disk = this.#disk;
+    const first = disk.tryLock(one, WRITE_LOCK, 'exclusive');
+    const second = disk.tryLock(other, WRITE_LOCK, 'exclusive');
+    disk.unlock(one, WRITE_LOCK);
+    return first && !second && disk.tryLock(other, WRITE_LOCK, 'exclusive');
   }
 }
 
@@ -343,23 +362,18 @@ function isRunning(pid: number): boolean {
   }
 }
 
-async function syncTimes(path: string): Promise<NonNullable<Diagnosis['sync']>> {
-  const file = await open(path, 'r+');
-  try {
-    const times: number[] = [];
-    for (let time = 0; time < PROBE_TRIES; time += 1) times.push(await syncTime(file, time));
-    times.sort((a, b) => a - b);
-    const rounded = (ms = 0): number => Math.round(ms * 1000) / 1000;
-    const medianMs = rounded(times[PROBE_TRIES / 2]);
-    return { medianMs, slowestMs: rounded(times.at(-1)), tries: PROBE_TRIES };
-  } finally {
-    await file.close();
-  }
+async function syncTimes(file: number): Promise<NonNullable<Diagnosis['sync']>> {
+  const times: number[] = [];
+  for (let time = 0; time < PROBE_TRIES; time += 1) times.push(await syncTime(file, time));
+  times.sort((a, b) => a - b);
+  const rounded = (ms = 0): number => Math.round(ms * 1000) / 1000;
+  const medianMs = rounded(times[PROBE_TRIES / 2]);
+  return { medianMs, slowestMs: rounded(times.at(-1)), tries: PROBE_TRIES };
 }
 
-async function syncTime(file: FileHandle, place: number): Promise<number> {
-  await file.write(Buffer.alloc(PROBE_BYTES, place), 0, PROBE_BYTES, place * PROBE_BYTES);
+async function syncTime(file: number, place: number): Promise<number> {
+  writeSync(file, Buffer.alloc(PROBE_BYTES, place), 0, PROBE_BYTES, place * PROBE_BYTES);
   const began = performance.now();
-  await file.datasync();
+  await syncData(file);
   return performance.now() - began;
 }

@@ -112,7 +112,7 @@ export class Compacting {
   async compact(options: CompactOptions): Promise<CompactionReport> {
     const dryRun = dryRunOf(options);
     const { log } = this.#source;
-    if (!log.writable) throw new StoreReadOnlyError(log.paths.directory);
+    if (!log.writable && !dryRun) throw new StoreReadOnlyError(log.paths.directory);
     this.#awaited += 1;
     try {
       return (await this.#run(dryRun, true)) as CompactionReport;

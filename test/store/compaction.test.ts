@@ -83,6 +83,8 @@ describe('compact', () => {
     const { disk, store } = await tenDays(undefined, { lockTimeoutMs: 0 });
     const reader = await openOn(disk, 'r', { readOnly: true });
     await expect(reader.compact()).rejects.toThrow(StoreReadOnlyError);
+    const planned = await reader.compact({ dryRun: true });
+    expect(planned.moved.length).toBeGreaterThan(4);
     const held = disk.process('h');
     const file = held.open(paths.lock, 'write');
     held.tryLock(file, { offset: 2 ** 40 + 1, length: 1 }, 'exclusive');

@@ -1,4 +1,5 @@
 /** `recollect append` */
+import { addAbortSignal } from 'node:stream';
 import { modelNamed } from '../../memory/definitions.js';
 import type { ExpectedVersion, NewEvent, StoreOptions } from '../../store.js';
 import { loadConfig } from '../config.js';
@@ -85,18 +86,36 @@ async function eventsFrom(context: Context, { metadata }: AppendOptions): Promis
   if (stdin.isTTY) throw new WrongUse('say the type of the event, or hand events in on a pipe');
   const pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const piece of stdin) {
-    signal.throwIfAborted();
+  // Whoever sends nothing must not keep Ctrl-C waiting.
+  for await (const piece of addAbortSignal(signal, stdin)) {
     const buffer = typeof piece === 'string' ? Buffer.from(piece) : (piece as Buffer);
     bytes += buffer.length;
     if (bytes > INPUT_BYTES_MAX) throw new WrongUse('that is too much for one commit: import it');
     pieces.push(buffer);
   }
-  const lines = Buffer.concat(pieces).toString('utf8').split('\n');
+  const lines = textOf(Buffer.concat(pieces)).split('\n');
   return lines
     .map((line, index) => ({ line: line.trim(), number: index + 1 }))
     .filter(({ line }) => line !== '')
-    .map(({ line, number }) => jsonFrom(line, `line ${number}`) as NewEvent);
+    .map(({ line, number }) => eventFrom(line, `line ${number}`));
+}
+
+/** Bytes that are no text would be stored as other characters. */
+function textOf(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new WrongUse('standard input is no UTF-8', { cause: error });
+  }
+}
+
+/** What else an event must be is checked where it is appended. */
+function eventFrom(line: string, where: string): NewEvent {
+  const value = jsonFrom(line, where);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as NewEvent;
+  }
+  throw new WrongUse(`${where} is no event: an object with type and data is expected`);
 }
 
 function versionOf(text: string | undefined): ExpectedVersion | undefined {

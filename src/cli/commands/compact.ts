@@ -1,11 +1,11 @@
 /** `recollect compact` */
-import type { CompactionReport, Store } from '../../store.js';
+import type { CompactionReport } from '../../store.js';
 import { confirmed } from '../confirm.js';
 import type { Context } from '../context.js';
 import { plain } from '../escape.js';
 import { FINE } from '../exit-codes.js';
 import { shownBytes } from '../times.js';
-import { writing } from '../writing.js';
+import { type Kept, keeping, lookAt } from '../writing.js';
 
 interface CompactOptions {
   readonly dryRun?: boolean;
@@ -17,12 +17,13 @@ export async function compact(
   [directory = '']: readonly string[],
   { dryRun = false, yes }: CompactOptions,
 ): Promise<number> {
-  return await writing(context, directory, async (store, { retention }) => {
-    if (retention && !dryRun && !(await mayDrop(context, store, yes))) {
-      context.note('recollect: nothing was done');
-      return FINE;
-    }
-    context.signal.throwIfAborted();
+  const kept = await lookAt(context, directory);
+  if (kept.config.retention && !dryRun && !(await mayDrop(context, kept, yes))) {
+    context.note('recollect: nothing was done');
+    return FINE;
+  }
+  context.signal.throwIfAborted();
+  return await keeping(context, kept, { readOnly: dryRun }, async (store) => {
     const report = await store.compact({ dryRun });
     context.progress.stop();
     await print(context, report);
@@ -31,8 +32,12 @@ export async function compact(
 }
 
 /** What goes is known only when it goes: others append, and the segment that is written now is closed first. */
-async function mayDrop(context: Context, store: Store, yes: boolean | undefined): Promise<boolean> {
-  const { dropped } = await store.compact({ dryRun: true });
+async function mayDrop(context: Context, kept: Kept, yes: boolean | undefined): Promise<boolean> {
+  // Nobody is asked: then nothing need be known.
+  if (yes) return true;
+  const { dropped } = await keeping(context, kept, { readOnly: true }, async (store) => {
+    return await store.compact({ dryRun: true });
+  });
   const last = dropped.at(-1);
   const what = last
     ? `events for good, as it stands those up to position ${last.last}`

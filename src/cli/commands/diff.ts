@@ -5,6 +5,7 @@ import type { Context } from '../context.js';
 import { DIFFERS, FINE, WrongUse } from '../exit-codes.js';
 import { chooseAmong, reading } from '../opening.js';
 import { momentOf } from '../times.js';
+import { notFound } from './get.js';
 
 interface DiffOptions {
   readonly all?: boolean;
@@ -34,6 +35,13 @@ export async function diff(
       for await (const difference of store.diff(each, keys, from, to)) {
         code = DIFFERS;
         await print(context, each, difference);
+      }
+    }
+    const [only] = projections;
+    if (code === FINE && only && typeof keys === 'string') {
+      const ends = [store.at(from), store.at(to)].map((view) => view.get(only, keys));
+      if ((await Promise.all(ends)).every((state) => state === undefined)) {
+        throw await notFound(store, only, keys);
       }
     }
     return code;

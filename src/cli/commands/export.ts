@@ -1,5 +1,4 @@
 /** `recollect export` */
-import { sep } from 'node:path';
 import type { ExportFormat } from '../../index.js';
 import { confirmed } from '../confirm.js';
 import type { Context } from '../context.js';
@@ -33,8 +32,7 @@ export async function exportEvents(
     return FINE;
   }
   const sink = new FileSink(context.path(file));
-  if (sink.path.startsWith(path + sep))
-    throw new WrongUse('the file must lie outside of the store');
+  if (sink.isWithin(path)) throw new WrongUse('the file must lie outside of the store');
   if (sink.isThere && !(await confirmed(context, `Replace ${sink.path}?`, yes))) {
     context.note('recollect: nothing was done');
     return FINE;

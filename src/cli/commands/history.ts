@@ -7,9 +7,14 @@ import { chooseFor, reading } from '../opening.js';
 import { momentOf } from '../times.js';
 import { notFound } from './get.js';
 
+interface HistoryRange {
+  readonly from?: number | string;
+  readonly to?: number | string;
+}
+
 interface HistoryOptions {
   readonly from?: string;
-  readonly to?: string;
+  readonly to?: string | undefined;
   readonly limit?: number;
   readonly reverse?: boolean;
   readonly projection?: string;
@@ -35,25 +40,31 @@ export async function history(
   });
 }
 
+/** So many steps are in memory at once, with the states that they change. */
+const PORTION_STEPS = 256;
+
 interface Step {
   readonly entry: HistoryEntry;
   /** The state that the patches change. */
   readonly before: unknown;
 }
 
+function rangeOf({ from, to }: HistoryOptions): HistoryRange {
+  return {
+    ...(from === undefined ? {} : { from: momentOf(from) }),
+    ...(to === undefined ? {} : { to: momentOf(to) }),
+  };
+}
+
 async function* steps(
   store: Store,
   projection: Projection,
   key: string,
-  { from, to }: HistoryOptions,
+  options: HistoryOptions,
 ): AsyncGenerator<Step> {
-  const range = {
-    ...(from === undefined ? {} : { from: momentOf(from) }),
-    ...(to === undefined ? {} : { to: momentOf(to) }),
-  };
   let state: unknown;
-  let began = from === undefined;
-  for await (const entry of store.history(projection, key, range)) {
+  let began = options.from === undefined;
+  for await (const entry of store.history(projection, key, rangeOf(options))) {
     if (!began) state = await store.at(entry.event.position - 1).get(projection, key);
     began = true;
     yield { entry, before: state };
@@ -77,7 +88,7 @@ async function printOldestFirst(
   return count;
 }
 
-/** The history is folded from its beginning: the last steps are known at its end. */
+/** The history is folded from its beginning, and where its last steps are is known at its end: then they are read in portions. */
 async function printNewestFirst(
   context: Context,
   store: Store,
@@ -85,13 +96,45 @@ async function printNewestFirst(
   key: string,
   options: HistoryOptions,
 ): Promise<number> {
-  const kept: Step[] = [];
-  for await (const step of steps(store, projection, key, options)) {
-    kept.push(step);
-    if (options.limit !== undefined && kept.length > options.limit) kept.shift();
+  const { limit = Number.POSITIVE_INFINITY } = options;
+  const begins = await portionsOf(store, projection, key, options);
+  let { to } = options;
+  let count = 0;
+  for (const from of begins.reverse()) {
+    const portion: Step[] = [];
+    const range = { from: String(from), to };
+    for await (const step of steps(store, projection, key, range)) portion.push(step);
+    for (const step of portion.reverse()) {
+      if (count >= limit) return count;
+      await print(context, step);
+      count += 1;
+    }
+    to = String(from - 1);
   }
-  for (const step of kept.reverse()) await print(context, step);
-  return kept.length;
+  return count;
+}
+
+/** The positions at which portions of it begin, so that no more than one is in memory. */
+async function portionsOf(
+  store: Store,
+  projection: Projection,
+  key: string,
+  options: HistoryOptions,
+): Promise<number[]> {
+  const begins: number[] = [];
+  let steps = 0;
+  let last = 0;
+  for await (const { event } of store.history(projection, key, rangeOf(options))) {
+    const isFull = begins.length === 0 || steps >= PORTION_STEPS;
+    // Events of one commit stay together.
+    if (isFull && event.position !== last) {
+      begins.push(event.position);
+      steps = 0;
+    }
+    steps += 1;
+    last = event.position;
+  }
+  return begins;
 }
 
 async function print(context: Context, { entry, before }: Step): Promise<void> {

@@ -6,6 +6,7 @@ import type {
   MemoryImportProgress,
 } from '../../index.js';
 import type { Context } from '../context.js';
+import { plain } from '../escape.js';
 import { FINE, WrongUse } from '../exit-codes.js';
 import { actorOf, given } from '../input.js';
 import type { Reached } from '../progress.js';
@@ -105,7 +106,9 @@ async function importMemories(
       await out.line(
         `${imported} of ${items} items of ${report.format} in ${commits} commits${goingOn(resumed)}: ${paint.name(report.source)}`,
       );
-      for (const { where, reason: why } of skipped) await out.line(`left out: ${where}: ${why}`);
+      for (const { where, reason: why } of skipped) {
+        await out.line(`left out: ${plain(where)}: ${plain(why)}`);
+      }
     }
     return FINE;
   } finally {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Durability } from '../../index.js';
 import type { Context } from '../context.js';
-import { FINE, WrongUse } from '../exit-codes.js';
+import { FINE, INTERRUPTED, WrongUse } from '../exit-codes.js';
 
 interface InitOptions {
   readonly durability?: Durability;
@@ -19,11 +19,13 @@ export async function init(
   if (existsSync(join(path, 'store.json')))
     throw new WrongUse(`there is a store in ${path} already`);
   const { openStore } = await import('../../store.js');
+  context.signal.throwIfAborted();
   const store = await openStore(path, { ...context.access, durability, idempotencyWindow });
   const { id } = store;
   await store.close();
   const { out, paint } = context;
   if (context.json) await out.json({ directory: path, id });
   else await out.line(`${paint.name(path)} is a new store, ${id}`);
-  return FINE;
+  // It is made all the same, which was said.
+  return context.signal.aborted ? INTERRUPTED : FINE;
 }

@@ -2,9 +2,10 @@
 import type { RecordedEvent, Store } from '../../store.js';
 import type { Context } from '../context.js';
 import { eventLine } from '../event-line.js';
-import { FINE, INTERRUPTED, WrongUse } from '../exit-codes.js';
-import { rangeOf } from '../moments.js';
-import { reading, tellOfDamage } from '../opening.js';
+import { DIFFERS, FINE, INTERRUPTED, WrongUse } from '../exit-codes.js';
+import { eventsWithin, firstOf } from '../moments.js';
+import { reading } from '../opening.js';
+import { momentOf } from '../times.js';
 
 interface LogOptions {
   readonly actor?: readonly string[];
@@ -34,12 +35,11 @@ export async function log(
 /** As asked for, read no further than they are taken. */
 async function* eventsOf(store: Store, options: LogOptions): AsyncGenerator<RecordedEvent> {
   const { limit = Number.POSITIVE_INFINITY, reverse = false } = options;
-  const range = await rangeOf(store, options);
-  if (!range || limit === 0) return;
+  if (limit === 0) return;
   const direction = reverse ? 'forward' : 'backward';
   let count = 0;
   const filter = { types: options.type, streams: options.stream };
-  for await (const event of store.readAll({ ...range, ...filter, direction, raw: true })) {
+  for await (const event of eventsWithin(store, options, { ...filter, direction })) {
     if (!isBy(event, options)) continue;
     yield event;
     count += 1;
@@ -61,18 +61,23 @@ async function follow(context: Context, directory: string, options: LogOptions):
   if (options.to !== undefined || options.reverse) {
     throw new WrongUse('--follow has no end and prints oldest first: leave out --to and --reverse');
   }
-  const head = await reading(context, directory, {}, async (store) => {
+  return await reading(context, directory, {}, async (store) => {
     const { position } = store.head;
-    if (position > 0) await printLast(context, store, { ...options, to: String(position) });
-    return position;
-  });
-  await context.out.flush();
-  for await (const event of followed(context, directory, head + 1, options)) {
-    if (!isBy(event, options)) continue;
-    await print(context, event);
+    const begin = options.from === undefined ? 1 : await firstOf(store, momentOf(options.from));
+    const isThere = position > 0 && begin <= position;
+    if (isThere) await printLast(context, store, { ...options, to: String(position) });
     await context.out.flush();
-  }
-  return INTERRUPTED;
+    const { type: types, stream: streams } = options;
+    const { signal } = context;
+    // Behind damage nothing can come: that ends it.
+    const coming = store.subscribe({ from: position + 1, types, streams, raw: true, signal });
+    for await (const event of coming) {
+      if (event.position < begin || !isBy(event, options)) continue;
+      await print(context, event);
+      await context.out.flush();
+    }
+    return context.isDamaged && !signal.aborted ? DIFFERS : INTERRUPTED;
+  });
 }
 
 /** Those from a moment on, or the last few; oldest first. */
@@ -86,22 +91,4 @@ async function printLast(context: Context, store: Store, options: LogOptions): P
   const last: RecordedEvent[] = [];
   for await (const event of eventsOf(store, { ...options, limit })) last.push(event);
   for (const event of last.reverse()) await print(context, event);
-}
-
-/** What is appended from a position on. The one place that knows how a store is followed. */
-async function* followed(
-  context: Context,
-  directory: string,
-  from: number,
-  options: LogOptions,
-): AsyncGenerator<RecordedEvent> {
-  const { openLog } = await import('../../log/open-log.js');
-  const opened = await openLog(context.path(directory), { ...context.access, readOnly: true });
-  try {
-    tellOfDamage(context, opened);
-    const filter = { types: options.type, streams: options.stream };
-    yield* opened.follow({ from, ...filter, signal: context.signal });
-  } finally {
-    await opened.close();
-  }
 }

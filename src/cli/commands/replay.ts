@@ -3,13 +3,13 @@ import type { ReplayReport, ReplayStep } from '../../store/replay.js';
 import type { Projection, RecordedEvent } from '../../store.js';
 import { Answers } from '../answers.js';
 import { changeLines } from '../changes.js';
-import { type Config, exportsOf } from '../config.js';
+import { type Config, exportsOf, membersOf } from '../config.js';
 import type { Context } from '../context.js';
 import { plain } from '../escape.js';
 import { eventLine } from '../event-line.js';
 import { DIFFERS, FINE, WrongUse } from '../exit-codes.js';
 import { given } from '../input.js';
-import { firstOf, rangeOf } from '../moments.js';
+import { eventsWithin, firstOf } from '../moments.js';
 import { type Chosen, chooseAmong, reading } from '../opening.js';
 import { Pace } from '../pace.js';
 import { tableLines } from '../table.js';
@@ -70,12 +70,13 @@ async function chosen(
   const { isProjection } = await import('../../store.js');
   const file = context.path(projection);
   const exported = await exportsOf(file);
-  const values = Object.values(exported).flat();
+  const members = membersOf(exported);
+  const values = [...Object.values(exported), ...Object.values(members)].flat();
   const projections = values.filter((value): value is Projection => isProjection(value));
   if (projections.length === 0) {
     throw new WrongUse(`${plain(file)} exports no projection: make one with defineProjection`);
   }
-  const { events, upcasters } = exported as Config;
+  const { events, upcasters } = members as Config;
   return { projections: [...new Set(projections)], options: given({ events, upcasters }) };
 }
 
@@ -118,9 +119,7 @@ async function play(
 ): Promise<number> {
   const pace = new Pace(speed, context.signal);
   return await reading(context, directory, {}, async (store) => {
-    const range = await rangeOf(store, options);
-    if (!range) return FINE;
-    for await (const event of store.readAll({ ...range, raw: true })) {
+    for await (const event of eventsWithin(store, options)) {
       await context.out.flush();
       await pace.reach(event.time);
       await printEvent(context, event);

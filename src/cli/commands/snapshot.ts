@@ -3,13 +3,14 @@ import type { Context } from '../context.js';
 import { FINE } from '../exit-codes.js';
 import { tableLines } from '../table.js';
 import { shownBytes } from '../times.js';
-import { writing } from '../writing.js';
+import { keeping, lookAt } from '../writing.js';
 
 export async function snapshot(
   context: Context,
   [directory = '']: readonly string[],
 ): Promise<number> {
-  return await writing(context, directory, async (store) => {
+  const kept = await lookAt(context, directory);
+  return await keeping(context, kept, { readOnly: false }, async (store) => {
     const report = await store.snapshot();
     context.progress.stop();
     const { out, paint } = context;

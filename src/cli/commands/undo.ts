@@ -1,11 +1,12 @@
 /** `recollect undo` */
-import { loadConfig } from '../config.js';
+import type { Memory } from '../../memory/memory.js';
 import { confirmed } from '../confirm.js';
 import type { Context } from '../context.js';
 import { eventLine } from '../event-line.js';
 import { FINE } from '../exit-codes.js';
 import { actorOf, given } from '../input.js';
 import { positionOf } from '../times.js';
+import { type Kept, lookAt } from '../writing.js';
 
 interface UndoOptions {
   readonly actor?: string;
@@ -21,42 +22,66 @@ export async function undo(
   options: UndoOptions,
 ): Promise<number> {
   const position = positionOf(text);
-  const { openMemory } = await import('../../memory/memory.js');
-  const memory = await openMemory(context.path(directory), {
-    ...(await loadConfig(context, directory)),
-    ...context.access,
-    create: false,
-    compaction: false,
-    readOnly: options.dryRun === true,
-  });
-  try {
-    const { reason, idempotencyKey, dryRun } = options;
-    const written = given({ actor: actorOf(context, options.actor), reason, idempotencyKey });
-    const { out } = context;
+  const kept = await lookAt(context, directory);
+  const { reason, idempotencyKey, dryRun = false } = options;
+  const written = given({ actor: actorOf(context, options.actor), reason, idempotencyKey });
+  const plan = await withMemory(context, kept, true, async (memory) => {
     // What cannot be undone is not asked for.
-    await memory.undo(position, { ...written, dryRun: true });
-    if (!context.json) {
-      const range = { from: position, to: position };
-      for await (const event of memory.engine.readAll(range)) {
-        await out.line(eventLine(context, event));
-      }
-      await out.flush();
-    }
-    if (!dryRun && !(await confirmed(context, `Undo position ${position}?`, options.yes))) {
-      context.note('recollect: nothing was done');
-      return FINE;
-    }
-    context.signal.throwIfAborted();
-    const undone = await memory.undo(position, { ...written, ...(dryRun ? { dryRun } : {}) });
-    if (context.json) await out.json({ ...undone, dryRun: dryRun === true });
-    else {
-      const what = undone.ids.map((id) => context.paint.name(id)).join(', ');
-      if (!undone.changed) await out.line('nothing was left to undo');
-      else if (dryRun) await out.line(`would undo it in ${what}`);
-      else await out.line(`position ${undone.position} undoes it in ${what}`);
-    }
+    const planned = await memory.undo(position, { ...written, dryRun: true });
+    if (!context.json) await printWhat(context, memory, position);
+    return planned;
+  });
+  if (dryRun) {
+    await print(context, plan, true);
     return FINE;
+  }
+  if (!(await confirmed(context, `Undo position ${position}?`, options.yes))) {
+    context.note('recollect: nothing was done');
+    return FINE;
+  }
+  const undone = await withMemory(context, kept, false, (memory) => memory.undo(position, written));
+  await print(context, undone, false);
+  return FINE;
+}
+
+/** Open for reading until somebody has said yes: whoever has a store open for writing holds its retention back. */
+async function withMemory<T>(
+  context: Context,
+  { path, config }: Kept,
+  readOnly: boolean,
+  work: (memory: Memory) => Promise<T>,
+): Promise<T> {
+  context.signal.throwIfAborted();
+  const { openMemory } = await import('../../memory/memory.js');
+  const options = { ...context.access, create: false, compaction: false, readOnly };
+  const memory = await openMemory(path, { ...config, ...options });
+  try {
+    context.signal.throwIfAborted();
+    return await work(memory);
   } finally {
     await memory.close();
   }
+}
+
+async function printWhat(context: Context, memory: Memory, position: number): Promise<void> {
+  for await (const event of memory.engine.readAll({ from: position, to: position })) {
+    await context.out.line(eventLine(context, event));
+  }
+  await context.out.flush();
+}
+
+async function print(
+  context: Context,
+  undone: Awaited<ReturnType<Memory['undo']>>,
+  dryRun: boolean,
+): Promise<void> {
+  const { out, paint } = context;
+  if (context.json) {
+    await out.json({ ...undone, dryRun });
+    return;
+  }
+  const what = undone.ids.map((id) => paint.name(id)).join(', ');
+  if (!undone.changed) await out.line('nothing was left to undo');
+  else if (dryRun) await out.line(`would undo it in ${what}`);
+  else await out.line(`position ${undone.position} undoes it in ${what}`);
 }
