@@ -8,27 +8,12 @@
  * - nothing but a lock file is ever written to;
  * - a synchronous call takes no turn: it cannot wait for anybody of its own thread, and is told so at once.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readSync,
-  type Stats,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { hostname } from 'node:os';
-import {
-  DeadlockError,
-  invalidArgument,
-  LockTimeoutError,
-  quote,
-  StoreAccessError,
-} from '../errors.js';
+import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
+import { DeadlockError, LockTimeoutError, StoreAccessError } from '../errors.js';
 import { nextToken } from './fence.js';
-import { decodeHolder, encodeHolder, HOLDER_BYTES, type Holder } from './holder.js';
+import type { Holder } from './holder.js';
 import type { Lease } from './lease.js';
+import { lastHolder, sign, thisProcess } from './lock-content.js';
 import { LockQueue } from './lock-queue.js';
 import { rangesCanBeLocked, tryLock, unlock } from './native-lock.js';
 import { contextOwner, type Party } from './owner.js';
@@ -327,63 +312,4 @@ function timeoutError(
     holder: told,
     advice: 'Look at that process (is it stopped?) or raise timeoutMs.',
   });
-}
-
-let known: Omit<Holder, 'label'> | undefined;
-
-function thisProcess(): Omit<Holder, 'label'> {
-  known ??= {
-    pid: process.pid,
-    host: hostname(),
-    startedAt: Math.round(Date.now() - process.uptime() * 1000),
-  };
-  return known;
-}
-
-let signed: { readonly label: string; readonly record: Buffer } | undefined;
-
-function recordOf(label: string): Buffer {
-  if (signed?.label !== label) {
-    signed = { label, record: encodeHolder({ ...thisProcess(), label }) };
-  }
-  return signed.record;
-}
-
-/** @throws TypeError for a file that is no lock file: it is left as it is */
-function sign(path: string, file: number, label = ''): void {
-  const record = recordOf(label);
-  const bytes = Buffer.alloc(HOLDER_BYTES);
-  const length = contentOf(file, bytes);
-  if (length === HOLDER_BYTES && bytes.equals(record)) return;
-  if (!isLockFile(bytes, length)) {
-    throw invalidArgument(
-      `${quote(path)} holds something else and cannot be a lock file: choose a path of its own for the lock`,
-    );
-  }
-  try {
-    writeSync(file, record, 0, record.length, 0);
-  } catch {
-    // The record only serves error messages: a full disk must not keep anyone from the lock.
-  }
-}
-
-/** A record that could be written in part only ends in zeros, or in the middle of a binary number: in no case it is text. */
-function isLockFile(bytes: Buffer, length: number): boolean {
-  if (length === 0 || decodeHolder(bytes) !== undefined) return true;
-  if (bytes.every((byte) => byte === 0)) return true;
-  return length < HOLDER_BYTES && bytes.subarray(0, length).includes(0);
-}
-
-function contentOf(file: number, bytes: Buffer): number {
-  try {
-    return readSync(file, bytes, 0, bytes.length, 0);
-  } catch {
-    return 0;
-  }
-}
-
-function lastHolder(file: number): Holder | undefined {
-  const bytes = Buffer.alloc(HOLDER_BYTES);
-  contentOf(file, bytes);
-  return decodeHolder(bytes);
 }
