@@ -14,13 +14,14 @@ import { nextToken } from './fence.js';
 import type { Holder } from './holder.js';
 import type { Lease } from './lease.js';
 import { lastHolder, sign, thisProcess } from './lock-content.js';
-import { LockQueue } from './lock-queue.js';
+import { type Held, LockQueue } from './lock-queue.js';
 import { rangesCanBeLocked, tryLock, unlock } from './native-lock.js';
 import { contextOwner, type Party } from './owner.js';
 import { pause } from './pause.js';
 import { RealFenceFile } from './real-fence-file.js';
 import type { LockRequest } from './request.js';
 import { nextPause, pollLock } from './wait.js';
+import type { Mode } from './wait-for.js';
 
 /** Far beyond any content: locks are mandatory on Windows. */
 const RANGE = rangesCanBeLocked ? { offset: 2 ** 40, length: 1 } : { offset: 0, length: 0 };
@@ -43,7 +44,7 @@ function placeOf(path: string): Place {
     const queue = new LockQueue({
       name: path,
       kinds: { read: 'shared', write: 'exclusive' },
-      timeoutError: (waited, _mode, timeoutMs) => heldHereError(path, waited, timeoutMs),
+      timeoutError: (_queue, mode, timeoutMs) => waitedHereError(path, mode, timeoutMs),
       idle: () => forgetIdle(path),
     });
     place = { queue, leases: new Set() };
@@ -62,7 +63,7 @@ class FileLease implements Lease {
   readonly label: string | undefined;
   readonly token: number | undefined;
   readonly #path: string;
-  readonly #turn: Lease | undefined;
+  readonly #turn: Held | undefined;
   #file: number | undefined;
 
   constructor(facts: {
@@ -71,7 +72,7 @@ class FileLease implements Lease {
     kind: FileLockKind;
     label: string | undefined;
     token: number | undefined;
-    turn: Lease | undefined;
+    turn: Held | undefined;
   }) {
     this.#path = facts.path;
     this.#file = facts.file;
@@ -80,6 +81,10 @@ class FileLease implements Lease {
     this.label = facts.label;
     this.token = facts.token;
     placeOf(this.#path).leases.add(this);
+  }
+
+  get ownerName(): string | undefined {
+    return this.#turn?.owner?.name;
   }
 
   get released(): boolean {
@@ -137,8 +142,7 @@ export class LockFile {
     const { queue } = placeOf(this.#path);
     const turn = await queue.acquire(modes[kind], { ...request, label }, party);
     try {
-      const file = await this.#poll(kind, request, deadline);
-      return this.#lease(kind, file, label, turn);
+      return await this.#poll(kind, request, deadline, label, turn);
     } catch (error) {
       turn.release();
       throw error;
@@ -173,8 +177,14 @@ export class LockFile {
     }
   }
 
-  /** The descriptor that holds the kernel's lock. */
-  async #poll(kind: FileLockKind, request: LockRequest, deadline: number): Promise<number> {
+  /** The lease is made in the moment in which the kernel's lock is taken, so that a synchronous call never meets the one without the other. */
+  async #poll(
+    kind: FileLockKind,
+    request: LockRequest,
+    deadline: number,
+    label: string | undefined,
+    turn: Held,
+  ): Promise<Lease> {
     for (;;) {
       const file = this.open();
       let taken = false;
@@ -182,15 +192,16 @@ export class LockFile {
         let pauseMs = 0;
         while (!tryLock(file, RANGE.offset, RANGE.length, kind)) {
           request.signal?.throwIfAborted();
-          if (performance.now() >= deadline) throw this.#timeout(file, kind, request.timeoutMs);
+          if (performance.now() >= deadline)
+            throw heldElsewhereError(this.#path, file, kind, request.timeoutMs);
           pauseMs = nextPause(pauseMs, Math.random());
           await new Promise((resolve) => setTimeout(resolve, pauseMs));
         }
         taken = this.#stands(file);
-        if (taken) return file;
       } finally {
         if (!taken) closeSync(file);
       }
+      if (taken) return this.#lease(kind, file, label, turn);
     }
   }
 
@@ -206,7 +217,7 @@ export class LockFile {
           random: Math.random,
         };
         if (pollLock(wait, deadline) !== 'taken') {
-          throw this.#timeout(file, kind, request.timeoutMs);
+          throw heldElsewhereError(this.#path, file, kind, request.timeoutMs);
         }
         taken = this.#stands(file);
         if (taken) return file;
@@ -231,7 +242,7 @@ export class LockFile {
     kind: FileLockKind,
     file: number,
     label: string | undefined,
-    turn: Lease | undefined,
+    turn: Held | undefined,
   ): Lease {
     try {
       let token: number | undefined;
@@ -268,14 +279,6 @@ export class LockFile {
     }
   }
 
-  #timeout(file: number, kind: FileLockKind, timeoutMs: number): LockTimeoutError {
-    // Only who holds it alone signs: the last one who did need not be in the way now.
-    if (kind === 'exclusive' && tryLock(file, RANGE.offset, RANGE.length, 'shared')) {
-      return timeoutError(this.#path, timeoutMs, undefined, 'it is shared by others');
-    }
-    return timeoutError(this.#path, timeoutMs, lastHolder(file));
-  }
-
   #told<T>(call: () => T): T {
     try {
       return call();
@@ -289,11 +292,38 @@ function isSameFile(one: Stats, other: Stats): boolean {
   return one.ino === other.ino && one.dev === other.dev;
 }
 
-/** For one who waited for others of this thread. */
-function heldHereError(path: string, queue: LockQueue, timeoutMs: number): LockTimeoutError {
-  const [holder] = queue.holders;
-  const label = holder?.label ?? holder?.owner?.name ?? '';
-  return timeoutError(path, timeoutMs, { ...thisProcess(), label });
+/** For one who waited for its turn in this thread: whoever has it may still poll for a file that others hold. */
+function waitedHereError(path: string, mode: Mode, timeoutMs: number): LockTimeoutError {
+  const [lease] = places.get(path)?.leases ?? [];
+  if (lease !== undefined) {
+    const label = lease.label ?? lease.ownerName ?? '';
+    return timeoutError(path, timeoutMs, { ...thisProcess(), label });
+  }
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDWR);
+  } catch {
+    return timeoutError(path, timeoutMs, undefined);
+  }
+  try {
+    return heldElsewhereError(path, file, mode === 'read' ? 'shared' : 'exclusive', timeoutMs);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** For one who polled, with the descriptor that has no lock. */
+function heldElsewhereError(
+  path: string,
+  file: number,
+  kind: FileLockKind,
+  timeoutMs: number,
+): LockTimeoutError {
+  // Only who holds it alone signs: the last one who did need not be in the way now.
+  if (kind === 'exclusive' && tryLock(file, RANGE.offset, RANGE.length, 'shared')) {
+    return timeoutError(path, timeoutMs, undefined, 'it is shared by others');
+  }
+  return timeoutError(path, timeoutMs, lastHolder(file));
 }
 
 function timeoutError(
