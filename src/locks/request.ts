@@ -87,9 +87,16 @@ export function checkWork(work: unknown): void {
     throw invalidArgument('what to do under the lock must be a function');
 }
 
+/** Promises, also those of another realm, and whatever else can be awaited. */
+export function isThenable(result: unknown): result is PromiseLike<unknown> {
+  return typeof (result as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
 /** A synchronous call gives the lock back when its work returns, which a promise's work has only begun then. @throws TypeError */
 export function checkEnded(result: unknown): void {
-  if (typeof (result as { then?: unknown } | null | undefined)?.then !== 'function') return;
+  if (!isThenable(result)) return;
+  // Its failure comes after this call's, and nobody could handle it any more.
+  Promise.resolve(result).catch(() => {});
   throw invalidArgument(
     'the work gave a promise, and would go on without the lock: use the call without Sync',
   );

@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { DeadlockError, FileLock, LockManager, LockTimeoutError } from '#src/locks/index.js';
+import { Program } from '../support/programs.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+
+const lockPath = () => join(temporaryDirectory(), 'some.lock');
+const between = () => new LockManager({ directory: join(temporaryDirectory(), 'locks') });
+
+async function failureOf(work: () => unknown): Promise<unknown> {
+  try {
+    await work();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+describe('a synchronous call', () => {
+  test('is told of a lock of its own thread at every moment from the one it is taken', async () => {
+    let told = 0;
+    for (let turns = 0; turns < 8; turns += 1) {
+      const lock = new FileLock(lockPath());
+      const taking = lock.exclusive({ label: 'asynchronous' });
+      for (let turn = 0; turn < turns; turn += 1) await null;
+      const failure = await failureOf(() => lock.exclusiveSync({ timeoutMs: 50 }).release());
+      // Before it is taken the synchronous call has it, and gives it back.
+      if (failure !== undefined) expect(failure).toBeInstanceOf(DeadlockError);
+      if (failure !== undefined) told += 1;
+      (await taking).release();
+    }
+    expect(told).toBeGreaterThan(0);
+  });
+
+  test('whose work gives a promise leaves no rejection behind that nobody handles', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    const before = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection');
+    process.on('unhandledRejection', note);
+    try {
+      const fails = async (): Promise<never> => {
+        throw new Error('the work failed');
+      };
+      const lock = new FileLock(lockPath());
+      const locks = between();
+      expect(() => lock.withExclusiveSync(fails)).toThrow(TypeError);
+      expect(() => lock.withSharedSync(fails)).toThrow(TypeError);
+      expect(() => locks.withExclusiveSync('a', fails)).toThrow(TypeError);
+      for (let turn = 0; turn < 3; turn += 1) await new Promise((next) => setImmediate(next));
+    } finally {
+      process.removeListener('unhandledRejection', note);
+      for (const listener of before) process.on('unhandledRejection', listener);
+    }
+    expect(unhandled).toEqual([]);
+  });
+});
+
+describe('one who waited in vain', () => {
+  test('is told the process that holds the file, also behind others of its own thread', async () => {
+    const file = lockPath();
+    const task = { file, work: 'hold', label: 'night shift' };
+    const holder = new Program('./file-lock-program.mjs', { task });
+    await holder.line('held');
+    const first = failureOf(() =>
+      new FileLock(file).exclusive({ label: 'first', timeoutMs: 5_000 }),
+    );
+    const lock = new FileLock(file);
+    for (const wait of [
+      () => lock.exclusive({ timeoutMs: 20 }),
+      () => lock.shared({ timeoutMs: 0 }),
+    ]) {
+      const failure = await failureOf(wait);
+      expect(failure).toBeInstanceOf(LockTimeoutError);
+      expect(failure).toMatchObject({ file, pid: holder.pid, label: 'night shift' });
+    }
+    holder.tell('let go');
+    expect(await holder.ended).toMatchObject({ code: 0, errors: '' });
+    expect(await first).toBeUndefined();
+  });
+});
