@@ -6,7 +6,8 @@
  * - each acquisition opens the file anew, because the kernel's lock belongs to the opened descriptor, and dies with it;
  * - what was locked is the file that stands at the path: one that was deleted or replaced meanwhile is let go and opened again;
  * - nothing but a lock file is ever written to;
- * - a synchronous call takes no turn: it cannot wait for anybody of its own thread, and is told so at once.
+ * - a synchronous call waits for no turn: it cannot wait for anybody of its own thread, and is told so at once. What it gets counts as a turn
+ *   where that is free, so that others of its thread wait in line.
  */
 import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
 import { DeadlockError, LockTimeoutError, StoreAccessError } from '../errors.js';
@@ -16,7 +17,7 @@ import type { Lease } from './lease.js';
 import { lastHolder, sign, thisProcess } from './lock-content.js';
 import { type Held, LockQueue } from './lock-queue.js';
 import { rangesCanBeLocked, tryLock, unlock } from './native-lock.js';
-import { contextOwner, type Party } from './owner.js';
+import type { Party } from './owner.js';
 import { pause } from './pause.js';
 import { RealFenceFile } from './real-fence-file.js';
 import type { LockRequest } from './request.js';
@@ -63,7 +64,7 @@ class FileLease implements Lease {
   readonly label: string | undefined;
   readonly token: number | undefined;
   readonly #path: string;
-  readonly #turn: Held | undefined;
+  readonly #turn: Held;
   #file: number | undefined;
 
   constructor(facts: {
@@ -72,7 +73,7 @@ class FileLease implements Lease {
     kind: FileLockKind;
     label: string | undefined;
     token: number | undefined;
-    turn: Held | undefined;
+    turn: Held;
   }) {
     this.#path = facts.path;
     this.#file = facts.file;
@@ -84,7 +85,7 @@ class FileLease implements Lease {
   }
 
   get ownerName(): string | undefined {
-    return this.#turn?.owner?.name;
+    return this.#turn.owner?.name;
   }
 
   get released(): boolean {
@@ -104,7 +105,7 @@ class FileLease implements Lease {
       }
     } finally {
       placeOf(this.#path).leases.delete(this);
-      this.#turn?.release();
+      this.#turn.release();
       forgetIdle(this.#path);
     }
   }
@@ -149,11 +150,17 @@ export class LockFile {
     }
   }
 
-  acquireSync(kind: FileLockKind, request: LockRequest): Lease {
+  acquireSync(kind: FileLockKind, request: LockRequest, party: Party): Lease {
     const label = request.label ?? this.#label;
-    this.#checkHeldHere(kind, request, label);
+    this.#checkHeldHere(kind, request, label, party);
     const file = this.#pollSync(kind, request, performance.now() + request.timeoutMs);
-    return this.#lease(kind, file, label, undefined);
+    const turn = placeOf(this.#path).queue.join(modes[kind], { ...request, label }, party);
+    try {
+      return this.#lease(kind, file, label, turn);
+    } catch (error) {
+      turn.release();
+      throw error;
+    }
   }
 
   /** A descriptor of the file, which is made when it is missing. @throws StoreAccessError */
@@ -238,12 +245,7 @@ export class LockFile {
   }
 
   /** Closes the descriptor when there will be no lease. */
-  #lease(
-    kind: FileLockKind,
-    file: number,
-    label: string | undefined,
-    turn: Held | undefined,
-  ): Lease {
+  #lease(kind: FileLockKind, file: number, label: string | undefined, turn: Held): Lease {
     try {
       let token: number | undefined;
       if (kind === 'exclusive') {
@@ -258,7 +260,12 @@ export class LockFile {
   }
 
   /** Of its own thread a synchronous call need not wait for anybody: nobody could release anything meanwhile. */
-  #checkHeldHere(kind: FileLockKind, request: LockRequest, label: string | undefined): void {
+  #checkHeldHere(
+    kind: FileLockKind,
+    request: LockRequest,
+    label: string | undefined,
+    party: Party,
+  ): void {
     const leases = places.get(this.#path)?.leases ?? [];
     for (const lease of leases) {
       if (kind === 'shared' && lease.kind === 'shared') continue;
@@ -266,7 +273,7 @@ export class LockFile {
         throw timeoutError(this.#path, 0, { ...thisProcess(), label: lease.label ?? '' });
       }
       const step = {
-        owner: label ?? contextOwner()?.name ?? 'a synchronous call',
+        owner: label ?? party.waiting?.name ?? 'a synchronous call',
         resource: this.#path,
         wants: kind,
         heldBy: lease.label ?? 'a lease of the same thread',

@@ -226,6 +226,15 @@ export class LockQueue implements Contended {
     });
   }
 
+  /**
+   * @internal For one who has the lock already, by other means than a turn. It stands among the holders where it fits, so that others wait for it;
+   * beside one who has the turn it counts for its owner only.
+   */
+  join(mode: Mode, request: LockRequest, party: Party): Held {
+    if (!this.#isAwaited && this.#fits(mode)) return this.#give(mode, request, party);
+    return this.#heldBy(party, new Held(this, mode, party.holding, request.label));
+  }
+
   /** @internal Ends a wait without the lock. */
   giveUp(waiter: Waiter, reason: unknown): void {
     if (waiter.settled) return;
@@ -295,11 +304,14 @@ export class LockQueue implements Contended {
   }
 
   #give(mode: Mode, request: LockRequest, party: Party): Held {
-    const { holding } = party;
-    const held = new Held(this, mode, holding, request.label);
+    const held = new Held(this, mode, party.holding, request.label);
     if (mode === 'write') this.#writer = held;
     else if (this.#readers === NONE) this.#readers = new Set([held]);
     else this.#readers.add(held);
+    return this.#heldBy(party, held);
+  }
+
+  #heldBy({ holding }: Party, held: Held): Held {
     if (holding !== undefined) {
       holding.holdsNow(held);
       // An owner that waits elsewhere at the same time may close a circle by what it gets.

@@ -32,6 +32,45 @@ describe('a synchronous call', () => {
     expect(told).toBeGreaterThan(0);
   });
 
+  test('counts for the owner that it gives', async () => {
+    const lock = new FileLock(lockPath());
+    const owner = { agent: 'planner' };
+    const lease = lock.exclusiveSync({ owner });
+    expect(await failureOf(() => lock.exclusive({ owner, timeoutMs: 50 }))).toBeInstanceOf(
+      DeadlockError,
+    );
+    lease.release();
+    (await lock.exclusive({ owner })).release();
+  });
+
+  test('closes a circle of the owner that it gives', async () => {
+    const locks = between();
+    const [one, other] = ['one', 'other'];
+    const file = locks.exclusiveSync('file', { owner: one });
+    const name = await locks.write('name', { owner: other });
+    const first = locks.write('name', { owner: one });
+    const second = failureOf(() => locks.exclusive('file', { owner: other, timeoutMs: 50 }));
+    expect(await second).toBeInstanceOf(DeadlockError);
+    name.release();
+    (await first).release();
+    file.release();
+    expect(locks.status()).toEqual([]);
+  });
+
+  test('that shares the lock beside one who waits to have it alone counts for its owner, too', async () => {
+    const lock = new FileLock(lockPath());
+    const shared = await lock.shared();
+    const alone = lock.exclusive();
+    const lease = lock.sharedSync({ owner: 'one' });
+    expect(await failureOf(() => lock.exclusive({ owner: 'one', timeoutMs: 50 }))).toBeInstanceOf(
+      DeadlockError,
+    );
+    shared.release();
+    lease.release();
+    (await alone).release();
+    (await lock.exclusive({ owner: 'one' })).release();
+  });
+
   test('whose work gives a promise leaves no rejection behind that nobody handles', async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown): void => void unhandled.push(reason);
