@@ -20,7 +20,7 @@ import { rangesCanBeLocked, tryLock, unlock } from './native-lock.js';
 import type { Party } from './owner.js';
 import { pause } from './pause.js';
 import { RealFenceFile } from './real-fence-file.js';
-import type { LockRequest } from './request.js';
+import { type LockRequest, toldTimeoutMs } from './request.js';
 import { nextPause, pollLock } from './wait.js';
 import type { Mode } from './wait-for.js';
 
@@ -200,7 +200,7 @@ export class LockFile {
         while (!tryLock(file, RANGE.offset, RANGE.length, kind)) {
           request.signal?.throwIfAborted();
           if (performance.now() >= deadline)
-            throw heldElsewhereError(this.#path, file, kind, request.timeoutMs);
+            throw heldElsewhereError(this.#path, file, kind, toldTimeoutMs(request));
           pauseMs = nextPause(pauseMs, Math.random());
           await new Promise((resolve) => setTimeout(resolve, pauseMs));
         }
@@ -224,7 +224,7 @@ export class LockFile {
           random: Math.random,
         };
         if (pollLock(wait, deadline) !== 'taken') {
-          throw heldElsewhereError(this.#path, file, kind, request.timeoutMs);
+          throw heldElsewhereError(this.#path, file, kind, toldTimeoutMs(request));
         }
         taken = this.#stands(file);
         if (taken) return file;
@@ -270,7 +270,10 @@ export class LockFile {
     for (const lease of leases) {
       if (kind === 'shared' && lease.kind === 'shared') continue;
       if (request.timeoutMs === 0) {
-        throw timeoutError(this.#path, 0, { ...thisProcess(), label: lease.label ?? '' });
+        throw timeoutError(this.#path, toldTimeoutMs(request), {
+          ...thisProcess(),
+          label: lease.label ?? '',
+        });
       }
       const step = {
         owner: label ?? party.waiting?.name ?? 'a synchronous call',

@@ -21,6 +21,7 @@ import {
   type LockRequest,
   lockRequest,
   namesInOrder,
+  restOf,
 } from './request.js';
 import {
   LockStatistics,
@@ -264,8 +265,7 @@ export class LockManager {
     try {
       for (const name of names) {
         request.signal?.throwIfAborted();
-        const timeoutMs = Math.max(0, deadline - performance.now());
-        leases.push(await this.#takeOne(kind, name, { ...request, timeoutMs }, party));
+        leases.push(await this.#takeOne(kind, name, restOf(request, deadline), party));
       }
       return leaseOf(leases);
     } catch (error) {
@@ -325,8 +325,7 @@ export class LockManager {
     const leases: Lease[] = [];
     try {
       for (const name of namesInOrder(names)) {
-        const timeoutMs = Math.max(0, deadline - performance.now());
-        leases.push(this.#takeOneSync(kind, name, { ...request, timeoutMs }, party));
+        leases.push(this.#takeOneSync(kind, name, restOf(request, deadline), party));
       }
     } catch (error) {
       new SeveralLeases(leases).release();

@@ -13,7 +13,7 @@
 import { cycleError, findCycle, reentryError, youngestOf } from './deadlock.js';
 import type { Lease } from './lease.js';
 import type { Owner, Party } from './owner.js';
-import type { LockRequest } from './request.js';
+import { type LockRequest, toldTimeoutMs } from './request.js';
 import type { Contended, Holding, LockKind, Mode, Waiting } from './wait-for.js';
 
 const CRITICAL_IN_A_ROW = 8;
@@ -255,7 +255,7 @@ export class LockQueue implements Contended {
   }
 
   timeoutError(waiter: Waiter): Error {
-    return this.#facts.timeoutError(this, waiter.mode, waiter.request.timeoutMs);
+    return this.#facts.timeoutError(this, waiter.mode, toldTimeoutMs(waiter.request));
   }
 
   holdersInTheWay(waiter: Waiting): Iterable<Held> {

@@ -1,3 +1,5 @@
+/** What those of one thread are told of each other, and of whoever else holds the file. */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DeadlockError, FileLock, LockManager, LockTimeoutError } from '#src/locks/index.js';
@@ -116,5 +118,52 @@ describe('one who waited in vain', () => {
     holder.tell('let go');
     expect(await holder.ended).toMatchObject({ code: 0, errors: '' });
     expect(await first).toBeUndefined();
+  });
+
+  test('for the second of several names is told the time that it gave', async () => {
+    const locks = between();
+    const held = locks.exclusiveSync('b');
+    const written = await locks.write('b');
+    const timeoutMs = 25;
+    for (const wait of [
+      () => locks.exclusive(['a', 'b'], { timeoutMs }),
+      () => locks.write(['a', 'b'], { timeoutMs }),
+    ]) {
+      expect(await failureOf(wait)).toMatchObject({ code: 'LOCK_TIMEOUT', timeoutMs });
+    }
+    held.release();
+    written.release();
+  });
+
+  test('for the second of several names, behind another process, is told so by both ways of asking', async () => {
+    const directory = temporaryDirectory();
+    const locks = new LockManager({ directory });
+    locks.exclusiveSync('b').release();
+    const [name = ''] = readdirSync(directory);
+    const task = { file: join(directory, name), work: 'hold', label: 'night shift' };
+    const holder = new Program('./file-lock-program.mjs', { task });
+    await holder.line('held');
+    const timeoutMs = 25;
+    for (const wait of [
+      () => locks.exclusive(['a', 'b'], { timeoutMs }),
+      () => locks.exclusiveSync(['a', 'b'], { timeoutMs }),
+    ]) {
+      expect(await failureOf(wait)).toMatchObject({ timeoutMs, pid: holder.pid });
+    }
+    holder.tell('let go');
+    await holder.ended;
+  });
+});
+
+describe('several names', () => {
+  test('are those of the moment of the call, also when there is one', async () => {
+    const locks = new LockManager();
+    const names = ['a'];
+    const taking = locks.write(names);
+    names.push('b');
+    names[0] = 'c';
+    const lease = await taking;
+    expect(locks.status().map(({ resource }) => resource)).toEqual(['a']);
+    lease.release();
   });
 });
