@@ -111,6 +111,13 @@ function encodeSlot(end: number): Buffer {
   return bytes;
 }
 
+/** Whether the content of a file proves that tokens were given out of it. */
+export function holdsTokens(content: Buffer): boolean {
+  return SLOT_OFFSETS.some(
+    (offset) => content.length >= offset + SLOT_BYTES && decodeSlot(content, offset) !== undefined,
+  );
+}
+
 function decodeSlot(file: Buffer, offset: number): number | undefined {
   const bytes = file.subarray(offset, offset + SLOT_BYTES);
   if (bytes.readUInt32LE(12) !== crc32(bytes.subarray(0, 12))) return undefined;

@@ -60,7 +60,7 @@ export class FileLock {
 
   /** @throws as `shared`; DeadlockError at once when this very thread holds the lock: it could not release it meanwhile */
   sharedSync(options?: LockOptions): Lease {
-    return this.#lock.acquireSync('shared', requestOf(options));
+    return this.#leaseSync('shared', options);
   }
 
   /** Waits until nobody else holds the lock. @throws as `shared`; TypeError for a file that is no lock file */
@@ -70,7 +70,7 @@ export class FileLock {
 
   /** @throws as `sharedSync` */
   exclusiveSync(options?: LockOptions): Lease {
-    return this.#lock.acquireSync('exclusive', requestOf(options));
+    return this.#leaseSync('exclusive', options);
   }
 
   /** Does the work under the lock, in a context of its own, and releases it however the work ends. @throws as `shared`, and what the work throws */
@@ -106,6 +106,11 @@ export class FileLock {
     return this.#lock.acquire(kind, request, partyOfLease(request.owner, request.label));
   }
 
+  #leaseSync(kind: FileLockKind, options: LockOptions | undefined): Lease {
+    const request = requestOf(options);
+    return this.#lock.acquireSync(kind, request, partyOfLease(request.owner, request.label));
+  }
+
   async #with<T>(
     kind: FileLockKind,
     work: (lease: Lease) => T | Promise<T>,
@@ -124,7 +129,7 @@ export class FileLock {
 
   #withSync<T>(kind: FileLockKind, work: (lease: Lease) => T, options: LockOptions | undefined): T {
     checkWork(work);
-    const lease = this.#lock.acquireSync(kind, requestOf(options));
+    const lease = this.#leaseSync(kind, options);
     try {
       const result = work(lease);
       checkEnded(result);

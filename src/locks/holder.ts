@@ -39,3 +39,28 @@ export function decodeHolder(bytes: Buffer): Holder | undefined {
     label: text(LABEL_OFFSET, CRC_OFFSET),
   };
 }
+
+/** Any time between 2001 and 2286, in milliseconds. */
+const TIME_MIN = 1e12;
+const TIME_MAX = 1e13;
+
+/**
+ * Whether the bytes, fewer than a record has, are the beginning of one that could not be written to its end. Fewer than process and time fill
+ * prove nothing: they could be a counter of somebody else.
+ */
+export function isTornHolder(bytes: Buffer): boolean {
+  if (bytes.length < HOST_OFFSET || bytes.length >= HOLDER_BYTES) return false;
+  const startedAt = bytes.readDoubleLE(4);
+  if (bytes.readUInt32LE(0) === 0 || !Number.isInteger(startedAt)) return false;
+  if (startedAt < TIME_MIN || startedAt > TIME_MAX) return false;
+  return (
+    isPadded(bytes.subarray(HOST_OFFSET, LABEL_OFFSET)) &&
+    isPadded(bytes.subarray(LABEL_OFFSET, CRC_OFFSET))
+  );
+}
+
+/** A text, then nothing but zeros. */
+function isPadded(bytes: Buffer): boolean {
+  const end = bytes.indexOf(0);
+  return end < 0 || bytes.subarray(end).every((byte) => byte === 0);
+}

@@ -6,36 +6,23 @@
  * - each acquisition opens the file anew, because the kernel's lock belongs to the opened descriptor, and dies with it;
  * - what was locked is the file that stands at the path: one that was deleted or replaced meanwhile is let go and opened again;
  * - nothing but a lock file is ever written to;
- * - a synchronous call takes no turn: it cannot wait for anybody of its own thread, and is told so at once.
+ * - a synchronous call waits for no turn: it cannot wait for anybody of its own thread, and is told so at once. What it gets counts as a turn
+ *   where that is free, so that others of its thread wait in line.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readSync,
-  type Stats,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { hostname } from 'node:os';
-import {
-  DeadlockError,
-  invalidArgument,
-  LockTimeoutError,
-  quote,
-  StoreAccessError,
-} from '../errors.js';
+import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
+import { DeadlockError, LockTimeoutError, StoreAccessError } from '../errors.js';
 import { nextToken } from './fence.js';
-import { decodeHolder, encodeHolder, HOLDER_BYTES, type Holder } from './holder.js';
+import type { Holder } from './holder.js';
 import type { Lease } from './lease.js';
-import { LockQueue } from './lock-queue.js';
+import { lastHolder, sign, thisProcess } from './lock-content.js';
+import { type Held, LockQueue } from './lock-queue.js';
 import { rangesCanBeLocked, tryLock, unlock } from './native-lock.js';
-import { contextOwner, type Party } from './owner.js';
+import type { Party } from './owner.js';
 import { pause } from './pause.js';
 import { RealFenceFile } from './real-fence-file.js';
-import type { LockRequest } from './request.js';
+import { type LockRequest, toldTimeoutMs } from './request.js';
 import { nextPause, pollLock } from './wait.js';
+import type { Mode } from './wait-for.js';
 
 /** Far beyond any content: locks are mandatory on Windows. */
 const RANGE = rangesCanBeLocked ? { offset: 2 ** 40, length: 1 } : { offset: 0, length: 0 };
@@ -58,7 +45,7 @@ function placeOf(path: string): Place {
     const queue = new LockQueue({
       name: path,
       kinds: { read: 'shared', write: 'exclusive' },
-      timeoutError: (waited, _mode, timeoutMs) => heldHereError(path, waited, timeoutMs),
+      timeoutError: (_queue, mode, timeoutMs) => waitedHereError(path, mode, timeoutMs),
       idle: () => forgetIdle(path),
     });
     place = { queue, leases: new Set() };
@@ -77,7 +64,7 @@ class FileLease implements Lease {
   readonly label: string | undefined;
   readonly token: number | undefined;
   readonly #path: string;
-  readonly #turn: Lease | undefined;
+  readonly #turn: Held;
   #file: number | undefined;
 
   constructor(facts: {
@@ -86,7 +73,7 @@ class FileLease implements Lease {
     kind: FileLockKind;
     label: string | undefined;
     token: number | undefined;
-    turn: Lease | undefined;
+    turn: Held;
   }) {
     this.#path = facts.path;
     this.#file = facts.file;
@@ -95,6 +82,10 @@ class FileLease implements Lease {
     this.label = facts.label;
     this.token = facts.token;
     placeOf(this.#path).leases.add(this);
+  }
+
+  get ownerName(): string | undefined {
+    return this.#turn.owner?.name;
   }
 
   get released(): boolean {
@@ -114,7 +105,7 @@ class FileLease implements Lease {
       }
     } finally {
       placeOf(this.#path).leases.delete(this);
-      this.#turn?.release();
+      this.#turn.release();
       forgetIdle(this.#path);
     }
   }
@@ -152,19 +143,24 @@ export class LockFile {
     const { queue } = placeOf(this.#path);
     const turn = await queue.acquire(modes[kind], { ...request, label }, party);
     try {
-      const file = await this.#poll(kind, request, deadline);
-      return this.#lease(kind, file, label, turn);
+      return await this.#poll(kind, request, deadline, label, turn);
     } catch (error) {
       turn.release();
       throw error;
     }
   }
 
-  acquireSync(kind: FileLockKind, request: LockRequest): Lease {
+  acquireSync(kind: FileLockKind, request: LockRequest, party: Party): Lease {
     const label = request.label ?? this.#label;
-    this.#checkHeldHere(kind, request, label);
+    this.#checkHeldHere(kind, request, label, party);
     const file = this.#pollSync(kind, request, performance.now() + request.timeoutMs);
-    return this.#lease(kind, file, label, undefined);
+    const turn = placeOf(this.#path).queue.join(modes[kind], { ...request, label }, party);
+    try {
+      return this.#lease(kind, file, label, turn);
+    } catch (error) {
+      turn.release();
+      throw error;
+    }
   }
 
   /** A descriptor of the file, which is made when it is missing. @throws StoreAccessError */
@@ -188,8 +184,14 @@ export class LockFile {
     }
   }
 
-  /** The descriptor that holds the kernel's lock. */
-  async #poll(kind: FileLockKind, request: LockRequest, deadline: number): Promise<number> {
+  /** The lease is made in the moment in which the kernel's lock is taken, so that a synchronous call never meets the one without the other. */
+  async #poll(
+    kind: FileLockKind,
+    request: LockRequest,
+    deadline: number,
+    label: string | undefined,
+    turn: Held,
+  ): Promise<Lease> {
     for (;;) {
       const file = this.open();
       let taken = false;
@@ -197,15 +199,16 @@ export class LockFile {
         let pauseMs = 0;
         while (!tryLock(file, RANGE.offset, RANGE.length, kind)) {
           request.signal?.throwIfAborted();
-          if (performance.now() >= deadline) throw this.#timeout(file, kind, request.timeoutMs);
+          if (performance.now() >= deadline)
+            throw heldElsewhereError(this.#path, file, kind, toldTimeoutMs(request));
           pauseMs = nextPause(pauseMs, Math.random());
           await new Promise((resolve) => setTimeout(resolve, pauseMs));
         }
         taken = this.#stands(file);
-        if (taken) return file;
       } finally {
         if (!taken) closeSync(file);
       }
+      if (taken) return this.#lease(kind, file, label, turn);
     }
   }
 
@@ -221,7 +224,7 @@ export class LockFile {
           random: Math.random,
         };
         if (pollLock(wait, deadline) !== 'taken') {
-          throw this.#timeout(file, kind, request.timeoutMs);
+          throw heldElsewhereError(this.#path, file, kind, toldTimeoutMs(request));
         }
         taken = this.#stands(file);
         if (taken) return file;
@@ -242,12 +245,7 @@ export class LockFile {
   }
 
   /** Closes the descriptor when there will be no lease. */
-  #lease(
-    kind: FileLockKind,
-    file: number,
-    label: string | undefined,
-    turn: Lease | undefined,
-  ): Lease {
+  #lease(kind: FileLockKind, file: number, label: string | undefined, turn: Held): Lease {
     try {
       let token: number | undefined;
       if (kind === 'exclusive') {
@@ -262,15 +260,23 @@ export class LockFile {
   }
 
   /** Of its own thread a synchronous call need not wait for anybody: nobody could release anything meanwhile. */
-  #checkHeldHere(kind: FileLockKind, request: LockRequest, label: string | undefined): void {
+  #checkHeldHere(
+    kind: FileLockKind,
+    request: LockRequest,
+    label: string | undefined,
+    party: Party,
+  ): void {
     const leases = places.get(this.#path)?.leases ?? [];
     for (const lease of leases) {
       if (kind === 'shared' && lease.kind === 'shared') continue;
       if (request.timeoutMs === 0) {
-        throw timeoutError(this.#path, 0, { ...thisProcess(), label: lease.label ?? '' });
+        throw timeoutError(this.#path, toldTimeoutMs(request), {
+          ...thisProcess(),
+          label: lease.label ?? '',
+        });
       }
       const step = {
-        owner: label ?? contextOwner()?.name ?? 'a synchronous call',
+        owner: label ?? party.waiting?.name ?? 'a synchronous call',
         resource: this.#path,
         wants: kind,
         heldBy: lease.label ?? 'a lease of the same thread',
@@ -281,14 +287,6 @@ export class LockFile {
         'A synchronous call stops its thread, in which the lock is held: use the asynchronous one.',
       );
     }
-  }
-
-  #timeout(file: number, kind: FileLockKind, timeoutMs: number): LockTimeoutError {
-    // Only who holds it alone signs: the last one who did need not be in the way now.
-    if (kind === 'exclusive' && tryLock(file, RANGE.offset, RANGE.length, 'shared')) {
-      return timeoutError(this.#path, timeoutMs, undefined, 'it is shared by others');
-    }
-    return timeoutError(this.#path, timeoutMs, lastHolder(file));
   }
 
   #told<T>(call: () => T): T {
@@ -304,11 +302,38 @@ function isSameFile(one: Stats, other: Stats): boolean {
   return one.ino === other.ino && one.dev === other.dev;
 }
 
-/** For one who waited for others of this thread. */
-function heldHereError(path: string, queue: LockQueue, timeoutMs: number): LockTimeoutError {
-  const [holder] = queue.holders;
-  const label = holder?.label ?? holder?.owner?.name ?? '';
-  return timeoutError(path, timeoutMs, { ...thisProcess(), label });
+/** For one who waited for its turn in this thread: whoever has it may still poll for a file that others hold. */
+function waitedHereError(path: string, mode: Mode, timeoutMs: number): LockTimeoutError {
+  const [lease] = places.get(path)?.leases ?? [];
+  if (lease !== undefined) {
+    const label = lease.label ?? lease.ownerName ?? '';
+    return timeoutError(path, timeoutMs, { ...thisProcess(), label });
+  }
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDWR);
+  } catch {
+    return timeoutError(path, timeoutMs, undefined);
+  }
+  try {
+    return heldElsewhereError(path, file, mode === 'read' ? 'shared' : 'exclusive', timeoutMs);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** For one who polled, with the descriptor that has no lock. */
+function heldElsewhereError(
+  path: string,
+  file: number,
+  kind: FileLockKind,
+  timeoutMs: number,
+): LockTimeoutError {
+  // Only who holds it alone signs: the last one who did need not be in the way now.
+  if (kind === 'exclusive' && tryLock(file, RANGE.offset, RANGE.length, 'shared')) {
+    return timeoutError(path, timeoutMs, undefined, 'it is shared by others');
+  }
+  return timeoutError(path, timeoutMs, lastHolder(file));
 }
 
 function timeoutError(
@@ -327,63 +352,4 @@ function timeoutError(
     holder: told,
     advice: 'Look at that process (is it stopped?) or raise timeoutMs.',
   });
-}
-
-let known: Omit<Holder, 'label'> | undefined;
-
-function thisProcess(): Omit<Holder, 'label'> {
-  known ??= {
-    pid: process.pid,
-    host: hostname(),
-    startedAt: Math.round(Date.now() - process.uptime() * 1000),
-  };
-  return known;
-}
-
-let signed: { readonly label: string; readonly record: Buffer } | undefined;
-
-function recordOf(label: string): Buffer {
-  if (signed?.label !== label) {
-    signed = { label, record: encodeHolder({ ...thisProcess(), label }) };
-  }
-  return signed.record;
-}
-
-/** @throws TypeError for a file that is no lock file: it is left as it is */
-function sign(path: string, file: number, label = ''): void {
-  const record = recordOf(label);
-  const bytes = Buffer.alloc(HOLDER_BYTES);
-  const length = contentOf(file, bytes);
-  if (length === HOLDER_BYTES && bytes.equals(record)) return;
-  if (!isLockFile(bytes, length)) {
-    throw invalidArgument(
-      `${quote(path)} holds something else and cannot be a lock file: choose a path of its own for the lock`,
-    );
-  }
-  try {
-    writeSync(file, record, 0, record.length, 0);
-  } catch {
-    // The record only serves error messages: a full disk must not keep anyone from the lock.
-  }
-}
-
-/** A record that could be written in part only ends in zeros, or in the middle of a binary number: in no case it is text. */
-function isLockFile(bytes: Buffer, length: number): boolean {
-  if (length === 0 || decodeHolder(bytes) !== undefined) return true;
-  if (bytes.every((byte) => byte === 0)) return true;
-  return length < HOLDER_BYTES && bytes.subarray(0, length).includes(0);
-}
-
-function contentOf(file: number, bytes: Buffer): number {
-  try {
-    return readSync(file, bytes, 0, bytes.length, 0);
-  } catch {
-    return 0;
-  }
-}
-
-function lastHolder(file: number): Holder | undefined {
-  const bytes = Buffer.alloc(HOLDER_BYTES);
-  contentOf(file, bytes);
-  return decodeHolder(bytes);
 }

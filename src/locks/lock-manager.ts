@@ -9,7 +9,7 @@ import type { Lease } from './lease.js';
 import { LockDirectory, type LockManagerOptions } from './lock-directory.js';
 import type { FileLockKind } from './lock-file.js';
 import type { Held, LockQueue } from './lock-queue.js';
-import { ManagedLease, SeveralLeases } from './managed-lease.js';
+import { leaseOf, ManagedLease, SeveralLeases, untilSettled } from './managed-lease.js';
 import { type Party, partyOfLease, partyOfWork, runAs } from './owner.js';
 import { readWriteQueue, requestFor } from './read-write-lock.js';
 import {
@@ -21,6 +21,7 @@ import {
   type LockRequest,
   lockRequest,
   namesInOrder,
+  restOf,
 } from './request.js';
 import {
   LockStatistics,
@@ -205,6 +206,14 @@ export class LockManager {
     return Object.freeze(waits.sort((one, other) => other.ageMs - one.ageMs));
   }
 
+  /** @internal As `withExclusiveSync`, in a context of its own; what can be awaited keeps the lock until it is settled. */
+  exclusiveUntilSettled<T>(names: LockNames, work: () => T, options?: LockOptions): T {
+    const request = requestOf('exclusive', options);
+    const party = partyOfWork(request.owner, request.label);
+    const lease = this.#takeSync('exclusive', names, request, party);
+    return untilSettled(lease, () => runAs(party.holding, work));
+  }
+
   /** @internal For `getLockManager`, whose first callers may know of no directory. */
   configure(options: LockManagerOptions): void {
     this.#directory.configure(options);
@@ -256,8 +265,7 @@ export class LockManager {
     try {
       for (const name of names) {
         request.signal?.throwIfAborted();
-        const timeoutMs = Math.max(0, deadline - performance.now());
-        leases.push(await this.#takeOne(kind, name, { ...request, timeoutMs }, party));
+        leases.push(await this.#takeOne(kind, name, restOf(request, deadline), party));
       }
       return leaseOf(leases);
     } catch (error) {
@@ -309,12 +317,15 @@ export class LockManager {
 
   #leaseSync(kind: FileLockKind, names: LockNames, options: LockOptions | undefined): Lease {
     const request = requestOf(kind, options);
+    return this.#takeSync(kind, names, request, partyOfLease(request.owner, request.label));
+  }
+
+  #takeSync(kind: FileLockKind, names: LockNames, request: LockRequest, party: Party): Lease {
     const deadline = performance.now() + request.timeoutMs;
     const leases: Lease[] = [];
     try {
       for (const name of namesInOrder(names)) {
-        const timeoutMs = Math.max(0, deadline - performance.now());
-        leases.push(this.#takeOneSync(kind, name, { ...request, timeoutMs }));
+        leases.push(this.#takeOneSync(kind, name, restOf(request, deadline), party));
       }
     } catch (error) {
       new SeveralLeases(leases).release();
@@ -323,12 +334,12 @@ export class LockManager {
     return leaseOf(leases);
   }
 
-  #takeOneSync(kind: FileLockKind, name: string, request: LockRequest): Lease {
+  #takeOneSync(kind: FileLockKind, name: string, request: LockRequest, party: Party): Lease {
     this.#directory.check();
     const use = this.#statistics.useOf(name, kind);
-    const asker = { label: request.label, owner: undefined, since: performance.now() };
+    const asker = { label: request.label, owner: party.waiting, since: performance.now() };
     try {
-      const lease = this.#directory.fileOf(name).acquireSync(kind, request);
+      const lease = this.#directory.fileOf(name).acquireSync(kind, request, party);
       this.#statistics.acquired(use, asker, performance.now());
       return new ManagedLease(lease, this.#statistics, use, asker);
     } catch (error) {
@@ -362,12 +373,6 @@ export class LockManager {
     }
     return queue;
   }
-}
-
-/** One lock's own lease, with its token. */
-function leaseOf(leases: readonly Lease[]): Lease {
-  const [first] = leases;
-  return leases.length === 1 && first !== undefined ? first : new SeveralLeases(leases);
 }
 
 function requestOf(kind: LockKind, options: LockOptions | undefined): LockRequest {

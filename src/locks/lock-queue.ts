@@ -13,7 +13,7 @@
 import { cycleError, findCycle, reentryError, youngestOf } from './deadlock.js';
 import type { Lease } from './lease.js';
 import type { Owner, Party } from './owner.js';
-import type { LockRequest } from './request.js';
+import { type LockRequest, toldTimeoutMs } from './request.js';
 import type { Contended, Holding, LockKind, Mode, Waiting } from './wait-for.js';
 
 const CRITICAL_IN_A_ROW = 8;
@@ -226,6 +226,15 @@ export class LockQueue implements Contended {
     });
   }
 
+  /**
+   * @internal For one who has the lock already, by other means than a turn. It stands among the holders where it fits, so that others wait for it;
+   * beside one who has the turn it counts for its owner only.
+   */
+  join(mode: Mode, request: LockRequest, party: Party): Held {
+    if (!this.#isAwaited && this.#fits(mode)) return this.#give(mode, request, party);
+    return this.#heldBy(party, new Held(this, mode, party.holding, request.label));
+  }
+
   /** @internal Ends a wait without the lock. */
   giveUp(waiter: Waiter, reason: unknown): void {
     if (waiter.settled) return;
@@ -246,7 +255,7 @@ export class LockQueue implements Contended {
   }
 
   timeoutError(waiter: Waiter): Error {
-    return this.#facts.timeoutError(this, waiter.mode, waiter.request.timeoutMs);
+    return this.#facts.timeoutError(this, waiter.mode, toldTimeoutMs(waiter.request));
   }
 
   holdersInTheWay(waiter: Waiting): Iterable<Held> {
@@ -295,11 +304,14 @@ export class LockQueue implements Contended {
   }
 
   #give(mode: Mode, request: LockRequest, party: Party): Held {
-    const { holding } = party;
-    const held = new Held(this, mode, holding, request.label);
+    const held = new Held(this, mode, party.holding, request.label);
     if (mode === 'write') this.#writer = held;
     else if (this.#readers === NONE) this.#readers = new Set([held]);
     else this.#readers.add(held);
+    return this.#heldBy(party, held);
+  }
+
+  #heldBy({ holding }: Party, held: Held): Held {
     if (holding !== undefined) {
       holding.holdsNow(held);
       // An owner that waits elsewhere at the same time may close a circle by what it gets.

@@ -1,6 +1,5 @@
 /** Functions and methods that run under a lock: plain functions, and the decorators of the standard (TypeScript 5). */
 import { checkOptionNames, invalidArgument, optionNames } from '../errors.js';
-import type { Lease } from './lease.js';
 import { getLockManager, LockManager, type LockNames } from './lock-manager.js';
 import { checkWork, type LockOptions, namesInOrder } from './request.js';
 
@@ -160,29 +159,14 @@ function heldUntilSettled<This, Parameters extends unknown[], Result>(
 ): (this: This, ...parameters: Parameters) => Result {
   const settings = settingsOf(name, work, options);
   return function (this: This, ...parameters: Parameters): Result {
-    const names = namesFor(name, this, parameters);
-    const lease = settings.manager().exclusiveSync(names, settings.lock);
-    let result: Result;
-    try {
-      result = work.apply(this, parameters);
-    } catch (error) {
-      lease.release();
-      throw error;
-    }
-    if (!(result instanceof Promise)) {
-      lease.release();
-      return result;
-    }
-    return released(result, lease) as Result;
+    return settings
+      .manager()
+      .exclusiveUntilSettled(
+        namesFor(name, this, parameters),
+        () => work.apply(this, parameters),
+        settings.lock,
+      );
   };
-}
-
-async function released<T>(result: Promise<T>, lease: Lease): Promise<T> {
-  try {
-    return await result;
-  } finally {
-    lease.release();
-  }
 }
 
 interface Settings {

@@ -1,5 +1,6 @@
 /** Leases of a manager: counted when they are released, and several in one. */
 import type { Lease } from './lease.js';
+import { isThenable } from './request.js';
 import type { LockStatistics, Use, UseParty } from './statistics.js';
 
 export class ManagedLease implements Lease {
@@ -72,5 +73,31 @@ export class SeveralLeases implements Lease {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.release();
+  }
+}
+
+/** One lock's own lease, with its token; several as one. */
+export function leaseOf(leases: readonly Lease[]): Lease {
+  const [first] = leases;
+  return leases.length === 1 && first !== undefined ? first : new SeveralLeases(leases);
+}
+
+/** Does the work and releases the lease: when it throws or gives a result, or once that is settled where it can be awaited. */
+export function untilSettled<T>(lease: Lease, work: () => T): T {
+  let isPending = false;
+  try {
+    const result = work();
+    isPending = isThenable(result);
+    return isPending ? (released(result, lease) as T) : result;
+  } finally {
+    if (!isPending) lease.release();
+  }
+}
+
+async function released(result: unknown, lease: Lease): Promise<unknown> {
+  try {
+    return await result;
+  } finally {
+    lease.release();
   }
 }

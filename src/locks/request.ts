@@ -21,6 +21,8 @@ export const fileLockTimeoutMsDefault = 60_000;
 
 export interface LockRequest {
   readonly timeoutMs: number;
+  /** What the caller gave, where `timeoutMs` is what is left of it. */
+  readonly givenTimeoutMs?: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly critical: boolean;
   readonly label: string | undefined;
@@ -34,6 +36,17 @@ const LOCK_OPTIONS = optionNames<LockOptions>({
   label: true,
   owner: true,
 });
+
+/** The request for one of several names: it has what is left of the time. */
+export function restOf(request: LockRequest, deadline: number): LockRequest {
+  const timeoutMs = Math.max(0, deadline - performance.now());
+  return { ...request, timeoutMs, givenTimeoutMs: request.timeoutMs };
+}
+
+/** The time limit as errors tell it. */
+export function toldTimeoutMs({ timeoutMs, givenTimeoutMs = timeoutMs }: LockRequest): number {
+  return givenTimeoutMs;
+}
 
 /** What most calls ask for, made once. */
 const PLAIN: ReadonlyMap<number, LockRequest> = new Map(
@@ -87,9 +100,16 @@ export function checkWork(work: unknown): void {
     throw invalidArgument('what to do under the lock must be a function');
 }
 
+/** Promises, also those of another realm, and whatever else can be awaited. */
+export function isThenable(result: unknown): result is PromiseLike<unknown> {
+  return typeof (result as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
 /** A synchronous call gives the lock back when its work returns, which a promise's work has only begun then. @throws TypeError */
 export function checkEnded(result: unknown): void {
-  if (typeof (result as { then?: unknown } | null | undefined)?.then !== 'function') return;
+  if (!isThenable(result)) return;
+  // Its failure comes after this call's, and nobody could handle it any more.
+  Promise.resolve(result).catch(() => {});
   throw invalidArgument(
     'the work gave a promise, and would go on without the lock: use the call without Sync',
   );
@@ -102,7 +122,7 @@ export function namesInOrder(names: unknown): readonly string[] {
   const list: readonly unknown[] = Array.isArray(names) ? names : [names];
   if (list.length === 0) throw invalidArgument('there must be at least one name');
   for (const name of list) checkName(name);
-  return list.length === 1 ? (list as string[]) : [...new Set(list as string[])].sort();
+  return [...new Set(list as string[])].sort();
 }
 
 export function checkName(name: unknown): void {

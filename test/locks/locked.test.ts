@@ -167,3 +167,70 @@ describe('a decorated method', () => {
     expect(manager.status()).toEqual([]);
   });
 });
+
+describe('a method under a file lock that gives a promise without being declared async', () => {
+  const context = { name: 'method' } as never;
+
+  test('keeps the lock until any kind of promise is settled', async () => {
+    const manager = new LockManager({ directory: temporaryDirectory() });
+    const settle: (() => void)[] = [];
+    // A query of a database library, say: no Promise, but it can be awaited.
+    const query = {
+      // biome-ignore lint/suspicious/noThenProperty: this is what is tested
+      then: (resolve: (value: number) => void) => void settle.push(() => resolve(7)),
+    };
+    const run = fileLock('a', { manager })(() => query as unknown as PromiseLike<number>, context);
+    const running = run.call(undefined);
+    expect(manager.totals().held).toBe(1);
+    await later();
+    expect(manager.totals().held).toBe(1);
+    settle[0]?.();
+    expect(await running).toBe(7);
+    expect(manager.totals().held).toBe(0);
+  });
+
+  test('gives its lock back when what it gives cannot even be looked at', () => {
+    const manager = new LockManager({ directory: temporaryDirectory() });
+    const odd = Object.defineProperty({}, 'then', {
+      get: () => {
+        throw new Error('no then');
+      },
+    });
+    const run = fileLock('a', { manager })(() => odd, context);
+    expect(() => run.call(undefined)).toThrow('no then');
+    expect(manager.totals().held).toBe(0);
+  });
+
+  test('is told at once of a lock that it takes again inside, or that is around it', async () => {
+    const manager = new LockManager({ directory: temporaryDirectory() });
+    const short = { timeoutMs: 50 };
+    const again = fileLock('a', { manager })(
+      () => later().then(() => manager.exclusive('a', short)),
+      context,
+    );
+    expect(await failureOf(() => again.call(undefined))).toMatchObject({ code: 'DEADLOCK' });
+    const inside = fileLock('a', { manager })(
+      () => later().then(() => manager.write('b', short)),
+      context,
+    );
+    const around = () => manager.withWrite('b', () => inside.call(undefined));
+    expect(await failureOf(around)).toMatchObject({ code: 'DEADLOCK' });
+    expect(manager.status()).toEqual([]);
+  });
+
+  test('takes part in finding circles', async () => {
+    const manager = new LockManager({ directory: temporaryDirectory() });
+    const short = { timeoutMs: 200 };
+    const method = fileLock('a', { manager })(
+      () => later().then(() => manager.withWrite('b', () => 'method', short)),
+      context,
+    );
+    const other = manager.withWrite('b', async () => {
+      return await manager.withExclusive('a', () => 'other', short);
+    });
+    const results = await Promise.allSettled([method.call(undefined), other]);
+    const failed = results.filter(({ status }) => status === 'rejected');
+    expect(failed).toMatchObject([{ reason: { code: 'DEADLOCK' } }]);
+    expect(manager.status()).toEqual([]);
+  });
+});
