@@ -160,9 +160,7 @@ async function worked(work, shares, memory, display) {
   agents.problems.push(...compacting.problems);
   const seconds = (performance.now() - began) / 1000;
   const { length } = agents.reports;
-  say(
-    `acknowledged  ${length} calls in ${seconds.toFixed(1)} s, with the start of all processes`,
-  );
+  say(`acknowledged  ${length} calls in ${seconds.toFixed(1)} s, with the start of all processes`);
   return agents;
 }
 
