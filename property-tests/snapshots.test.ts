@@ -191,6 +191,6 @@ test('every read is that of a plain fold', { timeout: timeoutMs }, async () => {
         await telling.store.close();
       }
     }),
-    { numRuns: times(15), seed, endOnFailure: true },
+    { numRuns: times(9), seed, endOnFailure: true },
   );
 });

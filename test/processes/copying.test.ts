@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../support/temporary-directory.js';
 import type { WritingReport, WritingTask } from '../support/writing-process.mjs';
 
 const FILLING = 6000;
-const KILLS = times(2);
+const KILLS = times(1);
 
 /** A store of several megabytes in several segments. */
 async function fill(directory: string): Promise<void> {
