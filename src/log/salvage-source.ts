@@ -13,7 +13,13 @@ import {
 import { ask, type Io } from './io.js';
 import { readFully } from './open-files.js';
 import type { Paths } from './paths.js';
-import { archivedBytes, blockCache, plainBytes, type SegmentBytes } from './segment-bytes.js';
+import {
+  archivedBytes,
+  blockCache,
+  openSegment,
+  plainBytes,
+  type SegmentBytes,
+} from './segment-bytes.js';
 
 /** Behind how many later beginnings the end of a member is looked for: what looks like a beginning can stand inside of one. */
 const BEGINNINGS_TRIED = 4;
@@ -27,18 +33,13 @@ export function* withSalvaged<T>(
   first: number,
   work: (bytes: SegmentBytes) => Io<T>,
 ): Io<T> {
-  const path = paths.segment(first);
-  let archived = false;
-  let file: number;
+  const { file, archived } = yield* openSegment(paths, first, () =>
+    ask('open', paths.archived(first), 'read'),
+  );
   try {
-    file = yield* ask('open', path, 'read');
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    file = yield* ask('open', paths.archived(first), 'read');
-    archived = true;
-  }
-  try {
-    return yield* work(archived ? yield* looseBytes(paths, first, file) : plainBytes(file, path));
+    return yield* work(
+      archived ? yield* looseBytes(paths, first, file) : plainBytes(file, paths.segment(first)),
+    );
   } finally {
     yield* ask('close', file);
   }

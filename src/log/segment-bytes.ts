@@ -144,6 +144,20 @@ function blockAt(blocks: readonly ArchiveBlock[], at: number): ArchiveBlock | un
   return blocks[low];
 }
 
+/** A segment's file, where it stands in log/, or else its archive, opened as `openArchived` does. */
+export function* openSegment(
+  paths: Paths,
+  first: number,
+  openArchived: (missing: unknown) => Io<number>,
+): Io<{ readonly file: number; readonly archived: boolean }> {
+  try {
+    return { file: yield* ask('open', paths.segment(first), 'read'), archived: false };
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    return { file: yield* openArchived(error), archived: true };
+  }
+}
+
 /**
  * Does work with the bytes of a segment, opened for this alone.
  * @throws the disk's ENOENT when it is neither in log/ nor in archive/; HistoryPrunedError when it was dropped; StoreDamagedError
@@ -153,18 +167,11 @@ export function* withSegment<T>(
   first: number,
   work: (bytes: SegmentBytes) => Io<T>,
 ): Io<T> {
-  const path = paths.segment(first);
-  let archived = false;
-  let file: number;
+  const { file, archived } = yield* openSegment(paths, first, (missing) =>
+    openArchive(paths, first, missing),
+  );
   try {
-    file = yield* ask('open', path, 'read');
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    archived = true;
-    file = yield* openArchive(paths, first, error);
-  }
-  try {
-    if (!archived) return yield* work(plainBytes(file, path));
+    if (!archived) return yield* work(plainBytes(file, paths.segment(first)));
     const facts = yield* readArchiveFacts(paths, first, file);
     // What is read in one go needs the last block alone.
     return yield* work(archivedBytes(paths, file, facts, blockCache(0)));
