@@ -19,7 +19,7 @@ import {
   snapshotName,
 } from '../log/snapshot-files.js';
 import { SortedProblem } from '../log/sorted-format.js';
-import type { SortedFile } from '../log/sorted-read.js';
+import type { SortedFile, SortedLine } from '../log/sorted-read.js';
 import { removeIfThere, SortedWriter } from '../log/sorted-write.js';
 import type { IndexSource } from '../projections/define-index.js';
 import type { Engine } from '../projections/engine.js';
@@ -282,6 +282,17 @@ interface Line {
   readonly text?: string;
 }
 
+/** As it stands in the snapshot before. A class for the reason told at `SortedLine`. */
+class FiledLine implements Line {
+  readonly key: string;
+  readonly text: string;
+
+  constructor({ key, block, index }: SortedLine) {
+    this.key = key;
+    this.text = block.text(index);
+  }
+}
+
 /** Takes lines in the order of their keys. */
 type LineSink = Pick<SortedWriter, 'add' | 'flush'>;
 
@@ -340,7 +351,7 @@ function filed({ base }: Ground): SortedSource<Line>[] {
   const source: SortedSource<Line> = {
     *next() {
       const lines = yield* cursor.next();
-      return lines?.map(({ key, block, index }) => ({ key, text: block.text(index) }));
+      return lines?.map((line) => new FiledLine(line));
     },
   };
   return [source];

@@ -86,7 +86,7 @@ export function encodeMember(plain: Uint8Array): Buffer {
   end.writeUInt32LE(plain.length % 2 ** 32, 4);
   return Buffer.concat([
     MEMBER_HEADER,
-    deflateRawSync(plain, { level: LEVEL, chunkSize: pieceFor(plain.length / 2) }),
+    deflateRawSync(plain, { level: LEVEL, chunkSize: pieceFor(plain.length / 8) }),
     end,
   ]);
 }

@@ -1,13 +1,16 @@
 /** A Map bounded in bytes: what was used least recently goes first. The newest entry always stays, however large it is. */
 export class ByteLru<Key, Value> {
   readonly #bytesMax: number;
+  readonly #dropped: ((value: Value) => void) | undefined;
   readonly #entries = new Map<Key, { readonly value: Value; readonly bytes: number }>();
   /** Keys from the oldest on. It goes along with what is dropped: a new one would have to step over all that was dropped before. */
   #oldest: Iterator<Key, unknown>;
   #bytes = 0;
 
-  constructor(bytesMax: number) {
+  /** @param dropped - told of every value that goes, also of one that another takes the place of */
+  constructor(bytesMax: number, dropped?: (value: Value) => void) {
     this.#bytesMax = bytesMax;
+    this.#dropped = dropped;
     this.#oldest = this.#entries.keys();
   }
 
@@ -50,5 +53,6 @@ export class ByteLru<Key, Value> {
     if (!entry) return;
     this.#entries.delete(key);
     this.#bytes -= entry.bytes;
+    this.#dropped?.(entry.value);
   }
 }

@@ -4,7 +4,7 @@ import { EventFilter } from './event-filter.js';
 import { LF } from './format.js';
 import type { Io } from './io.js';
 import type { RecentBlock, RecentBytes } from './recent-bytes.js';
-import { eventsOf, LineBuffer } from './segment-lines.js';
+import { eventsOf, type LineBuffer } from './segment-lines.js';
 import type { Segments } from './segments.js';
 import type { RecordedEvent } from './types.js';
 
@@ -55,7 +55,7 @@ export function* commitsAt(
       from += 1;
       continue;
     }
-    lines ??= new LineBuffer(segments);
+    lines ??= segments.lineBuffers.take();
     const to = neighboursEnd(offsets, from);
     const group = offsets.slice(from, to);
     const found = yield* lines.linesAt(segment, group, Number.POSITIVE_INFINITY, undefined);
@@ -69,6 +69,7 @@ export function* commitsAt(
     }
     from = to;
   }
+  if (lines) segments.lineBuffers.give(lines);
   return commits;
 }
 

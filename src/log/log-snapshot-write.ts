@@ -33,6 +33,41 @@ export interface LogSnapshotSource {
 
 type Key = SnapshotKey & { readonly key: string };
 
+/** A line of the snapshot before. A class, as the next one is, for the reason told at `SortedLine`. */
+class FiledVersion implements StreamVersion {
+  readonly key: string;
+  readonly version: number;
+
+  constructor(key: string, { v }: { readonly v: number }) {
+    this.key = key;
+    this.version = v;
+  }
+}
+
+class FiledKey implements Key {
+  readonly key: string;
+  readonly position: number;
+  readonly segment: number;
+  readonly offset: number;
+  readonly ordinal: number;
+
+  constructor(
+    key: string,
+    {
+      p,
+      g,
+      o,
+      n,
+    }: { readonly p: number; readonly g: number; readonly o: number; readonly n: number },
+  ) {
+    this.key = key;
+    this.position = p;
+    this.segment = g;
+    this.offset = o;
+    this.ordinal = n;
+  }
+}
+
 /**
  * Makes a snapshot of all closed segments, and takes it into use. `undefined` when there is no closed segment.
  * @returns the snapshot, which may have been there already, and the bytes written
@@ -163,12 +198,7 @@ function* writeStreams(
     behind((after) => segments.ask(first, (index) => index.streamsBehind(after))),
   );
   if (before) {
-    sources.unshift(
-      lines(before.passingCursor('streams'), (key, line: { readonly v: number }) => ({
-        key,
-        version: line.v,
-      })),
-    );
+    sources.unshift(lines(before.passingCursor('streams'), FiledVersion));
   }
   let namesMax = before?.streamCount ?? 0;
   for (const { first } of added) namesMax += yield* segments.ask(first, streamCountOf);
@@ -196,18 +226,7 @@ function* writeKeys(
   let ordinal = before?.keyed ?? 0;
   const sources: SortedSource<Key>[] = [];
   if (before) {
-    sources.push(
-      lines(
-        before.passingCursor('keys'),
-        (key, line: { p: number; g: number; o: number; n: number }) => ({
-          key,
-          position: line.p,
-          segment: line.g,
-          offset: line.o,
-          ordinal: line.n,
-        }),
-      ),
-    );
+    sources.push(lines(before.passingCursor('keys'), FiledKey));
   }
   for (const { first, keyed } of added) {
     const base = ordinal;
@@ -249,13 +268,13 @@ function behind<Item extends { readonly key: string }>(
 
 function lines<Line, Item extends { readonly key: string }>(
   cursor: SortedCursor,
-  itemOf: (key: string, line: Line) => Item,
+  Filed: new (key: string, line: Line) => Item,
 ): SortedSource<Item> {
   return {
     *next() {
       const found = yield* cursor.next();
       yield* rest();
-      return found?.map(({ key, block, index }) => itemOf(key, block.line<Line>(index)));
+      return found?.map(({ key, block, index }) => new Filed(key, block.line<Line>(index)));
     },
   };
 }

@@ -36,13 +36,22 @@ export function* sortedInSlices(
   return new Merged(runs.map(inBatches));
 }
 
+/** A class for the reason told at `SortedLine`. */
+class Keyed {
+  readonly key: string;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+}
+
 function inBatches(run: readonly string[]): SortedSource<{ readonly key: string }> {
   let at = 0;
   return {
     *next() {
       const batch = run.slice(at, at + BATCH_MAX);
       at += batch.length;
-      return batch.length > 0 ? batch.map((key) => ({ key })) : undefined;
+      return batch.length > 0 ? batch.map((key) => new Keyed(key)) : undefined;
     },
   };
 }

@@ -5,8 +5,18 @@ import type { CommitHead } from './decode.js';
 import { checksumHolds, decodeEvents, decodeHead, LineProblem, lineKind } from './decode.js';
 import { LF, lineBytesMax } from './format.js';
 import type { Io } from './io.js';
-import type { Segments } from './segments.js';
 import type { RecordedEvent } from './types.js';
+
+/** Where the lines stand. */
+export interface LineSource {
+  read(first: number, buffer: Buffer, start: number, length: number, at: number): Io<number>;
+  damaged(
+    first: number,
+    offset: number,
+    position: number | undefined,
+    problem: string,
+  ): StoreDamagedError;
+}
 
 /** A line in a buffer, its LF included. */
 export interface CommitLine {
@@ -32,10 +42,10 @@ const LINE_BYTES = 4096;
 const LINES_BYTES = 256 * 1024;
 
 export class LineBuffer {
-  readonly #segments: Segments;
+  readonly #segments: LineSource;
   #bytes: Buffer = Buffer.alloc(0);
 
-  constructor(segments: Segments) {
+  constructor(segments: LineSource) {
     this.#segments = segments;
   }
 
@@ -138,6 +148,31 @@ export class LineBuffer {
     if (size <= filled) return filled;
     const at = offset + filled;
     return filled + (yield* this.#segments.read(first, this.#bytes, filled, size - filled, at));
+  }
+}
+
+/** Kept for the next reader, and of what size at most. */
+const SPARE_MAX = 16;
+const SPARE_BYTES_MAX = 64 * 1024;
+
+/** Buffers for readers that look at single lines and are done with them: new ones for each would pile up until they are collected. */
+export class LineBuffers {
+  readonly #segments: LineSource;
+  readonly #spare: LineBuffer[] = [];
+
+  constructor(segments: LineSource) {
+    this.#segments = segments;
+  }
+
+  take(): LineBuffer {
+    return this.#spare.pop() ?? new LineBuffer(this.#segments);
+  }
+
+  /** One that nobody looks at any more. */
+  give(lines: LineBuffer): void {
+    if (this.#spare.length < SPARE_MAX && lines.bytes.length <= SPARE_BYTES_MAX) {
+      this.#spare.push(lines);
+    }
   }
 }
 

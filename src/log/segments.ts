@@ -18,6 +18,7 @@ import type { ClosingFacts } from './index-encode.js';
 import type { Io } from './io.js';
 import type { LogSnapshot } from './log-snapshot.js';
 import type { CommitPlace, KeyPlace, SegmentIndex, TailIndex } from './segment-index.js';
+import { LineBuffers } from './segment-lines.js';
 import { SortedProblem } from './sorted-format.js';
 import { SortedFiles } from './sorted-read.js';
 import { VersionCache } from './version-cache.js';
@@ -58,6 +59,7 @@ export class Segments {
   readonly #window: number;
   readonly #versions: VersionCache;
   readonly sorted: SortedFiles;
+  readonly lineBuffers: LineBuffers = new LineBuffers(this);
   #tail: TailIndex;
   #keyedBeforeTail: number;
   #snapshot: LogSnapshot | undefined;

@@ -89,11 +89,14 @@ const KEY_AT = 6;
 /** Lines of a sorted file in one piece of memory, whose checksum was right. Only what is asked for is parsed. */
 export class SortedBlock {
   readonly bytes: Buffer;
+  /** What the bytes are the beginning of. */
+  readonly memory: Buffer;
   /** Where each line begins, and the end of the last one. */
   readonly #starts: number[] = [0];
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, memory: Buffer = bytes) {
     this.bytes = bytes;
+    this.memory = memory;
     for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, end + 1)) {
       this.#starts.push(end + 1);
     }
@@ -104,7 +107,7 @@ export class SortedBlock {
   }
 
   get memoryBytes(): number {
-    return this.bytes.length + 8 * this.#starts.length + 100;
+    return this.memory.length + 8 * this.#starts.length + 100;
   }
 
   /** @throws SortedProblem */

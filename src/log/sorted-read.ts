@@ -11,6 +11,7 @@ import { checksumText } from './index-encode.js';
 import { ask, type Io } from './io.js';
 import { OpenFiles, readFully } from './open-files.js';
 import {
+  BLOCK_BYTES,
   type BranchLine,
   pageLineBytes,
   pageOf,
@@ -26,7 +27,9 @@ import {
 /** What all sorted files together keep in memory. */
 export interface SortedMemory {
   readonly branches: ByteLru<string, SortedBlock>;
+  /** Each is looked at in the turn in which it is taken from here, and not kept by anybody: its memory is used again when it goes. */
   readonly blocks: ByteLru<string, SortedBlock>;
+  readonly spare: SpareBlocks;
   readonly pages: ByteLru<string, BloomFilter>;
 }
 
@@ -37,13 +40,42 @@ export interface SortedMemoryLimits {
 }
 
 export function sortedMemory(limits: SortedMemoryLimits = {}): SortedMemory {
+  const spare = new SpareBlocks();
   return {
     branches: new ByteLru(limits.branchBytesMax ?? 16 * 1024 * 1024),
-    blocks: new ByteLru(limits.blockBytesMax ?? 8 * 1024 * 1024),
+    blocks: new ByteLru(limits.blockBytesMax ?? 8 * 1024 * 1024, (block) => spare.give(block)),
+    spare,
     pages: new ByteLru(limits.pageBytesMax ?? 32 * 1024 * 1024),
   };
 }
 
+/**
+ * Memory of blocks that went, for the blocks that come: each random read of a large file takes a block, and new memory for each would pile up, some sixty
+ * megabytes of it, until it is collected.
+ */
+class SpareBlocks {
+  readonly #buffers: Buffer[] = [];
+
+  /** Of that length. */
+  take(length: number): { readonly bytes: Buffer; readonly memory: Buffer } {
+    const memory = length > BLOCK_BYTES ? Buffer.allocUnsafeSlow(length) : this.#whole();
+    return { bytes: memory.subarray(0, length), memory };
+  }
+
+  #whole(): Buffer {
+    return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  }
+
+  /** Of a block that nobody looks at any more. */
+  give({ memory }: SortedBlock): void {
+    if (memory.length === BLOCK_BYTES && this.#buffers.length < SPARE_MAX) {
+      this.#buffers.push(memory);
+    }
+  }
+}
+
+/** Blocks that wait for their next use, four megabytes at most: as many as may be read at one time. */
+const SPARE_MAX = 1024;
 /** Read at once by who goes along. */
 const RUN_BYTES = 64 * 1024;
 /** Longer than any header but those of the longest names. */
@@ -172,25 +204,25 @@ export class SortedFile {
     if (count === 0) return undefined;
     let at: BranchLine['at'] = [root[0], root[1], root[2]];
     for (let level = root[3]; level > 0; level -= 1) {
-      const branch = yield* this.#block(at, this.#memory.branches);
+      const branch = yield* this.branchAt(at);
       const index = branch.find(key);
       if (index < 0) return undefined;
       at = branch.line<BranchLine>(index).at;
     }
-    return yield* this.#block(at, this.#memory.blocks);
+    return yield* this.#leaf(at);
   }
 
-  *#block(
-    [offset, length, checksum]: BranchLine['at'],
-    kept: ByteLru<string, SortedBlock>,
-  ): Io<SortedBlock> {
+  /** To be looked at before the next request to the disk. */
+  *#leaf([offset, length, checksum]: BranchLine['at']): Io<SortedBlock> {
+    const { blocks, spare } = this.#memory;
     const name = this.#name('b', '', offset);
-    const known = kept.get(name);
+    const known = blocks.get(name);
     if (known) return known;
-    const bytes = yield* this.#read(offset, length);
+    const { bytes, memory } = spare.take(length);
+    yield* this.#read(offset, length, bytes);
     if (checksumText(bytes) !== checksum) throw new SortedProblem('a wrong checksum');
-    const block = new SortedBlock(bytes);
-    kept.set(name, block, block.memoryBytes);
+    const block = new SortedBlock(bytes, memory);
+    blocks.set(name, block, block.memoryBytes);
     return block;
   }
 
@@ -204,9 +236,17 @@ export class SortedFile {
     return new SortedCursor(this, this.#facts(section), '', new RunBuffer());
   }
 
-  /** @internal For cursors. */
-  *branchAt(at: BranchLine['at']): Io<SortedBlock> {
-    return yield* this.#block(at, this.#memory.branches);
+  /** Kept for as long as somebody goes along it. @internal */
+  *branchAt([offset, length, checksum]: BranchLine['at']): Io<SortedBlock> {
+    const { branches } = this.#memory;
+    const name = this.#name('b', '', offset);
+    const known = branches.get(name);
+    if (known) return known;
+    const bytes = yield* this.#read(offset, length);
+    if (checksumText(bytes) !== checksum) throw new SortedProblem('a wrong checksum');
+    const block = new SortedBlock(bytes);
+    branches.set(name, block, block.memoryBytes);
+    return block;
   }
 
   /** @internal For cursors: blocks that stand one behind the other. */
@@ -252,11 +292,22 @@ class RunBuffer {
   }
 }
 
-/** A line of a sorted file. */
-export interface SortedLine {
+/**
+ * A line of a sorted file.
+ *
+ * A class, as all that is made by the million on the way from one sorted file to the next: V8 learns that literals of one place live long, puts all of them
+ * among the old objects from then on, and the texts they name with them, where they wait a hundred megabytes long to be collected.
+ */
+export class SortedLine {
   readonly key: string;
   readonly block: SortedBlock;
   readonly index: number;
+
+  constructor(key: string, block: SortedBlock, index: number) {
+    this.key = key;
+    this.block = block;
+    this.index = index;
+  }
 }
 
 /** Goes along a section, a few blocks at a time. */
@@ -292,7 +343,7 @@ export class SortedCursor {
       for (const block of yield* this.#file.blocksAt(places, this.#run)) {
         for (let index = 0; index < block.count; index += 1) {
           const key = block.key(index);
-          if (key >= this.#from) lines.push({ key, block, index });
+          if (key >= this.#from) lines.push(new SortedLine(key, block, index));
         }
       }
       if (lines.length > 0) return lines;

@@ -68,6 +68,8 @@ export class Reads {
   readonly #cache: StateCache;
   readonly #shelves = new Map<IndexRuntime, Shelf>();
   readonly #stopListening: () => void;
+  /** Catching up that takes I/O, under way for asynchronous readers. */
+  readonly #catchingUp = new Map<ProjectionRuntime, Promise<void>>();
   /** Whoever is read is mostly read again. */
   #last: Projection | undefined;
   #lastRuntime: ProjectionRuntime | undefined;
@@ -163,7 +165,23 @@ export class Reads {
     if (look) await look;
     const known = this.engine.getNow(runtime, key);
     if (known !== NEEDS_IO) return given(known);
+    if (runtime.position < this.log.position) await this.#catchUpTogether(runtime);
     return await this.log.run(this.#getKnown(runtime, key));
+  }
+
+  /**
+   * One reading of what stands behind serves all who ask meanwhile: a hundred readers that each read a piece of the tail took a hundred times its memory.
+   * Whoever finds afterwards that this was not enough, or failed, goes on alone.
+   */
+  #catchUpTogether(runtime: ProjectionRuntime): Promise<void> {
+    const under = this.#catchingUp.get(runtime);
+    if (under) return under;
+    const begun = this.log.run(this.engine.catchUp(runtime)).then(
+      () => void this.#catchingUp.delete(runtime),
+      () => void this.#catchingUp.delete(runtime),
+    );
+    this.#catchingUp.set(runtime, begun);
+    return begun;
   }
 
   /** As of the head that is known. */

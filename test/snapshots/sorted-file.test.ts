@@ -9,6 +9,7 @@ import { SortedProblem } from '#src/log/sorted-format.js';
 import { type SortedFile, SortedFiles } from '#src/log/sorted-read.js';
 import { SortedWriter } from '#src/log/sorted-write.js';
 import { SeededRandom } from '../support/random.js';
+import { type Stepped, step } from '../support/stepping.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const disk = new RealDisk();
@@ -152,5 +153,33 @@ describe('a sorted file', () => {
     expect(refused).toBeGreaterThan(bytes.length - 512);
     for (let length = 0; length < bytes.length; length += 7) ask(bytes.subarray(0, length));
     ask(Buffer.concat([bytes, Buffer.from('\n')]));
+  });
+
+  test('gives the right line to each of many readers whose blocks take the place of one another', () => {
+    const random = new SeededRandom(5);
+    const lines = linesBy(random, 400, 120);
+    const path = written(temporaryDirectory(), lines);
+    // Room for one block: each that is read pushes another one out.
+    const files = new SortedFiles(16, { blockBytesMax: 1 });
+    const file = run(files.open(path));
+    type Reading = { readonly line: Line; readonly work: Io<unknown>; last: Stepped };
+    const readings: Reading[] = [];
+    let found = 0;
+    for (let asked = 0; asked < 3000 || readings.length > 0; ) {
+      if (asked < 3000 && (readings.length === 0 || random.below(3) === 0)) {
+        const line = random.pick(lines);
+        readings.push({ line, work: file.find<Line>('lines', line.k), last: { done: false } });
+        asked += 1;
+      }
+      const at = random.below(readings.length);
+      const reading = readings[at] as Reading;
+      reading.last = step(disk, reading.work, reading.last);
+      if (!reading.last.done) continue;
+      expect(reading.last.answer).toEqual(reading.line);
+      readings.splice(at, 1);
+      found += 1;
+    }
+    expect(found).toBe(3000);
+    run(files.close());
   });
 });
