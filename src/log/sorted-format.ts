@@ -89,25 +89,35 @@ const KEY_AT = 6;
 /** Lines of a sorted file in one piece of memory, whose checksum was right. Only what is asked for is parsed. */
 export class SortedBlock {
   readonly bytes: Buffer;
-  /** What the bytes are the beginning of. */
-  readonly memory: Buffer;
-  /** Where each line begins, and the end of the last one. */
+  /** Where each line begins, and the end of the last one; what stands behind that is of no use. Never made shorter: V8 would take new memory for it. */
   readonly #starts: number[] = [0];
+  #count = 0;
 
-  constructor(bytes: Buffer, memory: Buffer = bytes) {
+  /** @param length - how many of the bytes are lines */
+  constructor(bytes: Buffer, length: number = bytes.length) {
     this.bytes = bytes;
-    this.memory = memory;
-    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, end + 1)) {
-      this.#starts.push(end + 1);
+    this.refill(length);
+  }
+
+  /** The first so many bytes are other lines now, all of them whole. */
+  refill(length: number): void {
+    const { bytes } = this;
+    this.#count = 0;
+    for (let at = 0; at < length; ) {
+      const end = bytes.indexOf(LF, at);
+      if (end < 0 || end >= length) break;
+      at = end + 1;
+      this.#count += 1;
+      this.#starts[this.#count] = at;
     }
   }
 
   get count(): number {
-    return this.#starts.length - 1;
+    return this.#count;
   }
 
   get memoryBytes(): number {
-    return this.memory.length + 8 * this.#starts.length + 100;
+    return this.bytes.length + 8 * this.#starts.length + 100;
   }
 
   /** @throws SortedProblem */

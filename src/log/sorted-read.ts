@@ -50,26 +50,23 @@ export function sortedMemory(limits: SortedMemoryLimits = {}): SortedMemory {
 }
 
 /**
- * Memory of blocks that went, for the blocks that come: each random read of a large file takes a block, and new memory for each would pile up, some sixty
- * megabytes of it, until it is collected.
+ * Blocks that went, for those that come: each random read of a large file takes a block, and new ones would pile up, more than a hundred megabytes of them with
+ * what goes with them, until they are collected.
  */
 class SpareBlocks {
-  readonly #buffers: Buffer[] = [];
+  readonly #blocks: SortedBlock[] = [];
 
-  /** Of that length. */
-  take(length: number): { readonly bytes: Buffer; readonly memory: Buffer } {
-    const memory = length > BLOCK_BYTES ? Buffer.allocUnsafeSlow(length) : this.#whole();
-    return { bytes: memory.subarray(0, length), memory };
+  /** With room for so many bytes, which must be filled and told by `refill`. */
+  take(length: number): SortedBlock {
+    const block = length > BLOCK_BYTES ? undefined : this.#blocks.pop();
+    if (block) return block;
+    return new SortedBlock(Buffer.allocUnsafeSlow(Math.max(length, BLOCK_BYTES)), 0);
   }
 
-  #whole(): Buffer {
-    return this.#buffers.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  }
-
-  /** Of a block that nobody looks at any more. */
-  give({ memory }: SortedBlock): void {
-    if (memory.length === BLOCK_BYTES && this.#buffers.length < SPARE_MAX) {
-      this.#buffers.push(memory);
+  /** One that nobody looks at any more. */
+  give(block: SortedBlock): void {
+    if (block.bytes.length === BLOCK_BYTES && this.#blocks.length < SPARE_MAX) {
+      this.#blocks.push(block);
     }
   }
 }
@@ -218,10 +215,11 @@ export class SortedFile {
     const name = this.#name('b', '', offset);
     const known = blocks.get(name);
     if (known) return known;
-    const { bytes, memory } = spare.take(length);
+    const block = spare.take(length);
+    const bytes = block.bytes.subarray(0, length);
     yield* this.#read(offset, length, bytes);
     if (checksumText(bytes) !== checksum) throw new SortedProblem('a wrong checksum');
-    const block = new SortedBlock(bytes, memory);
+    block.refill(length);
     blocks.set(name, block, block.memoryBytes);
     return block;
   }

@@ -28,7 +28,7 @@ export interface KeyState {
 /** Beside a state itself: entries in both maps, the record, the list by use. */
 const ENTRY_BYTES = 256;
 /** A state that was pushed out takes room until old objects are collected, which the engine does when they take about as much as what is in use. */
-const COLLECTED_LATE = 3;
+const COLLECTED_LATE = 2;
 /** Far below what a Map can hold. */
 const HOT_MAX = 2 ** 20;
 
