@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Io } from '#src/log/io.js';
 import type { RecordedEvent } from '#src/log/types.js';
-import type { EntryWork, ProjectionRuntime } from '#src/projections/projection.js';
+import type { EntryWork } from '#src/projections/listing.js';
+import type { ProjectionRuntime } from '#src/projections/projection.js';
 import {
   ABSENT,
   FakeLog,

@@ -5,16 +5,20 @@
  */
 import { StoreClosedError, StoreDamagedError } from '../errors.js';
 import { nextBatch } from '../log/event-sequence.js';
-import { type DiskRequest, type Io, rest } from '../log/io.js';
-import { Merged, type SortedSource } from '../log/merge.js';
-import { SortedProblem } from '../log/sorted-format.js';
-import type { SortedLine } from '../log/sorted-read.js';
+import { type Io, rest } from '../log/io.js';
 import type { RecordedEvent } from '../log/types.js';
 import { FoldAhead } from './fold-ahead.js';
 import { Ground } from './ground.js';
-import type { NamedItem } from './key-places.js';
 import { KeyReader, NEEDS_IO, type Outcome } from './key-reader.js';
-import { beginOf, keysWithin, type Past } from './past.js';
+import {
+  type EntriesRange,
+  type EntryWork,
+  keysBetween,
+  type Listable,
+  listEntries,
+  type Work,
+} from './listing.js';
+import type { Past } from './past.js';
 import { Portions } from './portions.js';
 import type {
   EventInterpreter,
@@ -34,9 +38,6 @@ import { eventAt, type StoredEvents } from './stored-events.js';
 const WALK_SHARE = 4;
 /** With fewer commits than this it makes no difference. */
 const WALK_COMMITS_MIN = 1000;
-/** Keys that a listing reads at once: few at first, then more. */
-const FIRST_KEYS = 16;
-const KEYS_MAX = 512;
 /** Commits whose places are noted again at once. */
 const NOTED_COMMITS = 500;
 
@@ -62,22 +63,6 @@ export interface ProjectionHistory {
   readonly base: ProjectionSnapshot | undefined;
 }
 
-export interface EntriesRange {
-  readonly prefix?: string | undefined;
-  /** Keys behind this one only. */
-  readonly after?: string | undefined;
-  /** Entries at most. */
-  readonly limit?: number | undefined;
-}
-
-export type Entry = readonly [key: string, state: unknown];
-
-/** Reading bit by bit: the disk calls it wants, and what it finds as it comes. */
-type Work<T> = Generator<DiskRequest | readonly T[], void, unknown>;
-
-/** A listing. */
-export type EntryWork = Work<Entry>;
-
 export class ProjectionRuntime implements Runtime {
   readonly definition: RuntimeDefinition;
   /** States known to be current, as of `position`. */
@@ -90,6 +75,7 @@ export class ProjectionRuntime implements Runtime {
   readonly #reader: KeyReader;
   /** For whoever goes through all keys once. */
   readonly #passing: KeyReader;
+  readonly #listable: Listable;
   /** Present while somebody waits for the states of all keys. */
   #ahead: FoldAhead | undefined;
   /** Set when it cannot be said which keys an event belongs to. */
@@ -106,6 +92,13 @@ export class ProjectionRuntime implements Runtime {
     this.definition = definition;
     this.hot = states.hot;
     this.position = position;
+    this.#listable = {
+      projection: this,
+      reader: this.#reader,
+      absent: parts.folding.absent,
+      checkReadable: (to) => this.#checkReadable(to),
+      given: (key, outcome) => this.#given(key, outcome),
+    };
   }
 
   get name(): string {
@@ -347,37 +340,7 @@ export class ProjectionRuntime implements Runtime {
    * @throws StoreDamagedError
    */
   *keysBetween(prefix: string, low: number, high: number, after?: string): Work<string> {
-    const { base, postings, keys } = this.#ground;
-    const { past } = this;
-    if (!base || !past || low >= base.position) {
-      const found = postings.size === 0 ? [] : keys.range(prefix, after);
-      const touched = touchedKeys(found, (key) => postings.last(key, high) > low);
-      for (let batch = take(touched, KEYS_MAX); batch.length > 0; batch = take(touched, KEYS_MAX)) {
-        yield batch;
-      }
-      return;
-    }
-    let last = after;
-    for (;;) {
-      const file = low === 0 ? yield* past.newest(Math.min(high, base.position)) : undefined;
-      const begin = beginOf(prefix, last);
-      const sources: SortedSource<NamedItem>[] = [];
-      try {
-        if (file) sources.push(file.cursor('states', begin));
-        const from = file?.header.position ?? low;
-        sources.push(...(yield* past.keySources(from + 1, Math.min(high, base.position), begin)));
-        if (high > base.position) sources.push(inBatches(keys.range(prefix, last)));
-        const merged = keysWithin(sources, prefix, last);
-        for (let items = yield* merged.next(); items; items = yield* merged.next()) {
-          last = items.at(-1)?.key;
-          yield items.map(({ key }) => key);
-        }
-        return;
-      } catch (error) {
-        if (!(error instanceof SortedProblem) || !file) throw error;
-        yield* past.shelf.lose(file.header.position);
-      }
-    }
+    yield* keysBetween(this.#ground, this.past, { prefix, low, high, after });
   }
 
   /** The state as of all that is routed, or {@link NEEDS_IO}. @throws ProjectionFailedError, StoreClosedError */
@@ -408,104 +371,7 @@ export class ProjectionRuntime implements Runtime {
    * @throws ProjectionFailedError at a key that is stopped, behind the entries before it; StoreClosedError, StoreDamagedError
    */
   *entries(range: EntriesRange = {}, position: number = this.position): EntryWork {
-    const listing = new Listing(range);
-    while (listing.left > 0) {
-      const ground = this.#ground;
-      try {
-        const keys = this.#listed(ground, listing, position);
-        yield* this.#entriesOf(keys, listing, ground, position);
-        return;
-      } catch (error) {
-        if (!(error instanceof SortedProblem) || !ground.base) throw error;
-        // The listing goes on behind the key before, on other ground.
-        yield* this.leave(ground);
-      }
-    }
-  }
-
-  *#entriesOf(
-    keys: SortedSource<ListedKey>,
-    listing: Listing,
-    ground: Ground,
-    position: number,
-  ): EntryWork {
-    const { absent } = this.#parts.folding;
-    while (listing.left > 0) {
-      this.#checkReadable(position);
-      const batch = yield* keys.next();
-      if (!batch) return;
-      const outcomes = yield* this.#outcomesOf(batch, ground, position);
-      const failed = outcomes.findIndex((outcome) => 'failure' in outcome);
-      const entries: Entry[] = [];
-      for (const [at, outcome] of outcomes.entries()) {
-        if (at === failed || entries.length === listing.left) break;
-        const { key } = batch[at] as ListedKey;
-        const state = this.#given(key, outcome);
-        listing.after = key;
-        if (state !== absent) entries.push(Object.freeze([key, state] as const));
-        else if (ground.postings.last(key) <= position && !ground.base) ground.gone.add(key);
-      }
-      listing.left -= entries.length;
-      if (entries.length > 0) yield entries;
-      const key = failed < 0 || listing.left === 0 ? undefined : batch[failed]?.key;
-      if (key !== undefined) this.#given(key, outcomes[failed] as Outcome);
-    }
-  }
-
-  /** In the order of the keys: those that a line of the snapshot tells of at once, the others together. */
-  *#outcomesOf(
-    batch: readonly ListedKey[],
-    ground: Ground,
-    position: number,
-  ): Io<readonly Outcome[]> {
-    const others = batch.filter(({ line }) => line === undefined).map(({ key }) => key);
-    const read = others.length === 0 ? [] : yield* this.#reader.several(others, position);
-    if (others.length === batch.length) return read;
-    const outcomes: Outcome[] = [];
-    let at = 0;
-    for (const { key, line } of batch) {
-      if (line === undefined) {
-        outcomes.push(read[at] as Outcome);
-        at += 1;
-        continue;
-      }
-      const state = this.hot.get(key);
-      if (state !== undefined && ground.postings.last(key) <= position) outcomes.push({ state });
-      else {
-        const saved = (ground.base as ProjectionSnapshot).saved(line);
-        outcomes.push(yield* this.#reader.saved(key, saved, ground));
-      }
-    }
-    return outcomes;
-  }
-
-  /** The keys that a listing is to look at, in batches. */
-  #listed(ground: Ground, listing: Listing, position: number): SortedSource<ListedKey> {
-    const { base, keys, postings } = ground;
-    const { prefix, after } = listing;
-    if (base && position < base.position) {
-      return fromWork(this.keysBetween(prefix, 0, position, after), listing);
-    }
-    const noted = touchedKeys(keys.range(prefix, after), (key) =>
-      base
-        ? postings.last(key, position) > 0
-        : !ground.gone.has(key) || postings.last(key) > position,
-    );
-    if (!base) return inBatches(noted, () => listing.size());
-    const cursor = base.cursor(beginOf(prefix, after));
-    const filed: SortedSource<ListedKey> = {
-      *next() {
-        for (let lines = yield* cursor.next(); lines; lines = yield* cursor.next()) {
-          const kept = lines.filter(
-            ({ key }) => key.startsWith(prefix) && (after === undefined || key > after),
-          );
-          if (kept.length > 0) return kept.map((line) => ({ key: line.key, line }));
-          if ((lines[0]?.key ?? '') > prefix) return undefined;
-        }
-        return undefined;
-      },
-    };
-    return resized(new Merged([filed, inBatches(noted)]), listing);
+    yield* listEntries(this.#listable, range, position);
   }
 
   /**
@@ -579,95 +445,4 @@ export class ProjectionRuntime implements Runtime {
   #checkStop(to: number): void {
     if (this.#stop && this.#stop.position <= to) throw this.failed(this.#stop);
   }
-}
-
-/** A key that a listing looks at, with its line in the snapshot where that says all. */
-interface ListedKey {
-  readonly key: string;
-  readonly line?: SortedLine;
-}
-
-/** How far a listing is, and how much it takes at once. */
-class Listing {
-  readonly prefix: string;
-  /** The last key looked at. */
-  after: string | undefined;
-  left: number;
-  #size = FIRST_KEYS;
-
-  constructor({ prefix = '', after, limit = Number.POSITIVE_INFINITY }: EntriesRange) {
-    this.prefix = prefix;
-    this.after = after;
-    this.left = limit;
-  }
-
-  size(): number {
-    const size = Math.min(this.#size, this.left);
-    this.#size = Math.min(2 * this.#size, KEYS_MAX);
-    return size;
-  }
-}
-
-function* touchedKeys(
-  keys: Iterable<string>,
-  isTouched: (key: string) => boolean,
-): Generator<string, void, undefined> {
-  for (const key of keys) if (isTouched(key)) yield key;
-}
-
-function inBatches(
-  keys: Iterable<string>,
-  size: () => number = () => KEYS_MAX,
-): SortedSource<ListedKey> {
-  const iterator = keys[Symbol.iterator]();
-  return {
-    *next() {
-      const batch = take(iterator, size());
-      return batch.length > 0 ? batch.map((key) => ({ key })) : undefined;
-    },
-  };
-}
-
-function fromWork(work: Work<string>, listing: Listing): SortedSource<ListedKey> {
-  const source: SortedSource<ListedKey> = {
-    *next() {
-      const keys = yield* nextBatch(work);
-      return keys?.map((key) => ({ key }));
-    },
-  };
-  return resized(source, listing);
-}
-
-/** The same in batches of the listing's size. */
-function resized(source: SortedSource<ListedKey>, listing: Listing): SortedSource<ListedKey> {
-  let waiting: readonly ListedKey[] = [];
-  let at = 0;
-  return {
-    *next() {
-      const size = listing.size();
-      const batch: ListedKey[] = [];
-      while (batch.length < size) {
-        if (at === waiting.length) {
-          const next = yield* source.next();
-          if (!next) break;
-          waiting = next;
-          at = 0;
-        }
-        const taken = waiting.slice(at, at + size - batch.length);
-        at += taken.length;
-        batch.push(...taken);
-      }
-      return batch.length > 0 ? batch : undefined;
-    },
-  };
-}
-
-function take(keys: Iterator<string, void>, count: number): string[] {
-  const taken: string[] = [];
-  while (taken.length < count) {
-    const next = keys.next();
-    if (next.done) break;
-    taken.push(next.value);
-  }
-  return taken;
 }
