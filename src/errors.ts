@@ -16,6 +16,7 @@ export {
 export { DeadlockError, type DeadlockStep, LockTimeoutError } from './errors/locks.js';
 export {
   EntityNotFoundError,
+  ExportFailedError,
   ImportFailedError,
   ImportSourceChangedError,
   MemoryNotFoundError,

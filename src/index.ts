@@ -36,6 +36,7 @@ export {
   DeadlockError,
   type DeadlockStep,
   EntityNotFoundError,
+  ExportFailedError,
   FormatTooNewError,
   HistoryPrunedError,
   IdempotencyKeyReusedError,

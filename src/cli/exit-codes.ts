@@ -45,6 +45,7 @@ export function exitCodeOf(error: unknown): number {
   const code = systemCode(error);
   if (error instanceof RecollectError) {
     if (code === 'IMPORT_FAILED') return exitCodeOfSource(error);
+    if (code === 'EXPORT_FAILED') return exitCodeOf(error.cause);
     return CODES[error.code] ?? REFUSED;
   }
   // A wrong argument of a public call.

@@ -4,6 +4,7 @@ import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import type { Writable } from 'node:stream';
+import { ExportFailedError } from '../errors.js';
 import { WrongUse } from './exit-codes.js';
 
 export class FileSink {
@@ -34,11 +35,6 @@ export class FileSink {
     // What a memory holds is for its owner, like its own files.
     const file = await open(temporary, 'wx', 0o600);
     const stream = file.createWriteStream({ flush: true });
-    let failure: NodeJS.ErrnoException | undefined;
-    // Whoever writes to it hears of it as well, and takes it for a problem of what is read.
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.errno !== undefined) failure = error;
-    });
     try {
       const result = await write(stream);
       await rename(temporary, this.path);
@@ -48,9 +44,10 @@ export class FileSink {
       stream.destroy();
       await file.close().catch(() => {});
       await rm(temporary, { force: true });
-      if (failure === undefined) throw error;
-      const { code, message } = failure;
-      throw Object.assign(new Error(`${this.path}: ${message}`, { cause: failure }), { code });
+      // Under the name that was asked for, not that of the file beside it.
+      throw error instanceof ExportFailedError
+        ? new ExportFailedError(this.path, error.cause)
+        : error;
     }
   }
 }

@@ -1,6 +1,12 @@
 /** A command line from its arguments to its exit code. Nothing here ends the process or looks at it. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { PositionAheadError, RecollectError, StoreNotFoundError, systemCode } from '../errors.js';
+import {
+  ExportFailedError,
+  PositionAheadError,
+  RecollectError,
+  StoreNotFoundError,
+  systemCode,
+} from '../errors.js';
 import type { CommandSpec, OptionSpec } from './command.js';
 import { commands } from './commands.js';
 import { type CommonOptions, Context } from './context.js';
@@ -98,7 +104,7 @@ async function failed(
   io: Io,
   out: Output,
 ): Promise<number> {
-  if (error instanceof PipeClosed) return FINE;
+  if (isUnread(error)) return FINE;
   // What was found before the failure is told all the same.
   const unread = await out.flush().then(
     () => false,
@@ -118,6 +124,14 @@ async function failed(
     io.stderr.write(`${guardedLines(error.stack ?? '', false)}\n`);
   }
   return code;
+}
+
+/** Nobody reads on: what is left to say has no listener. */
+function isUnread(error: unknown): boolean {
+  return (
+    error instanceof PipeClosed ||
+    (error instanceof ExportFailedError && error.cause instanceof PipeClosed)
+  );
 }
 
 function interruptionOf(error: unknown): string {

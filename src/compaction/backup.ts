@@ -180,7 +180,7 @@ class Backup {
 
   #otherHistory(): TypeError {
     return invalidArgument(
-      `${this.#since} is a backup of another store, or of a history that this store does not have; make a full backup`,
+      `${this.#since} is a backup of another store, or of a history that this store does not have, or has dropped since; make a full backup`,
       'OTHER_HISTORY',
     );
   }

@@ -2,7 +2,13 @@
 import { Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import ndjson from 'ndjson';
-import { checkOptionNames, invalidArgument, optionNames, quote } from '../errors.js';
+import {
+  checkOptionNames,
+  ExportFailedError,
+  invalidArgument,
+  optionNames,
+  quote,
+} from '../errors.js';
 import { realDirectory } from '../log/directory.js';
 import { type Environment, realEnvironment } from '../log/environment.js';
 import type { FeedCommit, LogFeed } from '../log/feed.js';
@@ -53,8 +59,8 @@ const PORTION_BYTES = 256 * 1024;
 /**
  * Writes every event of a store into a sink, oldest first, as it is stored, one JSON object a line. A stream is ended afterwards, or destroyed when the
  * export fails. What is committed after the beginning is left out. Memory does not grow with the store.
- * @throws StoreNotFoundError, StoreDamagedError, HistoryPrunedError (before anything is written), FormatTooNewError, LockTimeoutError, StoreAccessError, TypeError, what the sink fails with, the signal's
- * reason
+ * @throws ExportFailedError when the sink fails, with what it failed with as its cause; StoreNotFoundError, StoreDamagedError, HistoryPrunedError (before anything is written),
+ * FormatTooNewError, LockTimeoutError, StoreAccessError, TypeError, the signal's reason
  */
 export async function exportStore(
   directory: string,
@@ -80,12 +86,21 @@ export async function exportStoreOn(
     throw invalidArgument('source must be a URI reference that is not empty');
   }
   const course = new Course(options);
+  // A file that cannot be opened says so while the store is still being opened: somebody must listen by then.
+  let early: { readonly error: unknown } | undefined;
+  const listen = (error: unknown): void => {
+    early ??= { error };
+  };
+  if (typeof sink !== 'function') sink.on('error', listen);
   try {
     const log = await openLogOn(environment, directory, readingOptions(options));
     try {
       requireSound(log, directory);
       await requireBeginning(log, BEGINNING_HINT);
-      return await exportLog(log, sink, options, course);
+      if (early) throw new ExportFailedError(pathOf(sink), early.error);
+      const report = await exportLog(log, sink, options, course);
+      if (typeof sink !== 'function') sink.off('error', listen);
+      return report;
     } finally {
       await log.close();
     }
@@ -106,8 +121,8 @@ export function checkFormat(options: { readonly format: ExportFormat }): void {
 
 function checkSink(sink: unknown): asserts sink is ExportSink {
   if (typeof sink === 'function') return;
-  const { write, end } = (sink ?? {}) as Partial<NodeJS.WritableStream>;
-  if (typeof write === 'function' && typeof end === 'function') return;
+  const { write, end, on } = (sink ?? {}) as Partial<NodeJS.WritableStream>;
+  if ([write, end, on].every((call) => typeof call === 'function')) return;
   throw invalidArgument('the sink must be a stream to write to, or a function that takes lines');
 }
 
@@ -120,18 +135,29 @@ async function exportLog(
   const { head } = log;
   const counts = { events: 0, bytes: 0 };
   const name = source ?? `urn:uuid:${log.id}`;
+  const feed = log.internals.feed(0);
+  // What reading fails with; whatever else ends the export comes from where it goes, also through the generator.
+  let unread: { readonly error: unknown } | undefined;
+  const next = async (): Promise<ExportedEvent[] | undefined> => {
+    try {
+      course.reach(feed.position);
+      if (feed.position < head.position) {
+        return await log.internals.run(portionOf(feed, head.position));
+      }
+      course.end();
+      return undefined;
+    } catch (error) {
+      unread = { error };
+      throw error;
+    }
+  };
   const events = async function* (): AsyncGenerator<unknown> {
-    course.begin('write', 'commits', head.position);
-    const feed = log.internals.feed(0);
-    while (feed.position < head.position) {
-      const portion = await log.internals.run(portionOf(feed, head.position));
+    for (let portion = await next(); portion; portion = await next()) {
       for (const event of portion) {
         counts.events += 1;
         yield format === 'ndjson' ? event : toCloudEvent(event, name);
       }
-      course.reach(feed.position);
     }
-    course.end();
   };
   const counting = new Transform({
     transform(line: Buffer, _encoding, done) {
@@ -139,10 +165,22 @@ async function exportLog(
       done(null, line);
     },
   });
+  course.begin('write', 'commits', head.position);
   // The function's end is waited for like a stream's.
   const end = sink as Writable;
-  await pipeline(Readable.from(events()), ndjson.stringify(), counting, end, { signal });
+  try {
+    await pipeline(Readable.from(events()), ndjson.stringify(), counting, end, { signal });
+  } catch (error) {
+    if (unread) throw unread.error;
+    throw new ExportFailedError(pathOf(sink), error);
+  }
   return Object.freeze({ commits: head.position, ...counts, head });
+}
+
+/** Of a stream that writes to a file. */
+function pathOf(sink: ExportSink): string | undefined {
+  const { path } = sink as { readonly path?: unknown };
+  return typeof path === 'string' ? path : undefined;
 }
 
 function* portionOf(feed: LogFeed, to: number): Io<ExportedEvent[]> {

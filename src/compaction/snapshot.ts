@@ -84,8 +84,11 @@ export interface SnapshotSource {
 
 /** Commits routed at once. */
 const PORTION_COMMITS = 500;
-/** Keys folded at once. */
+/** Keys folded at once: the more, the fewer times a commit is decoded in which many of them have an event. */
 const PORTION_KEYS = 128;
+const PORTION_KEYS_MAX = 8192;
+/** What the lines of a portion should take. */
+const PORTION_BYTES = 1024 * 1024;
 
 /** As of the last closed segment. @throws system errors of the disk: then what is not in place yet is not changed; StoreDamagedError */
 export function* makeSnapshots(source: SnapshotSource): Io<Omit<SnapshotReport, 'elapsedMs'>> {
@@ -306,30 +309,60 @@ function* writeStates(
   sources: readonly SortedSource<Line>[],
   sink: LineSink,
 ): Io<{ readonly keys: number; readonly unsaved: number }> {
-  const lines = new Merged<Line>(sources);
+  const lines = new Portioned(new Merged<Line>(sources));
   let keys = 0;
   let unsaved = 0;
-  for (let batch = yield* lines.next(); batch; batch = yield* lines.next()) {
-    for (let at = 0; at < batch.length; at += PORTION_KEYS) {
-      const portion = batch.slice(at, at + PORTION_KEYS);
-      const changed = portion.filter(({ text }) => text === undefined).map(({ key }) => key);
-      const outcomes = changed.length === 0 ? [] : yield* runtime.outcomes(changed, position, true);
-      let next = 0;
-      for (const { key, text } of portion) {
-        let line = text;
-        if (line === undefined) {
-          line = lineOf(key, outcomes[next] as Outcome, ground, position, absent);
-          next += 1;
-        }
-        if (line === undefined) continue;
-        keys += 1;
-        if (isUnsaved(line)) unsaved += 1;
-        if (sink.add(key, line)) yield* sink.flush();
+  let most = PORTION_KEYS;
+  for (let portion = yield* lines.next(most); portion; portion = yield* lines.next(most)) {
+    const changed = portion.filter(({ text }) => text === undefined).map(({ key }) => key);
+    const outcomes = changed.length === 0 ? [] : yield* runtime.outcomes(changed, position, true);
+    let next = 0;
+    let bytes = 0;
+    for (const [index, { key, text }] of portion.entries()) {
+      if (index % PORTION_KEYS === PORTION_KEYS - 1) yield* rest();
+      let line = text;
+      if (line === undefined) {
+        line = lineOf(key, outcomes[next] as Outcome, ground, position, absent);
+        next += 1;
       }
-      yield* rest();
+      if (line === undefined) continue;
+      keys += 1;
+      bytes += line.length;
+      if (isUnsaved(line)) unsaved += 1;
+      if (sink.add(key, line)) yield* sink.flush();
     }
+    yield* rest();
+    most = nextPortion(most, bytes);
   }
   return { keys, unsaved };
+}
+
+/** Larger as long as what it comes to is small: states of any size are held while their lines are written. */
+function nextPortion(most: number, bytes: number): number {
+  if (2 * bytes <= PORTION_BYTES) return Math.min(2 * most, PORTION_KEYS_MAX);
+  return bytes > PORTION_BYTES ? Math.max(most >> 1, PORTION_KEYS) : most;
+}
+
+/** A sorted sequence in portions of the size that is asked for. */
+class Portioned {
+  readonly #source: SortedSource<Line>;
+  #waiting: readonly Line[] = [];
+
+  constructor(source: SortedSource<Line>) {
+    this.#source = source;
+  }
+
+  *next(most: number): Io<readonly Line[] | undefined> {
+    const found: Line[] = [];
+    while (found.length < most) {
+      if (this.#waiting.length === 0) this.#waiting = (yield* this.#source.next()) ?? [];
+      if (this.#waiting.length === 0) break;
+      const room = most - found.length;
+      found.push(...this.#waiting.slice(0, room));
+      this.#waiting = this.#waiting.slice(room);
+    }
+    return found.length === 0 ? undefined : found;
+  }
 }
 
 function lineOf(

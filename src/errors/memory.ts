@@ -77,6 +77,23 @@ export class ImportFailedError extends RecollectError {
   }
 }
 
+/** Where an export was to go took no more of it. The store itself is as it was, and as readable. */
+export class ExportFailedError extends RecollectError {
+  /** The file, when that is known. */
+  readonly file: string | undefined;
+
+  constructor(file: string | undefined, cause: unknown) {
+    const what = file === undefined ? 'the destination' : excerpt(file);
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(
+      'EXPORT_FAILED',
+      `The export did not come to its end: ${what} took no more of it (${reason}). Nothing is wrong with the store; see to the destination and export again.`,
+      { cause },
+    );
+    this.file = file;
+  }
+}
+
 /** A source that was imported before, or in part, is another one up to that place now, or was changed meanwhile. Nothing more was written. */
 export class ImportSourceChangedError extends RecollectError {
   readonly source: string;

@@ -146,6 +146,7 @@ export class ClosedSegments {
       if (!segment.dropped && present.has(segment.first) && !readableNow.has(segment.first)) {
         segment.dropped = true;
         segment.index = undefined;
+        segment.scan = undefined;
         yield* this.#segments.forget(segment.first);
       }
     }
@@ -162,7 +163,15 @@ export class ClosedSegments {
 
   /** Asks a segment's index; one that turns out to be broken is built again and asked once more. */
   *ask<T>(segment: ClosedSegment, question: (index: SegmentIndex) => Io<T>): Io<T> {
-    return yield* this.#present(segment.first, () => this.#askIndex(segment, question));
+    const wasDropped = segment.dropped;
+    try {
+      return yield* this.#present(segment.first, () => this.#askIndex(segment, question));
+    } catch (error) {
+      const isDropped = error instanceof HistoryPrunedError && segment.dropped;
+      if (wasDropped || !isDropped) throw error;
+      // Another process did that since this one looked: the index went with the lines, and what is left of them says the same.
+      return yield* this.#askIndex(segment, question);
+    }
   }
 
   *#askIndex<T>(segment: ClosedSegment, question: (index: SegmentIndex) => Io<T>): Io<T> {

@@ -1,5 +1,5 @@
 /** What this process knows of the durable log: its end, the versions of streams, keys. Moves only along whole, proven groups. */
-import type { StoreDamagedError } from '../errors.js';
+import { HistoryPrunedError, type StoreDamagedError } from '../errors.js';
 import { commitAt } from './commits-at.js';
 import { sameAsRecorded } from './content.js';
 import type { Environment } from './environment.js';
@@ -19,7 +19,7 @@ import { RecentBytes } from './recent-bytes.js';
 import { damagedError } from './repair.js';
 import { readAll, withSegment } from './segment-bytes.js';
 import { TailIndex } from './segment-index.js';
-import type { Segments } from './segments.js';
+import type { FoundKey, Segments } from './segments.js';
 import type { StoreFacts } from './store-file.js';
 import type { Head, RecordedEvent } from './types.js';
 import type { CommitRef } from './walk.js';
@@ -148,11 +148,11 @@ export class LogState implements GroupBase {
     if (key === undefined || !this.segments.mayHaveKeyNow(key)) return;
     const tail = this.segments.tail.first;
     const found = yield* this.segments.findKey(key);
-    if (!found) {
+    const events = found && (yield* this.#commitUnlessDropped(found));
+    if (!found || !events) {
       waiting.lookedUp = { tail, earlier: undefined };
       return;
     }
-    const events = yield* commitAt(this, found.segment, found.offset);
     const versions = new Map(events.map((event) => [event.stream, event.version]));
     const [first] = events;
     waiting.lookedUp = {
@@ -165,6 +165,16 @@ export class LogState implements GroupBase {
         ordinal: found.ordinal,
       },
     };
+  }
+
+  /** A key's commit; `undefined` when another process dropped it, which was not known here yet: its key is forgotten. */
+  *#commitUnlessDropped({ segment, offset }: FoundKey): Io<readonly RecordedEvent[] | undefined> {
+    try {
+      return yield* commitAt(this, segment, offset);
+    } catch (error) {
+      if (error instanceof HistoryPrunedError) return undefined;
+      throw error;
+    }
   }
 
   *#lookUpVersion(stream: string): Io<void> {

@@ -21,8 +21,8 @@ import { eventAt, type Fetched, type StoredEvents } from './stored-events.js';
 /** The answer of reads without I/O when there must be I/O first. */
 export const NEEDS_IO: unique symbol = Symbol('needs I/O');
 
-/** Events fetched at once for several keys. */
-const FETCH_MAX = 2048;
+/** Keys looked up or folded between two returns to whoever else has something to do. */
+const KEYS_AT_ONCE = 64;
 
 /** A state, or why there is none. */
 export type Outcome = { readonly state: unknown } | { readonly failure: KeyFailure };
@@ -106,14 +106,17 @@ export class KeyReader {
       const { ground } = this.#standing;
       const plans: (Plan | Outcome)[] = [];
       const wanted: EventPlace[] = [];
-      for (; at < keys.length && wanted.length < FETCH_MAX; at += 1) {
+      const { countMax } = this.#events;
+      for (; at < keys.length && wanted.length < countMax; at += 1) {
         const plan = yield* this.#plan(keys[at] as string, to, ground);
         plans.push(plan);
         if ('key' in plan && plan.places) for (const place of plan.places) wanted.push(place);
+        if (plans.length % KEYS_AT_ONCE === 0) yield* rest();
       }
       const fetched: Fetched = wanted.length === 0 ? new Map() : yield* this.#events.fetch(wanted);
-      for (const plan of plans) {
+      for (const [index, plan] of plans.entries()) {
         outcomes.push('key' in plan ? yield* this.#carryOut(plan, to, fetched, ground) : plan);
+        if (index % KEYS_AT_ONCE === 0) yield* rest();
       }
       yield* rest();
     }

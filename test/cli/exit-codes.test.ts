@@ -178,6 +178,8 @@ describe('exit codes', () => {
     expect(exitCodeOf(new errors.UnsupportedFileSystemError('d', 'nfs'))).toBe(3);
     expect(exitCodeOf(new errors.ImportFailedError('f', 'no', { cause }))).toBe(5);
     expect(exitCodeOf(new errors.ImportFailedError('f', 'no'))).toBe(1);
+    expect(exitCodeOf(new errors.ExportFailedError('f', cause))).toBe(5);
+    expect(exitCodeOf(new errors.ExportFailedError(undefined, new PipeClosed()))).toBe(0);
     expect(exitCodeOf(new PipeClosed())).toBe(0);
     expect(exitCodeOf(new WrongUse('no'))).toBe(2);
     expect(exitCodeOf(new NotFound('no'))).toBe(4);

@@ -3,15 +3,28 @@ import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { exportStoreOn } from '#src/compaction/export.js';
 import { importStoreOn } from '#src/compaction/import.js';
 import {
+  ExportFailedError,
   type ExportFormat,
+  type ExportSink,
   exportStore,
   importStore,
   openStore,
   type Progress,
+  type RecollectError,
 } from '#src/index.js';
-import { copyings, FILE, furnishedDisk, runAndDie, TARGET } from '../support/copying.js';
+import { systemError } from '#src/log/system-error.js';
+import {
+  again,
+  copyings,
+  FILE,
+  furnishedDisk,
+  runAndDie,
+  SOURCE,
+  TARGET,
+} from '../support/copying.js';
 import { SeededRandom } from '../support/random.js';
 import { environmentOn } from '../support/story.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -147,6 +160,67 @@ describe('an export', () => {
     const { bytes } = await ended;
     expect(taken).toBe(bytes);
     expect(seen.at(-1)).toMatchObject({ phase: 'write', unit: 'commits', done: 3000, total: 3000 });
+  });
+
+  test('tells a sink that fails from the store that it reads', async () => {
+    const { root, directory } = await storeWith(2000);
+    const failing = (error: Error) =>
+      new Writable({ write: (_piece, _encoding, done) => done(error) });
+    const failureOf = async (sink: ExportSink) => {
+      const ended = exportStore(directory, sink, { format: 'ndjson' });
+      return await ended.then(
+        () => undefined,
+        (error: ExportFailedError) => error,
+      );
+    };
+    const full = systemError('ENOSPC', 'write');
+    const gone = systemError('EPIPE', 'write');
+    const thrown = new Error('no more');
+    for (const [sink, cause] of [
+      [failing(full), full],
+      [failing(gone), gone],
+      [failing(thrown), thrown],
+      [async () => Promise.reject(full), full],
+    ] as const) {
+      const error = await failureOf(sink);
+      expect(error).toBeInstanceOf(ExportFailedError);
+      expect(error).toMatchObject({ code: 'EXPORT_FAILED', file: undefined, cause });
+      expect(error?.message).toContain(cause.message);
+      expect(error?.message).not.toContain(directory);
+    }
+    const closed = new Writable({ write: () => closed.destroy() });
+    expect(await failureOf(closed)).toMatchObject({
+      code: 'EXPORT_FAILED',
+      cause: { code: 'ERR_STREAM_PREMATURE_CLOSE' },
+    });
+    const file = join(root, 'missing', 'events.ndjson');
+    expect(await failureOf(createWriteStream(file))).toMatchObject({
+      file,
+      cause: { code: 'ENOENT' },
+    });
+  });
+
+  test('tells a disk that fails under the store as that of the store', async () => {
+    const base = await furnishedDisk();
+    const run = async (call?: number) => {
+      const disk = again(base);
+      const process = disk.process('a');
+      if (call !== undefined) process.inject({ call, code: 'EIO' });
+      const environment = environmentOn(process, disk, new SeededRandom(1));
+      await exportStoreOn(environment, SOURCE, new PassThrough().resume(), { format: 'ndjson' });
+      return disk.trace.filter(({ process }) => process === 'a');
+    };
+    const reads = (await run()).filter(({ method }) => method === 'read');
+    const codes = await Promise.all(
+      reads.map(({ number }) =>
+        run(number).then(
+          () => 'none',
+          (error: RecollectError) => error.code,
+        ),
+      ),
+    );
+    expect(codes).toContain('STORE_ACCESS');
+    expect(codes).not.toContain('EXPORT_FAILED');
   });
 
   test('fails when its sink does, when it is told to, and for a store that is damaged', async () => {

@@ -78,6 +78,7 @@ const samples: readonly errors.RecollectError[] = [
   new errors.SkillNotFoundError('s'),
   new errors.SkillExistsError('s', 1),
   new errors.ImportFailedError('f', 'it is no object', { path: '$.sites', cause }),
+  new errors.ExportFailedError('f', cause),
   new errors.ImportSourceChangedError('s', 1, 'it is shorter now'),
   new errors.ModeUnavailableError('vector', ['text']),
   new errors.MemoryNotFoundError('records/alice'),

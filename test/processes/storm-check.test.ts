@@ -102,6 +102,30 @@ describe('the comparison of what writers were told with what stands', () => {
     expect(twice).toContain('bob/16 stands twice, at 32 and 33');
   });
 
+  test.each([
+    [15, 30, ''],
+    [15, 29, 'bob/15 stands twice, at 30 and 34'],
+    // It has no key.
+    [16, 32, 'bob/16 stands twice, at 32 and 34'],
+  ])(
+    'lets commit %i with a key stand again once all up to %i was dropped',
+    (number, lastPosition, problem) => {
+      const twice = found(({ events }) => {
+        const before = events.at(-1) as RecordedEvent;
+        const again = events.find(({ data }) => {
+          const note = data as { writer: string; number: number };
+          return note.writer === 'bob' && note.number === number;
+        }) as RecordedEvent;
+        const version = events.filter(({ stream }) => stream === again.stream).length + 1;
+        const note = { stream: '$store/retention', type: '$retention.dropped', version: 1 };
+        const data = { lastPosition };
+        events.push({ ...before, ...note, data, id: '33.0', position: 33 });
+        events.push({ ...again, id: '34.0', position: 34, version, time: before.time });
+      });
+      expect(twice).toBe(problem);
+    },
+  );
+
   test('finds a commit that stands elsewhere than it was told', () => {
     expect(found((storm) => changeReport(storm, 5, { position: 6 }))).toContain(
       'ann/3 was acknowledged at 6 and stands at 5',

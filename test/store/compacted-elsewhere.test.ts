@@ -25,6 +25,28 @@ describe('a process that another one compacts beside', () => {
     expect(await other.readAll().toArray()).toHaveLength(80);
     await Promise.all([store.close(), other.close()]);
   });
+
+  test.each([
+    ['b/1', 40],
+    // Found in none of them, so that all are open.
+    ['b/2', 0],
+  ])(
+    'writes a commit anew whose key went with what was dropped, after a look at %s',
+    async (stream, version) => {
+      const disk = new SimulatedDisk();
+      const store = await openOn(disk, 'a', { retention: { days: 3 } });
+      await append(store, disk, ['a/1', 'b/1'], 80);
+      const other = await openOn(disk, 'w', { retention: { days: 3 } });
+      // What it knows of the closed segments from now on is as of before.
+      expect(await other.version(stream)).toBe(version);
+      const { dropped } = await store.compact();
+      expect(dropped.length).toBeGreaterThan(0);
+      const event = { type: 'added', data: { by: 1, text: 'x'.repeat(60) } };
+      const again = await other.append('a/1', event, { idempotencyKey: 'a/1-0' });
+      expect(again).toMatchObject({ repeated: false, version: 41 });
+      await Promise.all([store.close(), other.close()]);
+    },
+  );
 });
 
 describe('snapshots of other versions', () => {

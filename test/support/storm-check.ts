@@ -26,18 +26,27 @@ interface Note {
 export function stormProblems(heard: readonly Heard[], events: readonly RecordedEvent[]): string[] {
   const problems: string[] = [];
   const order = new EventOrder();
-  const standing = new Map<string, Standing>();
+  const standing = new Map<string, Standing[]>();
   let open: RecordedEvent[] = [];
+  let droppedTo = 0;
   for (const event of events) {
     problems.push(...order.problemsWith(event));
+    if (event.type === '$retention.dropped') {
+      droppedTo = (event.data as { lastPosition: number }).lastPosition;
+    }
+    // What the store notes of itself.
+    if (event.stream.startsWith('$')) continue;
     open.push(event);
     if (!event.last) continue;
     const { writer, number } = event.data as Note;
     const name = `${writer}/${number}`;
-    const earlier = standing.get(name);
-    if (earlier)
-      problems.push(`${name} stands twice, at ${earlier.position} and ${event.position}`);
-    standing.set(name, { position: event.position, time: event.time, events: open });
+    const earlier = standing.get(name) ?? [];
+    const last = earlier.at(-1)?.position ?? 0;
+    // Keys of what was dropped are forgotten: what is sent again then is written again.
+    if (last > droppedTo || (last > 0 && event.idempotencyKey === undefined)) {
+      problems.push(`${name} stands twice, at ${last} and ${event.position}`);
+    }
+    standing.set(name, [...earlier, { position: event.position, time: event.time, events: open }]);
     problems.push(...contentProblems(writer, number, open));
     open = [];
   }
@@ -69,11 +78,13 @@ function contentProblems(
 function answerProblems(
   writer: string,
   report: WritingReport,
-  standing: ReadonlyMap<string, Standing>,
+  standing: ReadonlyMap<string, readonly Standing[]>,
 ): string[] {
   if (report.kind === 'opened' || report.kind === 'ended') return [];
   const name = `${writer}/${report.number}`;
-  const commit = standing.get(name);
+  const commits = standing.get(name) ?? [];
+  const told = 'position' in report ? report.position : 0;
+  const commit = commits.find((each) => each.position === told) ?? commits[0];
   // What has a key may have been sent again, with another answer.
   const once = stormCommit(writer, report.number).idempotencyKey === undefined;
   if (report.kind === 'refused' || report.kind === 'failed') {

@@ -17,8 +17,8 @@ import { Program } from './programs.js';
 import { SeededRandom } from './random.js';
 import type { ReadingKind, ReadingReport, ReadingTask } from './reading-process.mjs';
 import { type Heard, stormProblems } from './storm-check.js';
-import { stormCommit } from './storm-plan.mjs';
-import type { WritingReport, WritingTask } from './writing-process.mjs';
+import { StormWriter } from './storm-writer.js';
+import type { WritingReport } from './writing-process.mjs';
 
 export interface StormOptions {
   readonly directory: string;
@@ -48,80 +48,6 @@ export interface StormReport {
   readonly repairs: number;
   readonly segments: number;
   readonly verified: VerifyReport;
-}
-
-const CALLS = ['mixed', 'async', 'mixed', 'sync'] as const;
-/** Small enough that segments change every few dozen commits. */
-const SEGMENT_BYTES = 64 * 1024;
-
-class StormWriter {
-  readonly name: string;
-  readonly #storm: StormOptions;
-  readonly #place: number;
-  readonly #heard: Heard[];
-  readonly #random: SeededRandom;
-  program: Program | undefined;
-  opened = false;
-  /** It was killed, and its replacement has not begun. */
-  dying = false;
-  #acknowledged: number[] = [];
-  #next = 1;
-
-  constructor(storm: StormOptions, place: number, heard: Heard[], random: SeededRandom) {
-    this.#storm = storm;
-    this.#place = place;
-    this.name = `writer-${place + 1}`;
-    this.#heard = heard;
-    this.#random = random;
-  }
-
-  start(onReport: (report: WritingReport) => void): void {
-    const { directory, options, tolerated } = this.#storm;
-    const again = this.#again();
-    const task: WritingTask = {
-      directory,
-      writer: this.name,
-      first: this.#next,
-      again,
-      callers: this.#random.pick([1, 4, 16]),
-      calls: CALLS[this.#place % CALLS.length] ?? 'mixed',
-      options: {
-        actor: this.name,
-        segmentBytes: SEGMENT_BYTES,
-        lockTimeoutMs: 60_000,
-        writerThread: this.#place % 3 !== 2,
-        ...options,
-      },
-      ...(tolerated ? { tolerated: [...tolerated] } : {}),
-    };
-    this.opened = false;
-    this.dying = false;
-    this.program = new Program('./writing-process.mjs', { task });
-    this.program.onLine((line) => {
-      const report = JSON.parse(line) as WritingReport;
-      this.#heard.push({ writer: this.name, report });
-      if (report.kind === 'opened') this.opened = true;
-      if (report.kind === 'acknowledged' || report.kind === 'refused' || report.kind === 'failed') {
-        this.#next = Math.max(this.#next, report.number + 1);
-      }
-      if (report.kind === 'acknowledged') this.#acknowledged.push(report.number);
-      onReport(report);
-    });
-  }
-
-  /** Whatever had a key and is without an answer, and some of what has one already: that must be told the first answer. */
-  #again(): number[] {
-    const done = new Set(this.#acknowledged);
-    const isKeyed = (number: number) => stormCommit(this.name, number).idempotencyKey !== undefined;
-    const all = Array.from({ length: this.#next }, (_, index) => index + 1);
-    // Beyond the last number that was heard of, the dead process may have begun as many as it had callers.
-    const open = Array.from({ length: 16 }, (_, index) => this.#next + index);
-    const unfinished = [...all, ...open].filter((number) => !done.has(number));
-    this.#next += 17;
-    const keyed = unfinished.filter(isKeyed);
-    const answered = this.#acknowledged.filter(isKeyed).filter(() => this.#random.chance(0.05));
-    return [...keyed.slice(-100), ...answered];
-  }
 }
 
 /** @returns what came of it; the directory is left for the test to look at */

@@ -16,6 +16,7 @@ import { stormCommit } from './storm-plan.mjs';
  * @property {number} callers how many calls may wait at once
  * @property {'mixed' | 'sync' | 'async'} calls
  * @property {import('#src/index.js').LogOptions} options
+ * @property {number} [pauseMs] after each call, ms
  * @property {string[]} [tolerated] codes of errors after which opening is tried again
  *
  * @typedef {{ kind: 'opened', recovery: string }} Opened
@@ -98,6 +99,7 @@ async function call() {
     await write(number);
     // Synchronous calls alone would never let the order to stop through.
     await setImmediate();
+    if (task.pauseMs !== undefined) await setTimeout(task.pauseMs);
   }
 }
 
