@@ -15,8 +15,11 @@ import {
   differences,
   folded,
   misread,
+  unacknowledged,
   wronglyImported,
   wronglyRaised,
+  wronglyRecorded,
+  wronglyVisited,
 } from '../scripts/main-job/compare.mjs';
 import { Display, tableOf } from '../scripts/main-job/display.mjs';
 import { Effects } from '../scripts/main-job/effects.mjs';
@@ -82,6 +85,7 @@ function said(change: (run: Run) => void): string {
   return [
     ...differences(acknowledgements, commits),
     ...wronglyImported(digests, commits, digestsIn),
+    ...wronglyRecorded(new Set(digests), commits, digestsIn),
     ...wronglyRaised(commits, shares, 2),
   ].join('\n');
 }
@@ -125,6 +129,19 @@ describe('the comparison of the main job', () => {
       'item aaaaaaaaaaaaaaaa was imported once too often, at position 7',
     ],
     [
+      'an episode that stands twice in its commit',
+      ({ commits: [first] }) => {
+        const [episode, mark] = first?.events ?? [];
+        if (first && episode && mark) first.events = [episode, episode, mark];
+      },
+      'the commit at position 1 records 2 episodes for 1 items that are one',
+    ],
+    [
+      'an episode that is missing in its commit',
+      ({ commits: [, second] }) => second?.events.shift(),
+      'the commit at position 2 records 0 episodes for 1 items that are one',
+    ],
+    [
       'an item that was never imported',
       (run) => changeEvents(run, 2, { data: { keys: '' } }),
       'item bbbbbbbbbbbbbbbb of the source was not imported',
@@ -152,6 +169,18 @@ describe('the comparison of the main job', () => {
   ])('finds %s', (_, change, difference) => {
     expect(said(change)).toContain(difference);
   });
+});
+
+test('a part that was not acknowledged to its end, and a visit too many or too few, are found', () => {
+  expect([...unacknowledged([2, 3], [2, 3])]).toEqual([]);
+  expect([...unacknowledged([2, 3], [2, 2])]).toEqual([
+    'agent-2 acknowledged 2 items, and its part has 3',
+  ]);
+  expect([...wronglyVisited({ count: 4, successes: 4 }, 4)]).toEqual([]);
+  expect([...wronglyVisited(undefined, 0)]).toEqual([]);
+  for (const visits of [{ count: 5, successes: 5 }, { count: 4, successes: 3 }, undefined]) {
+    expect([...wronglyVisited(visits, 4)].join()).toContain('where 4 visits were made');
+  }
 });
 
 describe('what projections say', () => {
@@ -268,8 +297,10 @@ describe('the main job', () => {
       /recall +"/,
       /history +/,
       /blame +/,
+      /compaction +\d+ runs, [1-9]\d* of \d+ segments archived/,
       /compared +position/,
       /restored +as of .*equal to at\(\) of that time/,
+      /\d+ commits, .*[1-9]\d* episodes, .*1 sites, [1-9] spoken, 1 tally/,
       /the memory +lies in /,
       /main job passed/,
     ]) {

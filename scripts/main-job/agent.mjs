@@ -1,7 +1,7 @@
-/** One of the agents of the main job: imports its part of the source, and raises the tally. Its parent hears of every acknowledgement. */
+/** One of the agents of the main job: imports its part of the source, raises the tally and visits a site. Its parent hears of every acknowledgement. */
 import { once } from 'node:events';
 import { importMemory, openMemory } from '#src/index.js';
-import { options, tally } from './projections.mjs';
+import { options, tally, visitedSite } from './projections.mjs';
 
 /**
  * @typedef {object} Task
@@ -22,6 +22,10 @@ import { options, tally } from './projections.mjs';
  * @property {number} ms since the one before
  * @property {number} queue commits that wait
  */
+
+// Nobody would hear of what it does.
+const orphaned = () => process.exit(1);
+process.once('disconnect', orphaned);
 
 /** @type {[Task]} */
 const [task] = /** @type {[Task]} */ (await once(process, 'message'));
@@ -67,7 +71,7 @@ let raised = 0;
 async function raise(key, number) {
   await memory.transaction(
     async (transaction) => {
-      const { engine, records } = transaction;
+      const { engine, records, sites } = transaction;
       const before = (await engine.get(tally, 'tally'))?.raised ?? 0;
       engine.append('tally', { type: 'tally.raised', data: { agent, number } });
       const after = (await engine.get(tally, 'tally'))?.raised;
@@ -75,6 +79,7 @@ async function raise(key, number) {
       const told = await records.get('tally');
       const value = /** @type {Record<string, number>} */ (told?.value ?? {});
       await records.store('tally', { ...value, raised: after, [agent]: number });
+      await sites.recordVisit(visitedSite, { success: true });
     },
     { idempotencyKey: key, reason: `item ${number * raiseEvery}`, retries: 200 },
   );
@@ -103,4 +108,5 @@ const report = await importMemory(task.path, memory, {
 });
 await raiseUpTo(report.items);
 await memory.close();
+process.off('disconnect', orphaned);
 process.disconnect();

@@ -93,6 +93,54 @@ export function* wronglyImported(digests, commits, digestsIn) {
 }
 
 /**
+ * Each part must have been acknowledged to its last item.
+ * @param {readonly number[]} shares
+ * @param {readonly number[]} done items of each part that were acknowledged
+ */
+export function* unacknowledged(shares, done) {
+  for (const [index, share] of shares.entries()) {
+    const heard = done[index] ?? 0;
+    if (heard !== share) {
+      yield `agent-${index + 1} acknowledged ${heard} items, and its part has ${share}`;
+    }
+  }
+}
+
+/**
+ * Each commit must hold the episodes of its items, and no other: one that stands twice in a commit has one idempotency key and one position.
+ * @param {ReadonlySet<string>} withEpisode digests of the items that are episodes
+ * @param {readonly Commit[]} commits
+ * @param {(keys: string) => Iterable<string>} digestsIn
+ */
+export function* wronglyRecorded(withEpisode, commits, digestsIn) {
+  for (const { position, events } of commits) {
+    let items = 0;
+    let episodes = 0;
+    for (const { stream, type, data } of events) {
+      if (type === 'episode.recorded') episodes += 1;
+      if (!stream.startsWith('imports/')) continue;
+      const { keys = '' } = /** @type {{ keys?: string }} */ (data);
+      for (const digest of digestsIn(keys)) if (withEpisode.has(digest)) items += 1;
+    }
+    if (episodes !== items) {
+      yield `the commit at position ${position} records ${episodes} episodes for ${items} items that are one`;
+    }
+  }
+}
+
+/**
+ * All agents visit one site at once, each time that they raise the tally.
+ * @param {{ count: number, successes: number } | undefined} visits
+ * @param {number} raised
+ */
+export function* wronglyVisited(visits, raised) {
+  const { count = 0, successes = 0 } = visits ?? {};
+  if (count !== raised || successes !== raised) {
+    yield `the site was visited ${count} times, ${successes} of them with success, where ${raised} visits were made`;
+  }
+}
+
+/**
  * Each agent raises the tally once for so many of its items.
  * @param {readonly Commit[]} commits
  * @param {readonly number[]} shares

@@ -5,6 +5,9 @@ export const events = defineEvents({
   'tally.raised': /** @type {typeof event<{ agent: string, number: number }>} */ (event)(),
 });
 
+/** All agents visit it, each time that they raise the tally. */
+export const visitedSite = 'https://tally.example';
+
 /** By speaker, not by stream: each episode stands in a stream of its own. */
 export const spoken = defineProjection({
   name: 'spoken',

@@ -1,6 +1,7 @@
 /** What can be done with a memory once it is there: recall, history and blame, two moments compared, an earlier time restored. */
 import { isDeepStrictEqual } from 'node:util';
 import { openMemory, restoreStore, verifyStore } from '#src/index.js';
+import { contentDiffers, contentOf, keysIn } from './content.mjs';
 import { options } from './projections.mjs';
 
 /**
@@ -81,51 +82,57 @@ function keyWithHistory(commits) {
  * @param {Memory} memory
  * @param {readonly Commit[]} commits
  * @param {Say} say
- * @returns {Promise<string | undefined>} the key that was shown
+ * @returns {Promise<{ key: string | undefined, problems: string[] }>} the key that was shown
  */
 export async function historyAndBlame(memory, commits, say) {
   const key = keyWithHistory(commits);
-  if (key === undefined) return undefined;
+  if (key === undefined) return { key, problems: ['no key has a history to show'] };
   const history = await memory.history(key).toArray();
   say(`history       ${short(key)}: ${history.length} changes, the last of them`);
   for (const { event, patches } of history.slice(-3)) {
     say(`              ${event.position} ${event.actor}, ${event.reason}: ${short(patches)}`);
   }
   const blamed = await memory.blame(key);
+  const problems = [];
+  if (!history.some(({ patches }) => patches.length > 0)) {
+    problems.push(`the history of ${key} is empty`);
+  }
+  if (blamed.length === 0) problems.push(`nobody is to blame for any value of ${key}`);
   say(`blame         ${blamed.length} values`);
   for (const { path, value, event } of blamed.slice(0, 3)) {
     say(
       `              ${short(path)} = ${short(value)}, position ${event.position}, ${event.actor}`,
     );
   }
-  return key;
+  return { key, problems };
 }
 
 /**
  * @param {Memory} memory
- * @param {number} half
+ * @param {number} from a position before the last one
  * @param {Say} say
+ * @returns {Promise<string[]>} what went wrong
  */
-export async function compared(memory, half, say) {
+export async function compared(memory, from, say) {
   const { position } = memory.engine.head;
   const found = [];
   for (const prefix of ['users/', 'records/', 'graph/', 'episodes/', 'sites/']) {
     let count = 0;
-    for await (const _ of memory.diff({ prefix }, half, position)) count += 1;
+    for await (const _ of memory.diff({ prefix }, from, position)) count += 1;
     if (count > 0) found.push(`${count} of ${prefix}`);
   }
-  say(`compared      position ${half} with ${position}: ${found.join(', ') || 'nothing'} differ`);
+  say(`compared      position ${from} with ${position}: ${found.join(', ') || 'nothing'} differ`);
+  return found.length === 0 ? [`nothing differs between positions ${from} and ${position}`] : [];
 }
 
 /**
  * @param {Memory} memory
  * @param {string} directory
- * @param {string} target
- * @param {number} half
+ * @param {{ target: string, half: number, commits: readonly Commit[] }} what
  * @param {Say} say
  * @returns {Promise<string[]>} what went wrong
  */
-export async function restored(memory, directory, target, half, say) {
+export async function restored(memory, directory, { target, half, commits }, say) {
   const [event] = await memory.engine.readAll({ from: half, to: half }).toArray();
   const time = new Date(event?.time ?? 0);
   await restoreStore(directory, target, { to: time });
@@ -133,13 +140,10 @@ export async function restored(memory, directory, target, half, say) {
   /** @type {string[]} */
   const problems = [];
   try {
-    const before = memory.at(time);
-    const [was, is] = [await contentOf(before), await contentOf(again)];
-    for (const [what, value] of Object.entries(was)) {
-      const same = isDeepStrictEqual(value, is[/** @type {keyof typeof is} */ (what)]);
-      if (!same)
-        problems.push(`the restored memory has other ${what} than at ${time.toISOString()}`);
-    }
+    const keys = keysIn(commits);
+    const was = await contentOf(memory.at(time), keys);
+    const is = await contentOf(again, keys);
+    problems.push(...contentDiffers(was, is, time.toISOString()));
     const to = again.engine.head.position - 1;
     const events = await again.engine.readAll({ to }).toArray();
     const wanted = await memory.engine.readAll({ to }).toArray();
@@ -147,39 +151,11 @@ export async function restored(memory, directory, target, half, say) {
     if (to < half) problems.push(`the restored memory ends at ${to}, before ${half}`);
     const { ok } = await verifyStore(target);
     if (!ok) problems.push('the restored memory is damaged');
-    const found = `${to} commits, ${was.episodes.length} episodes, ${was.graph.entities.length} entities`;
-    say(`restored      as of ${time.toISOString()}: ${found}, equal to at() of that time`);
+    const counts = Object.entries(was).map(([name, { length }]) => `${length} ${name}`);
+    say(`restored      as of ${time.toISOString()}, equal to at() of that time:`);
+    say(`              ${to} commits, ${counts.join(', ')}`);
   } finally {
     await again.close();
   }
   return problems;
-}
-
-/**
- * All that the models say, by their own calls.
- * @param {Memory | MemoryView} memory
- */
-async function contentOf(memory) {
-  const graph = await memory.graph.readGraph();
-  const episodes = await allOf((after) => memory.episodes.list({ after, limit: 1000 }));
-  const records = await allOf((after) => memory.records.list({ after, limit: 1000 }));
-  const people = new Set(episodes.flatMap(({ participants }) => participants));
-  const users = [];
-  for (const id of people) users.push([id, await memory.users.getContext(id)]);
-  return { graph, episodes, records, users };
-}
-
-/**
- * @template Item
- * @param {(after: string | undefined) => Promise<{ items: readonly Item[], next?: string }>} page
- */
-async function allOf(page) {
-  /** @type {Item[]} */
-  const all = [];
-  for (let after; ; ) {
-    const { items, next } = await page(after);
-    all.push(...items);
-    if (next === undefined) return all;
-    after = next;
-  }
 }

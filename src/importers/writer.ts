@@ -84,7 +84,7 @@ export class Writer {
     this.#remember(items);
   }
 
-  /** What reads comes first, and what only adds last: what is in the transaction already is looked through by each read. */
+  /** What is decided on what is there comes first, and what only adds last. */
   async #bring(memory: TransactionMemory, items: readonly ImportItem[]): Promise<void> {
     await this.#people(memory, items);
     await this.#hosts(memory, items);
@@ -134,7 +134,6 @@ export class Writer {
   async #hosts(memory: TransactionMemory, items: readonly ImportItem[]): Promise<void> {
     const hosts = new Set(items.flatMap(({ content }) => content.sites ?? []));
     for (const host of hosts) {
-      // Each costs with all that the commit has already.
       this.#settings.signal?.throwIfAborted();
       if (!this.#sites.has(host)) await memory.sites.getOrCreateProfile(`https://${host}`);
     }

@@ -8,6 +8,8 @@
  * Invariants, all under the exclusive lock:
  * - a token is handed out only when a range that holds it was synced successfully, as far as the record of this boot says: a slot that is
  *   read may be of a sync that failed, and proves nothing;
+ * - a record that says less than this process has handed out is of a write that the disk lost, and proves no range: a new one is reserved behind
+ *   what was handed out;
  * - the slot that is overwritten is never the one with the higher end;
  * - every new range is written before it is synced, so that no sync is repeated over bytes that a failed one left.
  *
@@ -46,18 +48,27 @@ interface Given {
   readonly provenEnd: number;
 }
 
+export interface TokenOptions {
+  readonly tokensPerRange?: number | undefined;
+  /** The highest one that the caller knows to be handed out. A record that says less was lost on its way to the disk, and proves nothing. Default 0. */
+  readonly highest?: number | undefined;
+}
+
 /** The next token, written down as handed out. @throws what the calls throw: then no token was handed out; RecollectError `LOCK_DAMAGED` */
-export function nextToken(file: FenceFile, tokensPerRange: number = TOKENS_PER_RANGE): number {
+export function nextToken(
+  file: FenceFile,
+  { tokensPerRange = TOKENS_PER_RANGE, highest = 0 }: TokenOptions = {},
+): number {
   const bytes = Buffer.alloc(FENCE_END);
   file.read(bytes.subarray(RECORD_OFFSET), RECORD_OFFSET);
   const given = decodeRecord(bytes, file.boot);
-  if (given !== undefined && given.last < given.provenEnd) {
+  if (given !== undefined && given.last >= highest && given.last < given.provenEnd) {
     return handOut(file, given.last + 1, given.provenEnd);
   }
   const ends = SLOT_OFFSETS.map((offset) => decodeSlot(bytes, offset));
   checkReadable(bytes, ends);
   const [first = 0, second = 0] = ends;
-  const last = Math.max(first, second, given?.last ?? 0);
+  const last = Math.max(first, second, given?.last ?? 0, highest);
   const end = last + tokensPerRange;
   file.write(encodeSlot(end), first <= second ? SLOT_OFFSETS[0] : SLOT_OFFSETS[1]);
   file.sync();

@@ -9,7 +9,16 @@
  * - a synchronous call waits for no turn: it cannot wait for anybody of its own thread, and is told so at once. What it gets counts as a turn
  *   where that is free, so that others of its thread wait in line.
  */
-import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { DeadlockError, LockTimeoutError, StoreAccessError } from '../errors.js';
 import { nextToken } from './fence.js';
 import type { Holder } from './holder.js';
@@ -31,57 +40,76 @@ export type FileLockKind = 'shared' | 'exclusive';
 
 const modes = { shared: 'read', exclusive: 'write' } as const;
 
-/** What this thread does with one path. */
+/** What this thread does with one file. */
 interface Place {
+  readonly key: string;
+  /** By which it was first asked for. */
+  readonly path: string;
   readonly queue: LockQueue;
   readonly leases: Set<FileLease>;
 }
 
 const places = new Map<string, Place>();
 
+/** The highest token that this thread has given out, by place: the file may say less when what was written to it never reached the disk. */
+const tokens = new Map<string, number>();
+
+/** The same for all paths that lead to a file: its directory may be reached through symbolic links. What is no directory, opening the file tells. */
+function keyOf(path: string): string {
+  try {
+    return join(realpathSync.native(dirname(path)), basename(path));
+  } catch {
+    return path;
+  }
+}
+
 function placeOf(path: string): Place {
-  let place = places.get(path);
-  if (place === undefined) {
-    const queue = new LockQueue({
+  const key = keyOf(path);
+  const known = places.get(key);
+  if (known) return known;
+  const place: Place = {
+    key,
+    path,
+    queue: new LockQueue({
       name: path,
       kinds: { read: 'shared', write: 'exclusive' },
-      timeoutError: (_queue, mode, timeoutMs) => waitedHereError(path, mode, timeoutMs),
-      idle: () => forgetIdle(path),
-    });
-    place = { queue, leases: new Set() };
-    places.set(path, place);
-  }
+      timeoutError: (_queue, mode, timeoutMs) => waitedHereError(place, mode, timeoutMs),
+      idle: () => forgetIdle(place),
+    }),
+    leases: new Set(),
+  };
+  places.set(key, place);
   return place;
 }
 
-function forgetIdle(path: string): void {
-  const place = places.get(path);
-  if (place?.queue.isIdle && place.leases.size === 0) places.delete(path);
+function forgetIdle(place: Place): void {
+  const isIdle = place.queue.isIdle && place.leases.size === 0;
+  if (isIdle && places.get(place.key) === place) places.delete(place.key);
 }
 
 class FileLease implements Lease {
   readonly kind: FileLockKind;
   readonly label: string | undefined;
   readonly token: number | undefined;
-  readonly #path: string;
+  readonly #place: Place;
   readonly #turn: Held;
   #file: number | undefined;
 
   constructor(facts: {
-    path: string;
+    place: Place;
     file: number;
     kind: FileLockKind;
     label: string | undefined;
     token: number | undefined;
     turn: Held;
   }) {
-    this.#path = facts.path;
+    this.#place = facts.place;
     this.#file = facts.file;
     this.#turn = facts.turn;
     this.kind = facts.kind;
     this.label = facts.label;
     this.token = facts.token;
-    placeOf(this.#path).leases.add(this);
+    this.#place.leases.add(this);
   }
 
   get ownerName(): string | undefined {
@@ -104,9 +132,9 @@ class FileLease implements Lease {
         closeSync(file);
       }
     } finally {
-      placeOf(this.#path).leases.delete(this);
+      this.#place.leases.delete(this);
       this.#turn.release();
-      forgetIdle(this.#path);
+      forgetIdle(this.#place);
     }
   }
 
@@ -117,6 +145,12 @@ class FileLease implements Lease {
   async [Symbol.asyncDispose](): Promise<void> {
     this.release();
   }
+}
+
+/** A turn among those of this thread. */
+interface Turn {
+  readonly place: Place;
+  readonly turn: Held;
 }
 
 export interface LockFileFacts {
@@ -140,10 +174,10 @@ export class LockFile {
   async acquire(kind: FileLockKind, request: LockRequest, party: Party): Promise<Lease> {
     const deadline = performance.now() + request.timeoutMs;
     const label = request.label ?? this.#label;
-    const { queue } = placeOf(this.#path);
-    const turn = await queue.acquire(modes[kind], { ...request, label }, party);
+    const place = placeOf(this.#path);
+    const turn = await place.queue.acquire(modes[kind], { ...request, label }, party);
     try {
-      return await this.#poll(kind, request, deadline, label, turn);
+      return await this.#poll(kind, request, deadline, label, { place, turn });
     } catch (error) {
       turn.release();
       throw error;
@@ -154,9 +188,10 @@ export class LockFile {
     const label = request.label ?? this.#label;
     this.#checkHeldHere(kind, request, label, party);
     const file = this.#pollSync(kind, request, performance.now() + request.timeoutMs);
-    const turn = placeOf(this.#path).queue.join(modes[kind], { ...request, label }, party);
+    const place = placeOf(this.#path);
+    const turn = place.queue.join(modes[kind], { ...request, label }, party);
     try {
-      return this.#lease(kind, file, label, turn);
+      return this.#lease(kind, file, label, { place, turn });
     } catch (error) {
       turn.release();
       throw error;
@@ -190,7 +225,7 @@ export class LockFile {
     request: LockRequest,
     deadline: number,
     label: string | undefined,
-    turn: Held,
+    turn: Turn,
   ): Promise<Lease> {
     for (;;) {
       const file = this.open();
@@ -245,18 +280,29 @@ export class LockFile {
   }
 
   /** Closes the descriptor when there will be no lease. */
-  #lease(kind: FileLockKind, file: number, label: string | undefined, turn: Held): Lease {
+  #lease(
+    kind: FileLockKind,
+    file: number,
+    label: string | undefined,
+    { place, turn }: Turn,
+  ): Lease {
     try {
       let token: number | undefined;
       if (kind === 'exclusive') {
         sign(this.#path, file, label);
-        if (this.#fencing) token = nextToken(new RealFenceFile(this.#path, file));
+        if (this.#fencing) token = this.#token(file, place);
       }
-      return new FileLease({ path: this.#path, file, kind, label, token, turn });
+      return new FileLease({ place, file, kind, label, token, turn });
     } catch (error) {
       closeSync(file);
       throw error;
     }
+  }
+
+  #token(file: number, { key }: Place): number {
+    const token = nextToken(new RealFenceFile(this.#path, file), { highest: tokens.get(key) });
+    tokens.set(key, token);
+    return token;
   }
 
   /** Of its own thread a synchronous call need not wait for anybody: nobody could release anything meanwhile. */
@@ -266,7 +312,7 @@ export class LockFile {
     label: string | undefined,
     party: Party,
   ): void {
-    const leases = places.get(this.#path)?.leases ?? [];
+    const leases = places.get(keyOf(this.#path))?.leases ?? [];
     for (const lease of leases) {
       if (kind === 'shared' && lease.kind === 'shared') continue;
       if (request.timeoutMs === 0) {
@@ -303,8 +349,8 @@ function isSameFile(one: Stats, other: Stats): boolean {
 }
 
 /** For one who waited for its turn in this thread: whoever has it may still poll for a file that others hold. */
-function waitedHereError(path: string, mode: Mode, timeoutMs: number): LockTimeoutError {
-  const [lease] = places.get(path)?.leases ?? [];
+function waitedHereError({ path, leases }: Place, mode: Mode, timeoutMs: number): LockTimeoutError {
+  const [lease] = leases;
   if (lease !== undefined) {
     const label = lease.label ?? lease.ownerName ?? '';
     return timeoutError(path, timeoutMs, { ...thisProcess(), label });

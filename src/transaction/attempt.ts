@@ -24,6 +24,7 @@ import type { Projection } from '../projections/define.js';
 import type { AsyncEntries, EntriesOptions, Entry } from '../projections/types.js';
 import { type Savepoint, WriteBuffer } from './buffer.js';
 import { merged } from './merge.js';
+import { OwnEvents } from './own-events.js';
 import { ReadSet } from './reads.js';
 import type { TransactionSource } from './source.js';
 
@@ -37,13 +38,6 @@ export interface AttemptParts {
 
 /** Waits while others are in front of it for that key; gives the call that ends the turn, or undefined when nobody is there. */
 export type Queue = (projection: string, key: string) => Promise<() => void> | undefined;
-
-interface OwnEvents {
-  readonly revision: number;
-  readonly position: number;
-  /** As folds see them. */
-  readonly events: readonly RecordedEvent[];
-}
 
 const APPEND_OPTIONS = optionNames<Pick<CommitPart, 'expectedVersion'>>({ expectedVersion: true });
 
@@ -62,7 +56,7 @@ export class Attempt {
   readonly #told = new Map<string, Set<number>>();
   /** Streams whose condition is what the caller demanded, and nothing that was read. */
   readonly #demanded = new Set<string>();
-  #own: OwnEvents | undefined;
+  readonly #own: OwnEvents;
   #ended = false;
   /** For an attempt that may still choose its position: nothing was read, and its function was not told. */
   #queue: Queue | undefined;
@@ -84,6 +78,7 @@ export class Attempt {
     this.number = number;
     if (level === 'serializable') this.#queue = queue;
     this.#reads = new ReadSet((event) => source.interpret(event));
+    this.#own = new OwnEvents(source, this.#buffer, context);
   }
 
   /** Reads are as of it. */
@@ -118,7 +113,12 @@ export class Attempt {
     this.#awaitTurn(projection, key);
     this.#reads.key(projection, key);
     const position = await this.#readAt();
-    return await this.#state(projection, key, position, await this.#ownEvents(position));
+    return await this.#state(
+      projection,
+      key,
+      position,
+      await this.#own.of(projection, key, position),
+    );
   }
 
   entries(projection: Projection, options: EntriesOptions = {}): AsyncEntries<unknown> {
@@ -330,41 +330,15 @@ export class Attempt {
     return version;
   }
 
-  /** The key's state as of the position, with the transaction's own events on top. */
+  /** The key's state as of the position, with the transaction's own events that change it on top. */
   async #state(
     projection: Projection,
     key: string,
     position: number,
-    own: readonly RecordedEvent[],
+    own: readonly RecordedEvent[] = [],
   ): Promise<unknown> {
     const below = await this.#source.state(projection, key, position);
-    const events = own.filter((event) => keysOf(projection, event).includes(key));
-    return events.length === 0 ? below : this.#source.fold(projection, key, below, events);
-  }
-
-  /** What is in the buffer, as if it were recorded behind the position. */
-  async #ownEvents(position: number): Promise<readonly RecordedEvent[]> {
-    const buffer = this.#buffer;
-    while (buffer.size > 0) {
-      const { revision } = buffer;
-      if (this.#own?.revision === revision && this.#own.position === position) {
-        return this.#own.events;
-      }
-      await buffer.settle();
-      // Not through the reads: what only numbers the own events is no condition.
-      const versions = new Map<string, number>();
-      for (const stream of new Set(buffer.parts().map((part) => part.stream))) {
-        versions.set(stream, await this.#source.version(stream, position));
-      }
-      // The function may have appended more while this waited.
-      if (buffer.revision !== revision) continue;
-      const { actor = this.#source.actor } = this.#context;
-      const context = { ...this.#context, actor };
-      const recorded = buffer.provisional(position, this.#source.time(), versions, context);
-      const events = recorded.map((event) => this.#source.interpret(event));
-      this.#own = { revision, position, events };
-    }
-    return [];
+    return own.length === 0 ? below : this.#source.fold(projection, key, below, own);
   }
 
   async *#entries(
@@ -373,28 +347,19 @@ export class Attempt {
   ): AsyncGenerator<Entry, void> {
     this.#check();
     const position = await this.#readAt();
-    const own = await this.#ownEvents(position);
-    const touched = new Set<string>();
-    for (const event of own) {
-      for (const key of keysOf(projection, event)) {
-        if (key.startsWith(prefix) && (after === undefined || key > after)) touched.add(key);
-      }
-    }
+    const own = await this.#own.byKey(projection, position);
+    const touched = [...own.keys()].filter(
+      (key) => key.startsWith(prefix) && (after === undefined || key > after),
+    );
     const below = this.#source.entries(projection, { prefix, after }, position);
-    const state = (key: string) => this.#state(projection, key, position, own);
+    const state = (key: string) => this.#state(projection, key, position, own.get(key));
     let given = 0;
     if (limit === 0) return;
-    for await (const entry of merged(below, touched, state)) {
+    for await (const entry of merged(below, new Set(touched), state)) {
       this.#check();
       yield entry;
       given += 1;
       if (given >= limit) return;
     }
   }
-}
-
-/** The keys that the event changes. */
-function keysOf(projection: Projection, event: RecordedEvent): readonly string[] {
-  if (projection.handlerOf(event.type) === undefined) return [];
-  return projection.keyIsStream ? [event.stream] : projection.keysOf(event);
 }

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RecollectError } from '#src/errors.js';
-import { type FenceFile, nextToken, TOKENS_PER_RANGE } from '#src/locks/fence.js';
+import { FENCE_END, type FenceFile, nextToken, TOKENS_PER_RANGE } from '#src/locks/fence.js';
 import { keepNewest, seededChooser } from '../support/chooser.js';
 import { seed, times } from '../support/runs.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
@@ -45,7 +45,7 @@ function fenceFile(process: SimulatedProcess, file: number): FenceFile {
 function take(process: SimulatedProcess): number {
   const file = process.open(PATH, process.facts(PATH) === undefined ? 'create' : 'write');
   try {
-    return nextToken(fenceFile(process, file), RANGE);
+    return nextToken(fenceFile(process, file), { tokensPerRange: RANGE });
   } finally {
     if (process.alive) process.close(file);
   }
@@ -184,6 +184,27 @@ describe('fencing tokens', () => {
       { numRuns: times(300), seed },
     );
     expect(failures).toBeGreaterThan(100);
+  });
+
+  test('grow when the file has lost what was written to it since', () => {
+    const process = freshDisk().process('p');
+    take(process);
+    const file = process.open(PATH, 'write');
+    const old = Buffer.alloc(FENCE_END);
+    process.read(file, old, 0, old.length, 0);
+    const tokens = new Tokens();
+    for (let turn = 0; turn < RANGE + 1; turn += 1) tokens.given(take(process));
+    process.write(file, old, 0, old.length, 0);
+    const syncs = process.count('sync');
+    const next = () => {
+      const given = { tokensPerRange: RANGE, highest: tokens.last };
+      return nextToken(fenceFile(process, file), given);
+    };
+    tokens.given(next());
+    // Out of a range that was proven anew, and the next one is of the same.
+    expect(process.count('sync')).toBe(syncs + 1);
+    tokens.given(next());
+    expect(process.count('sync')).toBe(syncs + 1);
   });
 
   test('are refused when both records are damaged, rather than given twice', () => {

@@ -27,8 +27,11 @@ const AGENTS = ['anna', 'bo', 'cleo', 'dan'];
 const CALLERS = 4;
 const RSS_MAX = 700 * MIB;
 const DESCRIPTORS_MAX = 200;
-/** Of the directory, beside the bytes of its events as they were written. */
-const DISK_FACTOR = 3;
+/** Of the log, the archive and what goes with them, beside the bytes of the events as JSON. */
+const LOG_FACTOR = 1;
+/** Of the snapshots: two of each are kept, and one of all states and of what can be found takes about twice the bytes of the events. */
+const SNAPSHOTS_KEPT = 2;
+const SNAPSHOT_FACTOR = 3;
 const BACKUPS_KEPT = 2;
 /** Compactions take turns, and each may be stopped for a while. */
 const PATIENCE_MS = 120_000;
@@ -295,6 +298,8 @@ test(`${MINUTES} minutes of four agents that are killed, stopped, backed up and 
   for await (const event of memory.engine.readAll()) plain += JSON.stringify(event).length;
   await memory.close();
   const diskBytes = bytesOf(directory);
+  const snapshotBytes = bytesOf(join(directory, 'snapshots'));
+  const snapshots = readdirSync(join(directory, 'snapshots'));
   console.log({
     minutes: MINUTES,
     commits,
@@ -306,10 +311,17 @@ test(`${MINUTES} minutes of four agents that are killed, stopped, backed up and 
     rssMiB: Math.round(most.rssBytes / MIB),
     descriptors: most.descriptors,
     diskMiB: Math.round(diskBytes / MIB),
+    snapshotsMiB: Math.round(snapshotBytes / MIB),
     eventsMiB: Math.round(plain / MIB),
   });
   expect(keeper.restores).toBeGreaterThan(0);
   expect(most.rssBytes).toBeLessThan(RSS_MAX);
   expect(most.descriptors).toBeLessThan(DESCRIPTORS_MAX);
-  expect(diskBytes).toBeLessThan(16 * MIB + DISK_FACTOR * plain);
+  expect(diskBytes - snapshotBytes).toBeLessThan(16 * MIB + LOG_FACTOR * plain);
+  expect(snapshotBytes).toBeLessThan(MIB + SNAPSHOTS_KEPT * SNAPSHOT_FACTOR * plain);
+  for (const name of snapshots) {
+    const beginning = name.replace(/[0-9]{20}\.ndjson$/, '');
+    const same = snapshots.filter((other) => other.replace(/[0-9]{20}\.ndjson$/, '') === beginning);
+    expect(same.length).toBeLessThanOrEqual(SNAPSHOTS_KEPT);
+  }
 });
