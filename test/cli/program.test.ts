@@ -12,20 +12,16 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openLog, openStore, verifyStore } from '#src/index.js';
 import { WRITE_LOCK } from '#src/log/format.js';
 import { RealDisk } from '#src/log/real-disk.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-import { cli } from './support.js';
+import { cli, builtProgram as main, root } from './support.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const { version, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   version: string;
-  bin: { recollect: string };
 };
-const main = join(root, bin.recollect);
 
 function recollect(cwd: string, ...argv: string[]) {
   return spawnSync(process.execPath, [main, ...argv], { cwd, encoding: 'utf8' });

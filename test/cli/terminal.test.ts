@@ -2,14 +2,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { ProgressBar, progressText } from '#src/cli/progress.js';
 import { openStore } from '#src/index.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-import { cli, Kept } from './support.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+import { cli, Kept, builtProgram as main } from './support.js';
 
 async function world(): Promise<string> {
   const cwd = temporaryDirectory();
