@@ -83,6 +83,23 @@ describe('log', () => {
     expect((await cli({ cwd }, 'log', 'memory')).code).toBe(1);
   });
 
+  test.runIf(process.platform === 'linux')(
+    'that is followed ends when its reader has gone, though nothing more comes',
+    async () => {
+      const cwd = temporaryDirectory();
+      await storeIn(cwd, 5);
+      const follow = `'${process.execPath}' '${main}' log memory --follow`;
+      const follower = `{ ${follow}; echo "ended with $?" >&2; } | head -n 3 | cut -c 1-5`;
+      // In the middle, somebody who hands on what it reads, and never ends by itself.
+      for (const command of [follower, `${follow} | cat | head -n 1 | cut -c 1-5`]) {
+        const ended = spawnSync('sh', ['-c', command], { cwd, encoding: 'utf8', timeout: 30_000 });
+        expect(ended.error).toBeUndefined();
+        expect(ended.stdout).toMatch(/^1\.0 {2}\n/);
+        expect(['', 'ended with 0\n']).toContain(ended.stderr);
+      }
+    },
+  );
+
   test('an export ends quietly as well', async () => {
     const cwd = temporaryDirectory();
     await storeIn(cwd, 20);
