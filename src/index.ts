@@ -301,6 +301,7 @@ export {
   openStore,
   openStoreSync,
   type ProjectionStats,
+  type SnapshotOptions,
   Store,
   type StoreCommitPart,
   type StoreLocks,
