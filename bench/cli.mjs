@@ -10,7 +10,7 @@ import { Results } from './rounds.mjs';
 
 export const title = 'The command line, from start to end';
 
-const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../dist/program/recollect.cjs', import.meta.url));
 /** Events that one task makes: more take longer than a task may. */
 const fillEvents = 50_000;
 /** What any program of Node takes that does nothing. */

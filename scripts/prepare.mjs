@@ -67,7 +67,9 @@ function digestOfSources() {
     'tsconfig.json',
     'tsconfig.build.json',
     'package.json',
+    'scripts/bundle.mjs',
     'node_modules/typescript/package.json',
+    'node_modules/rolldown/package.json',
   ];
   for (const path of inputs) {
     const content = readFileSync(join(root, path));
@@ -92,5 +94,8 @@ if (!isBuilt || process.argv.includes('--build')) {
   rmSync(builtFrom, { force: true });
   run(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')]);
   removeLeftovers();
+  // It needs a package, which may have been installed only now.
+  const { bundle } = await import('./bundle.mjs');
+  await bundle();
   writeFileSync(builtFrom, digest);
 }

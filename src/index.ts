@@ -302,6 +302,7 @@ export {
   openStore,
   openStoreSync,
   type ProjectionStats,
+  type SnapshotOptions,
   Store,
   type StoreCommitPart,
   type StoreLocks,

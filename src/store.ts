@@ -8,6 +8,7 @@ import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
 import { type BackupOptions, type BackupReport, backupStoreOn } from './compaction/backup.js';
 import type { CompactionReport, CompactOptions } from './compaction/compaction.js';
+import { Course, type CourseOptions } from './compaction/course.js';
 import type { SnapshotReport } from './compaction/snapshot.js';
 import { checkOptionNames, invalidArgument, optionNames, StoreClosedError } from './errors.js';
 import { getLockManager } from './locks/lock-manager.js';
@@ -108,6 +109,16 @@ export interface StoreLocks {
   readonly manager: LockTotals;
 }
 
+export interface SnapshotOptions {
+  /**
+   * Called with how many of its parts are made, of how many: at most every 100 ms, and when the last one is. What it throws ends the snapshot: parts that are
+   * made stay.
+   */
+  readonly onProgress?: CourseOptions['onProgress'];
+}
+
+const SNAPSHOT_OPTIONS = optionNames<SnapshotOptions>({ onProgress: true });
+
 export interface CommandOptions extends TransactionOptions {
   /** Where the events go. Default: the stream named as the key. */
   readonly stream?: string | undefined;
@@ -153,7 +164,7 @@ export class Store<E extends Events = Events> {
       projections: [...settings.projections, ...settings.indexes],
       append: (stream, event) => internals.commitOwn([{ stream, events: event }]),
       relieved: () => this.#snapshots.relieved(),
-      snapshotAll: async (dryRun) => {
+      snapshotAll: async (dryRun, course) => {
         if (dryRun) {
           const { position, parts } = await this.#snapshots.plan();
           const covered = (isCovered: boolean) => (isCovered ? position : 0);
@@ -162,7 +173,7 @@ export class Store<E extends Events = Events> {
           });
           return { position, projections };
         }
-        const { position, parts } = await this.#snapshots.make();
+        const { position, parts } = await this.#snapshots.make(course);
         // What a state is folded from must stay.
         const covered = ({ skipped, unsaved = 0 }: { skipped?: string; unsaved?: number }) =>
           skipped === undefined && unsaved === 0 ? position : 0;
@@ -566,9 +577,10 @@ export class Store<E extends Events = Events> {
    * @throws StoreReadOnlyError, StoreFullError, StoreAccessError: nothing is changed but what was in place before the failure; LockTimeoutError while another
    * process makes one; StoreDamagedError, StorePoisonedError, StoreClosedError
    */
-  async snapshot(): Promise<SnapshotReport> {
+  async snapshot(options: SnapshotOptions = {}): Promise<SnapshotReport> {
     this.#checkOpen();
-    return await this.#snapshots.make();
+    checkOptionNames(options, SNAPSHOT_OPTIONS, 'snapshot');
+    return await this.#snapshots.make(new Course({ onProgress: options.onProgress }));
   }
 
   /** {@link Store.snapshot}, at once. */

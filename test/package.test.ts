@@ -176,7 +176,8 @@ describe('the package', { timeout: INSTALL_TIMEOUT_MS }, () => {
     const { files } = pack(temporaryDirectory());
 
     const others = files.filter(
-      (path) => !/^(dist\/.+\.(js|d\.ts)(\.map)?|src\/.+\.ts)$/.test(path),
+      (path) =>
+        !/^(dist\/.+\.(js|d\.ts)(\.map)?|dist\/program\/[^/]+\.cjs|src\/.+\.ts)$/.test(path),
     );
     expect(others.filter((path) => path !== 'README.md').sort()).toEqual([
       'CHANGELOG.md',
@@ -185,6 +186,7 @@ describe('the package', { timeout: INSTALL_TIMEOUT_MS }, () => {
     ]);
     expect(files).toContain('dist/index.js');
     expect(files).toContain('dist/index.d.ts');
+    expect(files).toContain('dist/program/recollect.cjs');
   });
 
   test('works from an ES module', () => {

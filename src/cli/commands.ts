@@ -357,6 +357,7 @@ const care: readonly CommandSpec[] = [
     options: [
       FORMAT,
       { flags: '--source <uri>', what: 'of CloudEvents: what names the store' },
+      DRY_RUN,
       YES,
     ],
     examples: ['recollect export ./memory events.ndjson --format ndjson'],

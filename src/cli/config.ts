@@ -14,6 +14,7 @@ import type {
   RetentionOptions,
   StoreOptions,
 } from '../store.js';
+import { CONFIG, type CommandSpec } from './command.js';
 import type { Context } from './context.js';
 import { plain } from './escape.js';
 import { WrongUse } from './exit-codes.js';
@@ -41,12 +42,29 @@ const MEMBERS: readonly string[] = [
   'language',
 ];
 
+/** Whether a name is that of a file of code. */
+export function isModuleFile(name: string): boolean {
+  return /\.[cm]?[jt]s$/.test(name);
+}
+
+/** Whether a command will run a module of the user's, unless it is refused. */
+export function runsOwnModule(
+  { options }: CommandSpec,
+  context: Context,
+  directory: string,
+): boolean {
+  if (!options.some((option) => CONFIG.includes(option))) return false;
+  const { config, projection } = context.options;
+  if (typeof config === 'string' || isModuleFile(projection ?? '')) return true;
+  return config !== false && reasonAgainst(besideOf(context, directory), context.io.cwd) === '';
+}
+
 /** Nothing when there is no file, or none that is run unasked. @throws WrongUse */
 export async function loadConfig(context: Context, directory: string): Promise<Config> {
   const { config } = context.options;
   if (config === false) return {};
   if (typeof config === 'string') return await configOf(context.path(config));
-  const beside = join(dirname(context.path(directory)), CONFIG_FILE);
+  const beside = besideOf(context, directory);
   const problem = reasonAgainst(beside, context.io.cwd);
   if (problem === undefined) return {};
   if (problem === '') return await configOf(beside);
@@ -54,6 +72,10 @@ export async function loadConfig(context: Context, directory: string): Promise<C
     `recollect: ${plain(beside)} was not run, because ${problem}. Name it with --config to run it, or say --no-config.`,
   );
   return {};
+}
+
+function besideOf(context: Context, directory: string): string {
+  return join(dirname(context.path(directory)), CONFIG_FILE);
 }
 
 /** Undefined when there is no such file; the empty text when nothing speaks against running it. */

@@ -13,6 +13,7 @@ export interface CommonOptions {
   readonly json?: boolean | undefined;
   readonly local?: boolean | undefined;
   readonly config?: string | false | undefined;
+  readonly projection?: string | undefined;
   readonly allowSharedDirectory?: boolean | undefined;
   readonly allowFileSystem?: boolean | undefined;
   readonly lockTimeout?: number | undefined;

@@ -1,13 +1,8 @@
-/** What the exit code says (docs/CLI.md, "Exit codes"). */
+/** Which exit code an error asks for. */
 import { RecollectError, systemCode } from '../errors.js';
+import { DIFFERS, DISK, FINE, NOT_FOUND, REFUSED, WRONG_USE } from './codes.js';
 
-export const FINE = 0;
-export const DIFFERS = 1;
-export const WRONG_USE = 2;
-export const REFUSED = 3;
-export const NOT_FOUND = 4;
-export const DISK = 5;
-export const INTERRUPTED = 130;
+export * from './codes.js';
 
 /** Codes of the library's errors that do not mean that the store refused. */
 const CODES: Readonly<Record<string, number>> = {

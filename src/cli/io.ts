@@ -5,6 +5,8 @@ import type { Readable, Writable } from 'node:stream';
 export type OutputStream = Writable & {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  /** Its descriptor, if it has one. */
+  readonly fd?: number | undefined;
 };
 
 export type InputStream = Readable & { readonly isTTY?: boolean | undefined };

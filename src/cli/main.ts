@@ -1,8 +1,13 @@
 #!/usr/bin/env node
 /** The program `recollect`. */
 import { userInfo } from 'node:os';
-import { INTERRUPTED } from './exit-codes.js';
+import { INTERRUPTED } from './codes.js';
 import { packageVersion } from './version.js';
+
+/** As Node ends when what it waits for can never come: whoever waits for a command that was lost must not take it for done. */
+const UNFINISHED = 13;
+/** The same program as the package is, module by module: this one may have been put together into a few files (scripts/bundle.mjs). */
+const WHOLE = new URL('./run.js', import.meta.url).href;
 
 const argv = process.argv.slice(2);
 
@@ -10,7 +15,14 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.on('error', () => {});
   process.stdout.write(`${packageVersion()}\n`);
 } else {
-  process.exitCode = await start();
+  const lost = (): void => {
+    process.exitCode = UNFINISHED;
+  };
+  process.once('beforeExit', lost);
+  void start().then((code) => {
+    process.off('beforeExit', lost);
+    process.exitCode = code;
+  });
 }
 
 /** What a change is signed with when nobody says otherwise. */
@@ -37,7 +49,10 @@ async function start(): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const env = { USER: userName(), ...process.env };
   const io = { stdin, stdout, stderr, env, cwd: process.cwd(), signal: controller.signal };
-  const code = await run(argv, io);
+  const code = await run(argv, io, async () => {
+    const whole = (await import(WHOLE)) as typeof import('./run.js');
+    return whole.run;
+  });
   // Whatever an interrupted command still has open must not hold the end up.
   if (controller.signal.aborted) process.exit(code);
   return code;

@@ -10,7 +10,7 @@ export interface Reached {
   /** Left out or undefined: not known beforehand. */
   readonly total?: number | undefined;
   /** Left out: work that cannot be counted. */
-  readonly unit?: 'bytes' | 'commits' | undefined;
+  readonly unit?: 'bytes' | 'commits' | 'parts' | undefined;
 }
 
 const QUIET_MS = 1000;
@@ -28,6 +28,7 @@ export class ProgressBar {
   #drawn = 0;
   #isDrawn = false;
   #told = Number.NEGATIVE_INFINITY;
+  #reached: Reached | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(stream: OutputStream, now: () => number = () => performance.now()) {
@@ -40,6 +41,7 @@ export class ProgressBar {
   /** Called as often as there is something to tell. */
   readonly report = (reached: Reached): void => {
     this.#told = this.#now();
+    this.#reached = reached;
     this.#draw(reached);
   };
 
@@ -63,7 +65,9 @@ export class ProgressBar {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => {
       if (this.#now() - this.#told < QUIET_MS) return;
-      const reached = ask();
+      const asked = ask();
+      // A step that takes long is no other work than the steps before it.
+      const reached = asked?.unit === undefined ? (this.#reached ?? asked) : asked;
       if (reached) this.#draw(reached);
     }, REDRAW_MS);
     this.#timer.unref();
@@ -101,7 +105,8 @@ export function progressText(reached: Reached, elapsedMs: number, columns: numbe
   return parts.join('  ').slice(0, Math.max(1, columns - 1));
 }
 
-function amount(count: number, unit: 'bytes' | 'commits'): string {
+function amount(count: number, unit: 'bytes' | 'commits' | 'parts'): string {
   if (unit === 'bytes') return shownBytes(Math.round(count));
+  if (unit === 'parts' && count < 10) return `${count.toFixed(1)} ${unit}`;
   return `${Math.round(count)} ${unit}`;
 }

@@ -9,6 +9,7 @@ import {
 } from '../errors.js';
 import type { CommandSpec, OptionSpec } from './command.js';
 import { commands } from './commands.js';
+import { runsOwnModule } from './config.js';
 import { type CommonOptions, Context } from './context.js';
 import { guarded, guardedLines, jsonOf, plain } from './escape.js';
 import {
@@ -29,16 +30,30 @@ import { packageVersion } from './version.js';
 /** Ctrl-C ended a command that only reads. */
 class Interrupted extends Error {}
 
+/** What {@link run} is. */
+export type Runner = (argv: readonly string[], io: Io) => Promise<number>;
+
 /**
  * Runs one command line.
  * @param argv - what stands behind `recollect`
+ * @param whole - the same as the package has it, when this is a copy: modules of the user's import the package, and must get the modules that run them
  * @returns the exit code
  */
-export async function run(argv: readonly string[], io: Io): Promise<number> {
+export async function run(
+  argv: readonly string[],
+  io: Io,
+  whole?: () => Promise<Runner>,
+): Promise<number> {
   const out = new Output(io);
   let code = FINE;
-  const program = programFor(io, asksForJson(argv), async (spec, options, given) => {
-    code = await runCommand(spec, new Context(io, out, options), given, options);
+  const program = programFor(io, argv, async (spec, options, given) => {
+    const context = new Context(io, out, options);
+    if (whole && runsOwnModule(spec, context, given[0] ?? '')) {
+      const runner = await whole();
+      code = await runner(argv, io);
+    } else {
+      code = await runCommand(spec, context, given, options);
+    }
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });
@@ -169,7 +184,8 @@ type Action = (
   given: readonly string[],
 ) => Promise<void>;
 
-function programFor(io: Io, asJson: boolean, action: Action): Command {
+function programFor(io: Io, argv: readonly string[], action: Action): Command {
+  const asJson = asksForJson(argv);
   const program = new Command('recollect')
     .description('Look after a memory: read, audit, replay, restore it.')
     .version(packageVersion(), '-V, --version', 'print the version')
@@ -192,7 +208,9 @@ function programFor(io: Io, asJson: boolean, action: Action): Command {
       'after',
       "\nExit codes: 0 fine, 1 differs or damaged, 2 wrong use, 3 the store refused, 4 not found, 5 disk or access, 130 interrupted.\n`recollect help <command>` shows a command's options and an example.",
     );
-  for (const spec of commands) addCommand(program, spec, action);
+  // The others are of use only to who asks for help, or has mistaken the name.
+  const named = commands.filter(({ name }) => name === argv[0]);
+  for (const spec of named.length > 0 ? named : commands) addCommand(program, spec, action);
   return program;
 }
 

@@ -16,6 +16,7 @@ import { readRemains } from '../log/remains.js';
 import { removeArchiveLeftovers, removeRemains, removeSegment } from '../log/remains-write.js';
 import { asStoreError } from '../log/section.js';
 import type { NewEvent, RecordedEvent } from '../log/types.js';
+import { Course, type CourseOptions } from './course.js';
 import { ThreadDied, ThreadWork } from './heavy-thread.js';
 import { type HeavyWork, SlicedWork } from './heavy-work.js';
 import type { RetentionSettings } from './options.js';
@@ -46,7 +47,7 @@ export interface SnapshotCover {
 export interface CompactionSource {
   readonly log: LogInternals;
   /** Makes a snapshot of everything; in a dry run says what one would cover. */
-  snapshotAll(dryRun: boolean): Promise<SnapshotCover>;
+  snapshotAll(dryRun: boolean, course: Course): Promise<SnapshotCover>;
   /** Appends to one of the store's own streams. */
   append(stream: string, event: NewEvent): Promise<unknown>;
   readonly retention: RetentionSettings | undefined;
@@ -59,6 +60,11 @@ export interface CompactionSource {
 export interface CompactOptions {
   /** Change nothing, and tell what would be done. Default false. */
   readonly dryRun?: boolean | undefined;
+  /**
+   * Called with the parts of the snapshot that are made, of how many, and then with the bytes of the segments that are moved, of how many. Called at most every
+   * 100 ms, and when a phase ends. What it throws ends the compaction: what was moved stays moved.
+   */
+  readonly onProgress?: CourseOptions['onProgress'];
 }
 
 /** A segment that was moved to the archive, and what it takes there. */
@@ -134,20 +140,28 @@ export class Compaction {
    * @param patient - false: give up at once, with `undefined`, when another process compacts
    * @throws LockTimeoutError, StoreDamagedError, and errors of the disk: what was in place stays
    */
-  async run(dryRun: boolean, patient: boolean): Promise<CompactionReport | undefined> {
-    const running = this.#running.then(() => this.#run(dryRun, patient));
+  async run(
+    dryRun: boolean,
+    patient: boolean,
+    course: Course = new Course({}),
+  ): Promise<CompactionReport | undefined> {
+    const running = this.#running.then(() => this.#run(dryRun, patient, course));
     this.#running = running.catch(() => {});
     return await running;
   }
 
-  async #run(dryRun: boolean, patient: boolean): Promise<CompactionReport | undefined> {
+  async #run(
+    dryRun: boolean,
+    patient: boolean,
+    course: Course,
+  ): Promise<CompactionReport | undefined> {
     this.#checkOpen();
     const { log } = this.#source;
     const { monotonic } = log.environment;
     const began = monotonic();
     // What others wrote counts as well.
     await log.run(log.look());
-    const cover = await this.#source.snapshotAll(dryRun).catch((error: unknown) => {
+    const cover = await this.#source.snapshotAll(dryRun, course).catch((error: unknown) => {
       throw asStoreError(error, log.paths.directory);
     });
     const release = dryRun ? () => {} : await this.#lock(patient);
@@ -155,7 +169,9 @@ export class Compaction {
     this.#isHolding = !dryRun;
     try {
       if (!dryRun) await log.run(removeArchiveLeftovers(log.paths));
-      const changes = dryRun ? await this.#planned(cover) : await this.#changed(cover, false);
+      const changes = dryRun
+        ? await this.#planned(cover, course)
+        : await this.#changed(cover, false, course);
       const { position, projections } = cover;
       const elapsedMs = monotonic() - began;
       return deeplyFrozen({ dryRun, position, projections, ...changes, elapsedMs });
@@ -168,10 +184,10 @@ export class Compaction {
   }
 
   /** Nothing keeps others from compacting meanwhile: what they moved is then looked for where it is now. */
-  async #planned(cover: SnapshotCover): Promise<Changes> {
+  async #planned(cover: SnapshotCover, course: Course): Promise<Changes> {
     for (let trial = 1; ; trial += 1) {
       try {
-        return await this.#changed(cover, true);
+        return await this.#changed(cover, true, course);
       } catch (error) {
         if (trial === PLANS_MAX || systemCode(error) !== 'ENOENT') throw error;
         await this.#source.log.run(this.#source.log.look());
@@ -179,11 +195,11 @@ export class Compaction {
     }
   }
 
-  async #changed(cover: SnapshotCover, dryRun: boolean): Promise<Changes> {
+  async #changed(cover: SnapshotCover, dryRun: boolean, course: Course): Promise<Changes> {
     const { log } = this.#source;
     const before = await log.run(filesOf(log));
     const bytesBefore = sum(before) + (dryRun ? endingBytes(log) : 0);
-    const moved = await this.#move(cover, dryRun);
+    const moved = await this.#move(cover, dryRun, before.plain, course);
     const after = moved.reduce(move, before);
     const { dropped, refused } = await this.#retain(cover, archivesOf(after), dryRun);
     const bytesAfter = bytesBefore - sum(before) + sum(after) - bytesOf(dropped);
@@ -205,15 +221,27 @@ export class Compaction {
     }
   }
 
-  async #move(cover: SnapshotCover, dryRun: boolean): Promise<MovedSegment[]> {
+  async #move(
+    cover: SnapshotCover,
+    dryRun: boolean,
+    plain: readonly SegmentFile[],
+    course: Course,
+  ): Promise<MovedSegment[]> {
     const { log } = this.#source;
     const ending = dryRun && isEnding(log);
     const jobs = await log.run(archivable(log.paths, log.storeId, cover.position, ending));
     const moved: MovedSegment[] = [];
+    const going = plain.filter(({ first }) => jobs.some((job) => job.first === first));
+    course.begin('archive', 'bytes', bytesOf(going));
     for (const job of jobs) {
-      moved.push(await this.#heavy((work) => (dryRun ? work.measure(job) : work.archive(job))));
+      const segment = await this.#heavy((work) => {
+        return dryRun ? work.measure(job) : work.archive(job);
+      });
+      moved.push(segment);
       if (!dryRun) await log.run(log.segments.forget(job.first));
+      course.advance(segment.bytes);
     }
+    if (jobs.length > 0) course.end();
     return moved;
   }
 

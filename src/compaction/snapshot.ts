@@ -37,6 +37,7 @@ import {
   unsavedLine,
 } from '../projections/snapshot.js';
 import type { KeyFailure } from '../projections/states.js';
+import { Course } from './course.js';
 import { removeOldSnapshots } from './old-snapshots.js';
 
 /** What became of one projection or index. */
@@ -91,21 +92,29 @@ const PORTION_KEYS_MAX = 8192;
 const PORTION_BYTES = 1024 * 1024;
 
 /** As of the last closed segment. @throws system errors of the disk: then what is not in place yet is not changed; StoreDamagedError */
-export function* makeSnapshots(source: SnapshotSource): Io<Omit<SnapshotReport, 'elapsedMs'>> {
+export function* makeSnapshots(
+  source: SnapshotSource,
+  course: Course = new Course({}),
+): Io<Omit<SnapshotReport, 'elapsedMs'>> {
   const { log } = source;
+  course.begin('snapshot', 'parts', 1 + source.projections.length + source.indexes.length);
   const written = yield* log.snapshotLog();
   if (!written) return { position: 0, bytes: 0, parts: [] };
   const { position, bytes } = written;
+  course.advance(1);
   yield* makeSnapshotDirectory(log.paths);
   const parts: SnapshotPart[] = [];
   for (const runtime of source.projections) {
     const { name, version } = runtime.definition;
     parts.push({ name, version, ...(yield* snapshotProjection(source, runtime, position)) });
+    course.advance(1);
   }
   for (const index of source.indexes) {
     const { name, version } = index.runtime.definition;
     parts.push({ name, version, ...(yield* snapshotIndex(source, index, position)) });
+    course.advance(1);
   }
+  course.end();
   yield* removeOldLogSnapshots(source);
   const own = [
     ...source.projections.map(({ definition }) => definition),

@@ -5,11 +5,12 @@ import { checkSignal } from './on-abort.js';
 
 /** How far a piece of work has come. Of its phases each begins anew at 0. */
 export interface Progress {
-  readonly phase: 'copy' | 'read' | 'write' | 'verify';
+  readonly phase: 'copy' | 'read' | 'write' | 'verify' | 'snapshot' | 'archive';
   readonly done: number;
   /** Undefined when it is not known beforehand. */
   readonly total: number | undefined;
-  readonly unit: 'bytes' | 'commits';
+  /** Parts: of a snapshot, that of the log and of each projection and index. */
+  readonly unit: 'bytes' | 'commits' | 'parts';
 }
 
 export interface CourseOptions {

@@ -8,6 +8,7 @@ import {
   type CompactOptions,
   type SnapshotCover,
 } from '../compaction/compaction.js';
+import { Course } from '../compaction/course.js';
 import type { CompactionSettings } from '../compaction/options.js';
 import { FRESH_MS, type ProjectionIdentity, register } from '../compaction/registry.js';
 import type { Covered } from '../compaction/retention.js';
@@ -34,7 +35,7 @@ export interface CompactingSource {
   readonly projections: readonly ProjectionIdentity[];
   append(stream: string, event: NewEvent): Promise<unknown>;
   /** Makes a snapshot of everything. Left out: nothing is snapshotted, and segments are moved up to the head. */
-  snapshotAll?(dryRun: boolean): Promise<SnapshotCover>;
+  snapshotAll?(dryRun: boolean, course: Course): Promise<SnapshotCover>;
   /** Resolves when nothing else of this store holds the right to compact for a moment. */
   relieved?(): Promise<void>;
 }
@@ -70,7 +71,7 @@ export class Compacting {
       retention: settings.retention,
       append: (stream, event) => source.append(stream, event),
       isAwaited: () => this.#awaited > 0,
-      snapshotAll: (dryRun) => this.#snapshotAll(dryRun),
+      snapshotAll: (dryRun, course) => this.#snapshotAll(dryRun, course),
       relieved: async () => await source.relieved?.(),
     });
     // What is in memory alone has nobody to make room for, and nobody else who reads it.
@@ -110,22 +111,26 @@ export class Compacting {
   }
 
   async compact(options: CompactOptions): Promise<CompactionReport> {
-    const dryRun = dryRunOf(options);
+    const { dryRun, course } = checked(options);
     const { log } = this.#source;
     if (!log.writable && !dryRun) throw new StoreReadOnlyError(log.paths.directory);
     this.#awaited += 1;
     try {
-      return (await this.#run(dryRun, true)) as CompactionReport;
+      return (await this.#run(dryRun, true, course)) as CompactionReport;
     } finally {
       this.#awaited -= 1;
     }
   }
 
-  async #run(dryRun: boolean, patient: boolean): Promise<CompactionReport | undefined> {
+  async #run(
+    dryRun: boolean,
+    patient: boolean,
+    course?: Course,
+  ): Promise<CompactionReport | undefined> {
     await this.#registering;
     this.#running += 1;
     try {
-      const report = await this.#compaction.run(dryRun, patient);
+      const report = await this.#compaction.run(dryRun, patient, course);
       if (report && !dryRun) {
         this.#runs += 1;
         this.#lastReport = report;
@@ -137,9 +142,9 @@ export class Compacting {
     }
   }
 
-  async #snapshotAll(dryRun: boolean): Promise<SnapshotCover> {
+  async #snapshotAll(dryRun: boolean, course: Course): Promise<SnapshotCover> {
     const { log } = this.#source;
-    const cover = (await this.#source.snapshotAll?.(dryRun)) ?? {
+    const cover = (await this.#source.snapshotAll?.(dryRun, course)) ?? {
       position: log.position,
       projections: [],
     };
@@ -214,13 +219,13 @@ export class Compacting {
   }
 }
 
-const COMPACT_OPTIONS = optionNames<CompactOptions>({ dryRun: true });
+const COMPACT_OPTIONS = optionNames<CompactOptions>({ dryRun: true, onProgress: true });
 
-function dryRunOf(options: CompactOptions): boolean {
+function checked(options: CompactOptions): { readonly dryRun: boolean; readonly course: Course } {
   checkOptionNames(options, COMPACT_OPTIONS, 'compact');
-  const { dryRun = false } = options;
+  const { dryRun = false, onProgress } = options;
   if (typeof dryRun !== 'boolean') throw invalidArgument('dryRun must be true or false');
-  return dryRun;
+  return { dryRun, course: new Course({ onProgress }) };
 }
 
 /** Of the closed segments that are not in the archive. */

@@ -1,4 +1,5 @@
 /** `store.snapshot`: ends the segment, waits for what is built, makes the snapshots, one caller at a time over all processes. */
+import { Course } from '../compaction/course.js';
 import {
   makeSnapshots,
   planSnapshots,
@@ -81,9 +82,9 @@ export class Snapshots {
     await this.#relieving?.ended;
   }
 
-  async make(): Promise<SnapshotReport> {
+  async make(course: Course = new Course({})): Promise<SnapshotReport> {
     // Whoever asks meanwhile wants one that holds what was appended since.
-    const made = this.#last.then(() => this.#make());
+    const made = this.#last.then(() => this.#make(course));
     this.#last = made.catch(() => undefined);
     return await made;
   }
@@ -102,7 +103,7 @@ export class Snapshots {
     return { position, parts: [...parts, ...others] };
   }
 
-  async #make(): Promise<SnapshotReport> {
+  async #make(course: Course): Promise<SnapshotReport> {
     const { log } = this.#reads;
     this.#checkWritable();
     const { monotonic } = log.environment;
@@ -112,7 +113,7 @@ export class Snapshots {
     try {
       await log.endSegment();
       await this.#reads.built();
-      const report = await log.run(this.#made(), SLICE_MS);
+      const report = await log.run(this.#made(course), SLICE_MS);
       return Object.freeze({ ...report, elapsedMs: monotonic() - began });
     } finally {
       // One that relies on this lock must not go on without it.
@@ -122,11 +123,11 @@ export class Snapshots {
     }
   }
 
-  *#made(): Io<Omit<SnapshotReport, 'elapsedMs'>> {
+  *#made(course?: Course): Io<Omit<SnapshotReport, 'elapsedMs'>> {
     const { log } = this.#reads;
     const { source, skipped } = yield* this.#sorted(log.tailFirst - 1);
     try {
-      const report = yield* makeSnapshots(source);
+      const report = yield* makeSnapshots(source, course);
       return { ...report, parts: [...report.parts, ...skipped] };
     } catch (error) {
       yield* this.#trim(source);

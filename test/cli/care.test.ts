@@ -235,6 +235,10 @@ describe('backup, restore and salvage', () => {
   });
 });
 
+function reportOf({ stdout }: { readonly stdout: string }): Record<string, unknown> {
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
 describe('export and import', () => {
   test.each(['ndjson', 'cloudevents'])('take a store to %s and back', async (format) => {
     const cwd = temporaryDirectory();
@@ -290,6 +294,27 @@ describe('export and import', () => {
       });
     }
     expect(existsSync(join(cwd, 'wrong'))).toBe(false);
+  });
+
+  test('an export that is tried writes nothing, and reports what it would write', async () => {
+    const cwd = temporaryDirectory();
+    await storeIn(cwd);
+    const argv = ['export', 'memory', 'events', '--json'] as const;
+    const fresh = reportOf(await cli({ cwd }, ...argv, '--dry-run'));
+    expect(fresh).toMatchObject({ dryRun: true, replaces: false });
+    expect(existsSync(join(cwd, 'events'))).toBe(false);
+    const { dryRun, ...made } = reportOf(await cli({ cwd }, ...argv));
+    expect(dryRun).toBe(false);
+    expect(fresh).toEqual({ ...made, dryRun: true, replaces: false });
+    const bytes = readFileSync(join(cwd, 'events'));
+    expect(made).toMatchObject({ bytes: bytes.length });
+    const again = await cli({ cwd }, 'export', 'memory', 'events', '--dry-run');
+    expect(again).toMatchObject({ code: 0, stderr: '' });
+    expect(again.stdout).toMatch(/^would replace .*events with \d+ commits/);
+    const piped = await cli({ cwd }, 'export', 'memory', '--dry-run');
+    expect(piped.stdout).toMatch(/^would write \d+ commits, .* to standard output\n$/);
+    expect(readFileSync(join(cwd, 'events'))).toEqual(bytes);
+    expect(readdirSync(cwd).sort()).toEqual(['events', 'memory']);
   });
 
   test('an export asks before it replaces a file, and leaves it as it was when it fails', async () => {

@@ -11,14 +11,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { guarded } from '#src/cli/escape.js';
 import { openMemory, openStore } from '#src/index.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-import { cli, jsonLines } from './support.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+import { cli, jsonLines, builtProgram as main } from './support.js';
 
 async function storeIn(cwd: string, events = 6, segmentBytes?: number): Promise<void> {
   const store = await openStore(join(cwd, 'memory'), { segmentBytes, compaction: false });

@@ -12,20 +12,16 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openLog, openStore, verifyStore } from '#src/index.js';
 import { WRITE_LOCK } from '#src/log/format.js';
 import { RealDisk } from '#src/log/real-disk.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-import { cli } from './support.js';
+import { cli, builtProgram as main, root } from './support.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const { version, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   version: string;
-  bin: { recollect: string };
 };
-const main = join(root, bin.recollect);
 
 function recollect(cwd: string, ...argv: string[]) {
   return spawnSync(process.execPath, [main, ...argv], { cwd, encoding: 'utf8' });
@@ -86,6 +82,23 @@ describe('log', () => {
     });
     expect((await cli({ cwd }, 'log', 'memory')).code).toBe(1);
   });
+
+  test.runIf(process.platform === 'linux')(
+    'that is followed ends when its reader has gone, though nothing more comes',
+    async () => {
+      const cwd = temporaryDirectory();
+      await storeIn(cwd, 5);
+      const follow = `'${process.execPath}' '${main}' log memory --follow`;
+      const follower = `{ ${follow}; echo "ended with $?" >&2; } | head -n 3 | cut -c 1-5`;
+      // In the middle, somebody who hands on what it reads, and never ends by itself.
+      for (const command of [follower, `${follow} | cat | head -n 1 | cut -c 1-5`]) {
+        const ended = spawnSync('sh', ['-c', command], { cwd, encoding: 'utf8', timeout: 30_000 });
+        expect(ended.error).toBeUndefined();
+        expect(ended.stdout).toMatch(/^1\.0 {2}\n/);
+        expect(['', 'ended with 0\n']).toContain(ended.stderr);
+      }
+    },
+  );
 
   test('an export ends quietly as well', async () => {
     const cwd = temporaryDirectory();

@@ -1,7 +1,18 @@
 /** Runs command lines inside this process, in surroundings that the test decides. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import type { InputStream, Io, OutputStream } from '#src/cli/io.js';
 import { run } from '#src/cli/run.js';
+
+/** Of this project. */
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  bin: { recollect: string };
+};
+/** The program as users get it, to be run as a process of its own. */
+export const builtProgram = join(root, bin.recollect);
 
 export interface Surroundings {
   readonly cwd: string;

@@ -2,14 +2,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { ProgressBar, progressText } from '#src/cli/progress.js';
 import { openStore } from '#src/index.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-import { cli, Kept } from './support.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+import { cli, Kept, builtProgram as main } from './support.js';
 
 async function world(): Promise<string> {
   const cwd = temporaryDirectory();
@@ -88,6 +85,25 @@ describe('the bar', () => {
       bar.report({ phase: 'read', done: now, total: 8000, unit: 'commits' });
     expect(stream.text.split('\r').length).toBeLessThanOrEqual(22);
     expect(stream.text.split('\r').length).toBeGreaterThan(15);
+  });
+
+  test('keeps on saying how much is left while one step takes long', async () => {
+    let now = 0;
+    const stream = new Kept(80);
+    const bar = new ProgressBar(stream, () => now);
+    bar.report({ phase: 'archive', done: 0, total: 4096, unit: 'bytes' });
+    now = 1500;
+    bar.report({ phase: 'archive', done: 1024, total: 4096, unit: 'bytes' });
+    const drawn = stream.text.length;
+    now = 3000;
+    bar.watch(() => ({ phase: 'writing', done: 0 }));
+    while (stream.text.length === drawn) await new Promise((resolve) => setTimeout(resolve, 5));
+    bar.stop();
+    expect(stream.text.slice(drawn)).toContain('archive  [######--');
+    expect(stream.text.slice(drawn)).toContain('9.0 s left');
+    expect(progressText({ phase: 'snapshot', done: 2, total: 8, unit: 'parts' }, 4000, 80)).toBe(
+      'snapshot  [######------------------]  25%  0.5 parts/s  12 s left',
+    );
   });
 
   test('is never drawn on a pipe', () => {

@@ -24,7 +24,7 @@ export async function compact(
   }
   context.signal.throwIfAborted();
   return await keeping(context, kept, { readOnly: dryRun }, async (store) => {
-    const report = await store.compact({ dryRun });
+    const report = await store.compact({ dryRun, onProgress: context.progress.report });
     context.progress.stop();
     await print(context, report);
     return FINE;
@@ -36,7 +36,7 @@ async function mayDrop(context: Context, kept: Kept, yes: boolean | undefined): 
   // Nobody is asked: then nothing need be known.
   if (yes) return true;
   const { dropped } = await keeping(context, kept, { readOnly: true }, async (store) => {
-    return await store.compact({ dryRun: true });
+    return await store.compact({ dryRun: true, onProgress: context.progress.report });
   });
   const last = dropped.at(-1);
   const what = last

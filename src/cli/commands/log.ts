@@ -2,9 +2,10 @@
 import type { RecordedEvent, Store } from '../../store.js';
 import type { Context } from '../context.js';
 import { eventLine } from '../event-line.js';
-import { DIFFERS, FINE, INTERRUPTED, WrongUse } from '../exit-codes.js';
+import { DIFFERS, FINE, INTERRUPTED, PipeClosed, WrongUse } from '../exit-codes.js';
 import { eventsWithin, firstOf } from '../moments.js';
 import { reading } from '../opening.js';
+import { watchPipeReader } from '../pipe-reader.js';
 import { momentOf } from '../times.js';
 
 interface LogOptions {
@@ -61,23 +62,40 @@ async function follow(context: Context, directory: string, options: LogOptions):
   if (options.to !== undefined || options.reverse) {
     throw new WrongUse('--follow has no end and prints oldest first: leave out --to and --reverse');
   }
-  return await reading(context, directory, {}, async (store) => {
-    const { position } = store.head;
-    const begin = options.from === undefined ? 1 : await firstOf(store, momentOf(options.from));
-    const isThere = position > 0 && begin <= position;
-    if (isThere) await printLast(context, store, { ...options, to: String(position) });
+  const unread = new AbortController();
+  const stop = watchPipeReader(context.io.stdout.fd, () => unread.abort());
+  const signal = AbortSignal.any([context.signal, unread.signal]);
+  try {
+    return await reading(context, directory, {}, async (store) => {
+      await printFollowed(context, store, options, signal);
+      return context.isDamaged && !signal.aborted ? DIFFERS : INTERRUPTED;
+    });
+  } catch (error) {
+    throw unread.signal.aborted ? new PipeClosed() : error;
+  } finally {
+    stop();
+  }
+}
+
+async function printFollowed(
+  context: Context,
+  store: Store,
+  options: LogOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { position } = store.head;
+  const begin = options.from === undefined ? 1 : await firstOf(store, momentOf(options.from));
+  const isThere = position > 0 && begin <= position;
+  if (isThere) await printLast(context, store, { ...options, to: String(position) });
+  await context.out.flush();
+  const { type: types, stream: streams } = options;
+  // Behind damage nothing can come: that ends it.
+  const coming = store.subscribe({ from: position + 1, types, streams, raw: true, signal });
+  for await (const event of coming) {
+    if (event.position < begin || !isBy(event, options)) continue;
+    await print(context, event);
     await context.out.flush();
-    const { type: types, stream: streams } = options;
-    const { signal } = context;
-    // Behind damage nothing can come: that ends it.
-    const coming = store.subscribe({ from: position + 1, types, streams, raw: true, signal });
-    for await (const event of coming) {
-      if (event.position < begin || !isBy(event, options)) continue;
-      await print(context, event);
-      await context.out.flush();
-    }
-    return context.isDamaged && !signal.aborted ? DIFFERS : INTERRUPTED;
-  });
+  }
 }
 
 /** Those from a moment on, or the last few; oldest first. */

@@ -3,7 +3,7 @@ import type { ReplayReport, ReplayStep } from '../../store/replay.js';
 import type { Projection, RecordedEvent } from '../../store.js';
 import { Answers } from '../answers.js';
 import { changeLines } from '../changes.js';
-import { type Config, exportsOf, membersOf } from '../config.js';
+import { type Config, exportsOf, isModuleFile, membersOf } from '../config.js';
 import type { Context } from '../context.js';
 import { plain } from '../escape.js';
 import { eventLine } from '../event-line.js';
@@ -64,7 +64,7 @@ async function chosen(
   directory: string,
   { projection }: ReplayOptions,
 ): Promise<Chosen> {
-  if (projection === undefined || !/\.[cm]?[jt]s$/.test(projection)) {
+  if (projection === undefined || !isModuleFile(projection)) {
     return await chooseAmong(context, directory, { projection });
   }
   const { isProjection } = await import('../../store.js');

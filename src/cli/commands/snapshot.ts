@@ -11,7 +11,7 @@ export async function snapshot(
 ): Promise<number> {
   const kept = await lookAt(context, directory);
   return await keeping(context, kept, { readOnly: false }, async (store) => {
-    const report = await store.snapshot();
+    const report = await store.snapshot({ onProgress: context.progress.report });
     context.progress.stop();
     const { out, paint } = context;
     if (context.json) {
