@@ -11,13 +11,8 @@ import {
 import { NearTerms } from './near-terms.js';
 import { readQuestion } from './question.js';
 import { Ranking, Scratch } from './ranking.js';
-import {
-  languageOf,
-  type ReadPart,
-  readCollection,
-  type WritePart,
-  writeCollection,
-} from './saved.js';
+import { languageOf, readCollection, writeCollection } from './saved.js';
+import type { ReadPart, WritePart } from './saved-names.js';
 
 const ALL_PARTS: ReadonlySet<Part> = new Set(PARTS);
 
@@ -122,8 +117,12 @@ export class RecallIndex {
 
   #tidy(): void {
     if (!this.#collection.isSparse) return;
+    const old = this.#collection;
     const fresh = new Collection(this.#analyzer);
-    for (const document of this.#collection.analyzed()) fresh.putAnalyzed(document);
+    for (let ordinal = 0; ordinal < old.ordinals; ordinal += 1) {
+      if (!old.isAlive(ordinal)) continue;
+      fresh.putAnalyzed(old.analyzed(ordinal), (term) => fresh.terms.idOf(old.terms.termOf(term)));
+    }
     this.#collection = fresh;
     this.#near = new NearTerms(fresh.terms);
   }
