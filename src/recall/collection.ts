@@ -1,6 +1,6 @@
 /**
  * The documents of an index, in columns, and everything that is counted of them. A document that is put in again gets a new ordinal; one that is deleted
- * keeps its ordinal, marked, until there are more deleted ones than others: then all is written anew.
+ * keeps its ordinal, marked, until there are more deleted ones than others: then all is written anew (tidying.ts).
  *
  * Invariants: counts, lengths and the terms' numbers of documents are whole numbers and those of the documents that are there; nothing that is asked
  * depends on ordinals.
@@ -22,6 +22,8 @@ const FIELD_WEIGHTS = { title: 3, text: 1, tags: 2 } as const;
 const BEGIN = 1024;
 /** So many deleted documents are not worth writing anything anew. */
 const DELETED_MIN = 1024;
+/** From here on also fewer are. */
+const ORDINALS_MANY = (7 / 8) * ORDINALS_MAX;
 const ASKED_SHIFT = 8;
 
 /** A document as it is kept: its terms, counted. Valid until the collection that gave it changes. */
@@ -90,11 +92,16 @@ export class Collection {
     return this.#ids.length;
   }
 
-  /** Too many are deleted: worth writing anew. */
+  /** Too many are deleted: worth writing anew. Early enough that there is room until it is done, a few documents at each change. */
   get isSparse(): boolean {
-    return (
-      this.ordinals - this.#count > this.#count + DELETED_MIN || this.ordinals >= ORDINALS_MAX - 1
-    );
+    const deleted = this.ordinals - this.#count;
+    if (deleted > this.#count + DELETED_MIN || this.isFull) return true;
+    return this.ordinals >= ORDINALS_MANY && deleted >= ORDINALS_MAX / 16;
+  }
+
+  /** There is no room for another document. */
+  get isFull(): boolean {
+    return this.ordinals >= ORDINALS_MAX - 1;
   }
 
   get averageLength(): number {
