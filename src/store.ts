@@ -389,7 +389,7 @@ export class Store<E extends Events = Events> {
   /** {@link Store.index}, at once. @throws ProjectionNotReadyError */
   indexSync<Index>(definition: IndexDefinition<Index>): Index {
     const runtime = this.#reads.index(definition as IndexDefinition);
-    this.#reads.engine.requireReady(runtime);
+    this.#reads.requireIndexReady(runtime);
     return this.#reads.log.runSync(this.#reads.indexValue(runtime)) as Index;
   }
 
@@ -722,7 +722,7 @@ function storeOverSync<E extends Events>(log: Log, settings: StoreSettings): Sto
     const { internals } = log;
     const bases = internals.runSync(findBases(internals, settings));
     reads = new Reads(internals, settings, bases);
-    reads.buildSync();
+    reads.openSync();
     return new Store<E>(log, settings, reads);
   } catch (error) {
     reads?.close();

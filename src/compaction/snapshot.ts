@@ -7,6 +7,7 @@
  * - whoever reads or appends meanwhile goes on: states as of that position are folded beside the newer ones.
  */
 import { join } from 'node:path';
+import { HistoryPrunedError } from '../errors.js';
 import type { LogInternals } from '../log/internals.js';
 import { type Io, rest } from '../log/io.js';
 import { Merged, type SortedSource, sortedInSlices } from '../log/merge.js';
@@ -37,7 +38,11 @@ import {
   unsavedLine,
 } from '../projections/snapshot.js';
 import type { KeyFailure } from '../projections/states.js';
+<<<<<<< HEAD
 import { Course } from './course.js';
+=======
+import { Track } from '../projections/track.js';
+>>>>>>> indexes
 import { removeOldSnapshots } from './old-snapshots.js';
 
 /** What became of one projection or index. */
@@ -163,8 +168,10 @@ export function* planSnapshots(source: SnapshotSource): Io<SnapshotPlan> {
     const { runtime, shelf } = index;
     yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
     yield* shelf.look();
+    // Any position tells whether it can be saved.
     const isCovered =
-      (yield* isThere(source, index, position)) || (yield* couldBeSaved(index, position));
+      (yield* isThere(source, index, position)) ||
+      (yield* couldBeSaved(source, index, runtime.position));
     parts.push({ name: runtime.name, isCovered });
   }
   return { position, parts };
@@ -413,9 +420,7 @@ function* snapshotIndex(source: SnapshotSource, index: SnapshotIndex, position: 
   yield* shelf.look();
   if (yield* isThere(source, index, position)) return { keys: 0, bytes: 0 };
   if (runtime.position < position) yield* engine.advanceTo(runtime, position, PORTION_COMMITS);
-  const saver =
-    runtime.position === position ? runtime : yield* savedAgain(source, index, position);
-  const parts = yield* saved(saver);
+  const parts = yield* savedAt(source, index, position);
   if ('skipped' in parts) return { keys: 0, bytes: 0, ...parts };
   const writer = yield* begin(source, shelf.identity, position);
   try {
@@ -467,12 +472,16 @@ function* loadedAt(
 }
 
 /** Whether a snapshot of the index would be one that it can load, as far as is known. */
-function* couldBeSaved({ runtime, shelf, again }: SnapshotIndex, position: number): Io<boolean> {
-  const parts = yield* saved(runtime);
+function* couldBeSaved(
+  source: SnapshotSource,
+  index: SnapshotIndex,
+  position: number,
+): Io<boolean> {
+  const parts = yield* savedAt(source, index, position);
   if ('skipped' in parts) return false;
-  if (!shelf.hasFailed) return true;
+  if (!index.shelf.hasFailed) return true;
   try {
-    yield* again({ position, source: parts.saved.source() });
+    yield* index.again({ position, source: parts.saved.source() });
     return true;
   } catch {
     return false;
@@ -480,13 +489,41 @@ function* couldBeSaved({ runtime, shelf, again }: SnapshotIndex, position: numbe
 }
 
 /** What the index saves, or why it cannot. */
-function* saved(
-  runtime: IndexRuntime,
-): Io<{ readonly saved: SavedParts } | { readonly skipped: string }> {
+type Saved = { readonly saved: SavedParts } | { readonly skipped: string };
+
+/**
+ * As of that position. The live index is saved while it stands there; when it went on, or somebody read it before it was saved whole, another one is brought
+ * there, so that no reader waits for the saving, and the saving for no reader.
+ */
+function* savedAt(
+  { log }: { readonly log: LogInternals },
+  index: SnapshotIndex,
+  position: number,
+): Io<Saved> {
+  const { runtime } = index;
+  yield* runtime.settle();
+  if (runtime.position === position) {
+    const live = yield* savedOf(runtime);
+    if (live) return live;
+  }
+  let other: IndexRuntime;
+  try {
+    other = yield* broughtTo(log, index, position);
+  } catch (error) {
+    if (!(error instanceof HistoryPrunedError)) throw error;
+    return {
+      skipped: `it was read while it was saved, and cannot be built again: ${error.message}`,
+    };
+  }
+  // Nobody else knows it.
+  return (yield* savedOf(other)) as Saved;
+}
+
+/** `undefined` when somebody read it meanwhile. */
+function* savedOf(runtime: IndexRuntime): Io<Saved | undefined> {
   const parts = new SavedParts();
   try {
-    yield* runtime.save(parts);
-    return { saved: parts };
+    return (yield* runtime.save(parts)) ? { saved: parts } : undefined;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { skipped: `it could not be saved: ${reason}` };
@@ -495,20 +532,13 @@ function* saved(
   }
 }
 
-/** The index as of a position that the live one has passed: another one, brought there from what was saved before. */
-function* savedAgain(
-  { log }: { readonly log: LogInternals },
-  index: SnapshotIndex,
-  position: number,
-): Io<IndexRuntime> {
+/** Another index of the same definition, brought to that position from what was saved before. @throws HistoryPrunedError */
+function* broughtTo(log: LogInternals, index: SnapshotIndex, position: number): Io<IndexRuntime> {
   const loaded = yield* loadedAt(index, position, log.position);
   const runtime = loaded ?? (yield* index.again(undefined));
-  const feed = log.feed(runtime.position);
-  while (feed.position < position) {
-    const to = Math.min(position, feed.position + PORTION_COMMITS);
-    yield* feed.advance((commit) => runtime.route(commit), to);
-    yield* rest();
-  }
+  const track = new Track(log, runtime.position, false);
+  track.add(runtime);
+  yield* track.advance(position);
   return runtime;
 }
 

@@ -80,6 +80,8 @@ export interface FindOptions {
 
 /** Behind this the name of a part stands; no stream has it in its name. */
 const SEPARATOR = '\u0000';
+/** Texts of one stream. */
+const RESTORED_AT_ONCE = 256;
 /** What is as important as this can be had without being asked for. */
 export const IMPORTANT = 0.8;
 
@@ -227,7 +229,7 @@ export class MemoryIndex {
     const index = new MemoryIndex(definitions, language);
     index.#texts = yield* RecallIndex.loading((part) => source.read(`text-${part}`));
     for (const states of savedStates(source)) {
-      for (const saved of states) index.#restore(saved);
+      for (const saved of states) yield* index.#restoring(saved);
       yield;
     }
     for (const stream of savedStopped(source)) index.#stopped.add(stream);
@@ -237,12 +239,16 @@ export class MemoryIndex {
     return index;
   }
 
-  #restore([stream, state, saved]: SavedState): void {
+  /** In portions. */
+  *#restoring([stream, state, saved]: SavedState): Generator<void, void> {
     const model = this.#modelOf(stream);
     if (!model) throw new RangeError(`nothing is known of ${stream}`);
     this.#states.set(stream, state);
     const byName = new Map(saved.map((each) => [each[0], each]));
+    let restored = 0;
     for (const part of model.recall.parts(state, stream)) {
+      restored += 1;
+      if (restored % RESTORED_AT_ONCE === 0) yield;
       const [, stamp, place] = byName.get(part.name) ?? [part.name, null, this.#places];
       this.#places = Math.max(this.#places, place + 1);
       const { importance } = model.recall.facts(part, state, stream);
@@ -405,7 +411,7 @@ export function memoryIndexOf(
   const found = definitions.filter(({ recall }) => recall !== undefined);
   return defineIndex({
     name: `recall-${language}`,
-    version: 2,
+    version: 3,
     types: found.flatMap(({ events }) => events.types),
     create: () => new MemoryIndex(definitions, language),
     apply: (index, group) => {

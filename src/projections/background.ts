@@ -56,6 +56,25 @@ export class Background {
   }
 }
 
+/** Goes on with the work until it rests, so many milliseconds later or more. True at its end; before, another call goes on. */
+export function* someOf(work: Io<void>, clock: () => number, milliseconds: number): Io<boolean> {
+  const began = clock();
+  let step = work.next();
+  while (!step.done) {
+    const request = step.value;
+    if (request.method === 'rest' && clock() - began >= milliseconds) return false;
+    let answer: unknown;
+    try {
+      answer = yield request;
+    } catch (error) {
+      step = work.throw(error);
+      continue;
+    }
+    step = work.next(answer);
+  }
+  return true;
+}
+
 /** The same work; `worked` is told how long it took, without what the disk took. */
 export function* measured<T>(
   work: Io<T>,

@@ -145,7 +145,9 @@ export function indexOf<Index, E extends Events, const Type extends TypesOf<E>>(
   const what = `the index ${quote(name)}`;
   checkVersion(version, `version of ${what}`);
   checkEvents(events, `events of ${what}`);
-  for (const member of FUNCTIONS) checkFunction(own[member], `${member} of ${what}`);
+  for (const member of FUNCTIONS) {
+    checkFunction(own[member], `${member} of ${what}`, member === 'save' || member === 'load');
+  }
   const types = wantedTypes(own.types, events, what);
 
   const definition: IndexDefinition<Index> = Object.freeze({

@@ -6,12 +6,13 @@
  * - each runtime is a member of one track, and each commit is routed to it once, in order, whoever drives the feed;
  * - nothing is routed in the turn of an append;
  * - a ready runtime stays ready;
+ * - what was saved and is not loaded yet has a track of its own, on which nothing is routed;
  * - what stops one track stops no other, and is told to the readers of its members.
  */
-import { HistoryPrunedError, StoreClosedError } from '../errors.js';
+import { HistoryPrunedError, IndexFailedError, StoreClosedError } from '../errors.js';
 import { monotonicMs } from '../log/environment.js';
 import { type Io, newPace, rest, runAsync, runSync } from '../log/io.js';
-import { Background, measured } from './background.js';
+import { Background, measured, someOf } from './background.js';
 import { NEEDS_IO } from './key-reader.js';
 import type { LogSource, ReadErrors, Runtime } from './ports.js';
 import type { ProjectionRuntime } from './projection.js';
@@ -41,6 +42,8 @@ const NEAR_COMMITS = 1000;
 const REST_MS = 5;
 /** Built between two looks at what is kept in memory. */
 const BUILT_COMMITS = 65_536;
+/** Loading goes on in portions that cannot be made smaller or larger while it does: with what one takes beyond this, less than ten, ms. */
+const LOAD_SLICE_MS = 3;
 const FIRST_SLICE_COMMITS = 256;
 const SLICE_COMMITS_MAX = 65_536;
 
@@ -83,19 +86,60 @@ export class Engine {
     this.#relief = relief;
   }
 
-  /** Takes a runtime in, and begins to build it when it has a long way to go. */
+  /** Takes a runtime in, and begins to load it, or to build it when it has a long way to go. */
   add(runtime: Runtime): void {
     this.#checkOpen();
+    if (runtime.isLoaded === false) {
+      const track = new Track(this.#log, runtime.position, false, runtime);
+      track.add(runtime);
+      this.#tracks.push(track);
+      this.#trackOf.set(runtime, track);
+    } else this.#place(runtime);
+    if (this.#behind()) this.#background.wake();
+  }
+
+  /** Puts it on a track where it stands. */
+  #place(runtime: Runtime): Track {
     const { position } = runtime;
-    const small =
-      this.#log.position - position <= this.#smallCommits || position >= this.#log.tailFirst - 1;
-    let track = this.#tracks.find((other) => other.position === position && other.ready === small);
+    const small = this.#isNear(position);
+    const isSame = (other: Track) =>
+      other.position === position && other.ready === small && !other.unloaded;
+    let track = this.#tracks.find(isSame);
     if (!track) {
       track = new Track(this.#log, position, small);
       this.#tracks.push(track);
     }
     track.add(runtime);
     this.#trackOf.set(runtime, track);
+    return track;
+  }
+
+  #isNear(position: number): boolean {
+    const { tailFirst } = this.#log;
+    return this.#log.position - position <= this.#smallCommits || position >= tailFirst - 1;
+  }
+
+  /** Loads what was saved of a runtime, if that was not done yet. @throws StoreClosedError, IndexFailedError, and what reading it throws */
+  *load(runtime: Runtime): Io<void> {
+    this.#checkOpen();
+    const track = this.#track(runtime);
+    if (!track.unloaded) return;
+    yield* runtime.load?.() ?? rest();
+    this.#checkOpen();
+    this.#loaded(track);
+  }
+
+  /** Whoever waits goes on waiting where its runtime stands now. */
+  #loaded(track: Track): void {
+    if (!this.#tracks.includes(track)) return;
+    this.#tracks = this.#tracks.filter((other) => other !== track);
+    const { waiters } = track;
+    track.waiters = [];
+    for (const runtime of track.leave()) {
+      const next = this.#place(runtime);
+      if (next.ready) for (const { resolve } of waiters) resolve();
+      else next.waiters.push(...waiters);
+    }
     if (this.#behind()) this.#background.wake();
   }
 
@@ -171,6 +215,12 @@ export class Engine {
     return this.#track(runtime).ready;
   }
 
+  /** Whether it can be read, or could if it were loaded, as far as is known. */
+  isAlmostReady(runtime: Runtime): boolean {
+    const { ready, unloaded, position } = this.#track(runtime);
+    return ready || (unloaded !== undefined && this.#isNear(position));
+  }
+
   /** From 0 to 1: how much of its way it has come; 1 when it can be read. */
   progress(runtime: Runtime): number {
     const { ready, start, position } = this.#track(runtime);
@@ -183,7 +233,7 @@ export class Engine {
     this.#checkOpen();
     const { ready, problem } = this.#track(runtime);
     if (ready) return;
-    if (problem instanceof HistoryPrunedError) throw problem;
+    if (isLeftToReaders(problem)) throw problem;
     throw this.#errors.notReady(runtime.name, this.progress(runtime));
   }
 
@@ -207,6 +257,7 @@ export class Engine {
    * @throws StoreClosedError, StoreDamagedError
    */
   *advanceTo(runtime: Runtime, position: number, portion: number): Io<void> {
+    yield* this.load(runtime);
     while (runtime.position < position) {
       this.#checkOpen();
       yield* this.#track(runtime).advance(Math.min(position, runtime.position + portion));
@@ -225,6 +276,10 @@ export class Engine {
     for (let track = this.#tracks.find(isToBuild); track; track = this.#tracks.find(isToBuild)) {
       const to = Math.min(this.#log.position, track.position + BUILT_COMMITS);
       try {
+        if (track.unloaded) {
+          yield* this.load(track.unloaded);
+          continue;
+        }
         yield* track.advance(to);
         yield* this.#relieve(track);
       } catch (error) {
@@ -325,6 +380,7 @@ export class Engine {
     if (this.#closed) return false;
     const track = this.#behind();
     if (!track) return this.#hasMore;
+    if (track.unloaded) return await this.#loadSome(track, track.unloaded);
     const to = Math.min(this.#log.position, track.position + this.#sliceCommits);
     const work = measured(track.advance(to), this.#clock, (took) => this.#resize(took));
     const { disk } = this.#log;
@@ -343,6 +399,19 @@ export class Engine {
     if (track.lag <= this.#backlogCommits / 10) track.draining = false;
     this.#join();
     return this.#hasMore;
+  }
+
+  async #loadSome(track: Track, runtime: Runtime): Promise<boolean> {
+    try {
+      track.loading ??= runtime.load?.() ?? rest();
+      const some = someOf(track.loading, this.#clock, LOAD_SLICE_MS);
+      const isLoaded = await runAsync(this.#log.disk, some, newPace(LOAD_SLICE_MS));
+      if (!this.#closed && isLoaded) this.#loaded(track);
+    } catch (error) {
+      track.loading = undefined;
+      if (!this.#closed) this.#stop(track, error);
+    }
+    return !this.#closed && this.#hasMore;
   }
 
   #resize(tookMs: number): void {
@@ -389,7 +458,13 @@ export class Engine {
   }
 }
 
-/** Without what retention dropped: whoever needs it is told when it is read. */
+/** What cannot be read, whatever is done: whoever needs it is told when it is read. */
+export function isLeftToReaders(
+  problem: unknown,
+): problem is HistoryPrunedError | IndexFailedError {
+  return problem instanceof HistoryPrunedError || problem instanceof IndexFailedError;
+}
+
 function throwFirst(problems: Iterable<unknown>): void {
-  for (const problem of problems) if (!(problem instanceof HistoryPrunedError)) throw problem;
+  for (const problem of problems) if (!isLeftToReaders(problem)) throw problem;
 }

@@ -29,7 +29,7 @@ export class SavedParts implements IndexSink {
     if (this.#parts.has(part)) {
       throw invalidArgument(`the part ${quote(part)} was written before; a name is written once`);
     }
-    this.#parts.set(part, Uint8Array.from(bytes));
+    this.#parts.set(part, new Uint8Array(bytes));
   }
 
   /** Takes no more. */

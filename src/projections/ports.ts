@@ -159,8 +159,16 @@ export interface Runtime {
   readonly position: number;
   /** Of a projection: events whose places it keeps in memory. */
   readonly noted?: number;
+  /** False when what was saved of it must be loaded before anything can be routed. Left out: true. */
+  readonly isLoaded?: boolean;
+  /** Loads it, in portions; its position may be an earlier one then. */
+  load?(): Io<void>;
   /** Takes the next commit. Never throws for what user code does. */
   route(commit: FeedCommit): void;
+  /** Events that were routed and wait to be worked on. */
+  readonly waiting?: number;
+  /** Works on them, in portions. */
+  settle?(): Io<void>;
   /** Lets go of all it holds. */
   close(): void;
 }

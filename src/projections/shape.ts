@@ -42,12 +42,12 @@ export function checkVersion(version: unknown, what: string): asserts version is
   throw invalidArgument(`${what} must be an integer from 1, not ${shown(version)}`);
 }
 
-/** A function that gives its result at once: a fold never waits. */
-export function checkFunction(value: unknown, what: string): void {
+/** A function that gives its result at once: a fold never waits. @param yields - whether it may give it in portions */
+export function checkFunction(value: unknown, what: string, yields = false): void {
   if (typeof value !== 'function') {
     throw invalidArgument(`${what} must be a function, not ${kindOf(value)}`);
   }
-  if (isAsyncFunction(value) || isGeneratorFunction(value)) {
+  if (isAsyncFunction(value) || (isGeneratorFunction(value) && !yields)) {
     throw invalidArgument(`${what} must be a plain function: nothing waits for it`);
   }
 }

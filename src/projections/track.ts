@@ -9,14 +9,21 @@ export interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** Commits routed at once: between two portions others have their turn. */
-const PORTION_COMMITS = 256;
+/** Commits routed at once: between two portions others have their turn. Fewer where routing leaves much to be done. */
+const PORTION_COMMITS_MAX = 256;
+/** Events that a portion may leave to be worked on by one member. */
+const PORTION_WAITING_MAX = 128;
 
 export class Track {
   readonly #log: LogSource;
   readonly #feed: Feed;
   readonly #members: Runtime[] = [];
   readonly #consume: Consume = (commit) => this.#route(commit);
+  /** A member that was saved and is not loaded yet, alone on its track: nothing is routed before. */
+  readonly unloaded: Runtime | undefined;
+  /** How far loading it has come, if somebody began. */
+  loading: Io<void> | undefined;
+  #portionCommits = PORTION_COMMITS_MAX;
   #routing = false;
   #closed = false;
   /** Where it began. */
@@ -29,8 +36,9 @@ export class Track {
   problem: unknown;
   waiters: Waiter[] = [];
 
-  constructor(log: LogSource, start: number, ready: boolean) {
+  constructor(log: LogSource, start: number, ready: boolean, unloaded?: Runtime) {
     this.#log = log;
+    this.unloaded = unloaded;
     this.#feed = log.feed(start);
     this.start = start;
     this.ready = ready;
@@ -55,6 +63,8 @@ export class Track {
       throw new Error(`${runtime.name} is at ${runtime.position}, not at ${this.position}`);
     }
     this.#members.push(runtime);
+    // How much its events are is known when the first were routed.
+    if (runtime.settle) this.#portionCommits = 1;
   }
 
   /** Whether the other one's members can go on with this track. */
@@ -72,9 +82,26 @@ export class Track {
     this.#checkCalm();
     // Without members there is nothing to do any more: they may go to another track meanwhile.
     while (this.#feed.position < to && (this.#members.length > 0 || this.#closed)) {
-      yield* this.#feed.advance(this.#consume, Math.min(to, this.#feed.position + PORTION_COMMITS));
+      const portion = Math.min(to, this.#feed.position + this.#portionCommits);
+      yield* this.#feed.advance(this.#consume, portion);
+      yield* this.#settle();
       if (this.#feed.position < to) yield* rest();
       this.#checkCalm();
+    }
+  }
+
+  /** A portion of many events is worked on in portions of its own, and the next one is smaller. */
+  *#settle(): Io<void> {
+    let most = 0;
+    // It may be that others take them to another track meanwhile.
+    for (const member of [...this.#members]) {
+      most = Math.max(most, member.waiting ?? 0);
+      if (member.settle) yield* member.settle();
+    }
+    if (most > PORTION_WAITING_MAX) {
+      this.#portionCommits = Math.max(1, Math.floor(this.#portionCommits / 2));
+    } else if (2 * most <= PORTION_WAITING_MAX) {
+      this.#portionCommits = Math.min(2 * this.#portionCommits, PORTION_COMMITS_MAX);
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * The documents of an index, in columns, and everything that is counted of them. A document that is put in again gets a new ordinal; one that is deleted
- * keeps its ordinal, marked, until there are more deleted ones than others: then all is written anew.
+ * keeps its ordinal, marked, until there are more deleted ones than others: then all is written anew (tidying.ts).
  *
  * Invariants: counts, lengths and the terms' numbers of documents are whole numbers and those of the documents that are there; nothing that is asked
  * depends on ordinals.
@@ -22,9 +22,11 @@ const FIELD_WEIGHTS = { title: 3, text: 1, tags: 2 } as const;
 const BEGIN = 1024;
 /** So many deleted documents are not worth writing anything anew. */
 const DELETED_MIN = 1024;
+/** From here on also fewer are. */
+const ORDINALS_MANY = (7 / 8) * ORDINALS_MAX;
 const ASKED_SHIFT = 8;
 
-/** A document as it is kept: its terms, counted. */
+/** A document as it is kept: its terms, counted. Valid until the collection that gave it changes. */
 export interface Analyzed {
   readonly id: string;
   readonly session: string | undefined;
@@ -43,12 +45,11 @@ export interface Analyzed {
   readonly length: number;
   readonly saysTime: boolean;
   readonly spans: readonly Span[];
-  /** In order of appearance. `weight` is how often it stands there, `asked` how often of that in sentences that ask. */
-  readonly terms: readonly {
-    readonly term: string;
-    readonly weight: number;
-    readonly asked: number;
-  }[];
+  /**
+   * Of each term, in order of appearance, its number with whoever gives the document, and its counts, `weight | asked << 8`: how often it stands there, and how
+   * often of that in sentences that ask.
+   */
+  readonly entries: Uint32Array;
 }
 
 type Described = Pick<
@@ -91,11 +92,16 @@ export class Collection {
     return this.#ids.length;
   }
 
-  /** Too many are deleted: worth writing anew. */
+  /** Too many are deleted: worth writing anew. Early enough that there is room until it is done, a few documents at each change. */
   get isSparse(): boolean {
-    return (
-      this.ordinals - this.#count > this.#count + DELETED_MIN || this.ordinals >= ORDINALS_MAX - 1
-    );
+    const deleted = this.ordinals - this.#count;
+    if (deleted > this.#count + DELETED_MIN || this.isFull) return true;
+    return this.ordinals >= ORDINALS_MANY && deleted >= ORDINALS_MAX / 16;
+  }
+
+  /** There is no room for another document. */
+  get isFull(): boolean {
+    return this.ordinals >= ORDINALS_MAX - 1;
   }
 
   get averageLength(): number {
@@ -212,19 +218,30 @@ export class Collection {
     this.#enter(ordinal);
   }
 
-  /** Puts in what was read before. */
-  putAnalyzed(document: Analyzed): void {
-    const { id, marks, length, saysTime, spans, life, end } = document;
+  /** Puts in what was read before. @param idOf - the number here of a term of the document */
+  putAnalyzed(document: Analyzed, idOf: (term: number) => number): void {
+    const { id, marks, length, saysTime, spans, life, end, entries } = document;
     if (life !== undefined) this.lives.setEnd(life, end);
     this.delete(id);
     const ordinal = this.#append(id, marks);
-    for (const { term, weight, asked } of document.terms) {
-      this.#entry(ordinal, this.terms.idOf(term), weight, asked);
+    const start = this.#start[ordinal] as number;
+    this.#entries = withRoom(this.#entries, start + entries.length);
+    for (let at = 0; at < entries.length; at += 2) {
+      this.#entries[start + at] = idOf(entries[at] as number);
+      this.#entries[start + at + 1] = entries[at + 1] as number;
     }
+    this.#start[ordinal + 1] = start + entries.length;
     this.columns.length[ordinal] = length;
     this.#describe(ordinal, document);
     this.#setTimes(ordinal, spans, saysTime);
     this.#enter(ordinal);
+  }
+
+  /** Room for what will be put in: growing to it step by step would copy all of it again and again, at once. */
+  reserve(documents: number, entries: number): void {
+    this.columns.fit(documents);
+    this.#start = withRoom(this.#start, documents + 1);
+    this.#entries = withRoom(this.#entries, entries);
   }
 
   /** False when there is none. */
@@ -246,33 +263,27 @@ export class Collection {
     return true;
   }
 
-  /** The documents that are there, in order of their putting in. */
-  *analyzed(): Iterable<Analyzed> {
-    const sessions = this.sessions.names();
-    const speakers = this.speakers.names();
-    for (let ordinal = 0; ordinal < this.ordinals; ordinal += 1) {
-      if (!this.isAlive(ordinal)) continue;
-      const terms: { term: string; weight: number; asked: number }[] = [];
-      this.eachTerm(ordinal, (term, weight, asked) =>
-        terms.push({ term: this.terms.termOf(term), weight, asked }),
-      );
-      yield {
-        id: this.idOf(ordinal),
-        session: sessions[this.sessionOf(ordinal)],
-        speaker: speakers[this.speakerOf(ordinal)],
-        order: this.columns.order[ordinal] as number,
-        time: this.timeOf(ordinal),
-        importance: this.importanceOf(ordinal),
-        sequence: this.columns.sequence[ordinal] as number,
-        life: this.lives.nameOf(this.columns.life[ordinal] as number),
-        end: this.lives.endOf(this.columns.life[ordinal] as number),
-        marks: this.marks.of(ordinal),
-        length: this.lengthOf(ordinal),
-        saysTime: this.saysTime(ordinal),
-        spans: this.spansOf(ordinal),
-        terms,
-      };
-    }
+  /** A document that is there. */
+  analyzed(ordinal: number): Analyzed {
+    const { columns } = this;
+    const life = columns.life[ordinal] as number;
+    const [session, speaker] = [this.sessionOf(ordinal), this.speakerOf(ordinal)];
+    return {
+      id: this.idOf(ordinal),
+      session: session === NONE ? undefined : this.sessions.nameOf(session),
+      speaker: speaker === NONE ? undefined : this.speakers.nameOf(speaker),
+      order: columns.order[ordinal] as number,
+      time: this.timeOf(ordinal),
+      importance: this.importanceOf(ordinal),
+      sequence: columns.sequence[ordinal] as number,
+      life: this.lives.nameOf(life),
+      end: this.lives.endOf(life),
+      marks: this.marks.of(ordinal),
+      length: this.lengthOf(ordinal),
+      saysTime: this.saysTime(ordinal),
+      spans: this.spansOf(ordinal),
+      entries: this.#entries.subarray(this.startOf(ordinal), this.endOf(ordinal)),
+    };
   }
 
   /** About, bytes. */

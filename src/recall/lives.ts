@@ -22,6 +22,11 @@ export class Lives {
     return id;
   }
 
+  /** Lives ever seen. */
+  get size(): number {
+    return this.#names.length;
+  }
+
   nameOf(id: number): string | undefined {
     return this.#names[id];
   }

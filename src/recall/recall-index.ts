@@ -11,13 +11,9 @@ import {
 import { NearTerms } from './near-terms.js';
 import { readQuestion } from './question.js';
 import { Ranking, Scratch } from './ranking.js';
-import {
-  languageOf,
-  type ReadPart,
-  readCollection,
-  type WritePart,
-  writeCollection,
-} from './saved.js';
+import { languageOf, readCollection, writeCollection } from './saved.js';
+import type { ReadPart, WritePart } from './saved-names.js';
+import { Tidying } from './tidying.js';
 
 const ALL_PARTS: ReadonlySet<Part> = new Set(PARTS);
 
@@ -30,6 +26,8 @@ export class RecallIndex {
   readonly #scratch = new Scratch();
   #collection: Collection;
   #near: NearTerms;
+  /** While the collection is written anew. */
+  #tidying: Tidying | undefined;
 
   /** @param language - one of `LANGUAGES` @throws RangeError for another one */
   constructor(language: string) {
@@ -58,12 +56,14 @@ export class RecallIndex {
 
   /** Puts a document in, in place of one of the same id. */
   put(document: RecallDocument): void {
+    this.#tidying?.forget(document.id);
     this.#collection.put(document);
     this.#tidy();
   }
 
   /** False when there is none. */
   delete(id: string): boolean {
+    this.#tidying?.forget(id);
     const deleted = this.#collection.delete(id);
     if (deleted) this.#tidy();
     return deleted;
@@ -71,7 +71,9 @@ export class RecallIndex {
 
   /** Moves the end of all documents of a life. @param end - ms since 1970; undefined for none */
   endLife(life: string, end: number | undefined): void {
-    this.#collection.lives.setEnd(life, end ?? Number.POSITIVE_INFINITY);
+    const time = end ?? Number.POSITIVE_INFINITY;
+    this.#collection.lives.setEnd(life, time);
+    this.#tidying?.fresh.lives.setEnd(life, time);
   }
 
   /** The documents that answer a question, best first. */
@@ -115,16 +117,25 @@ export class RecallIndex {
     return index;
   }
 
+  /** So many documents were deleted that the others are being written anew, some of them at each change. */
+  get isTidying(): boolean {
+    return this.#tidying !== undefined;
+  }
+
   /** About how much memory it takes, bytes. */
   get bytes(): number {
-    return this.#collection.bytes;
+    return this.#collection.bytes + (this.#tidying?.fresh.bytes ?? 0);
   }
 
   #tidy(): void {
-    if (!this.#collection.isSparse) return;
-    const fresh = new Collection(this.#analyzer);
-    for (const document of this.#collection.analyzed()) fresh.putAnalyzed(document);
-    this.#collection = fresh;
-    this.#near = new NearTerms(fresh.terms);
+    const old = this.#collection;
+    if (!this.#tidying && !old.isSparse) return;
+    this.#tidying ??= new Tidying(old, this.#analyzer);
+    let isDone = this.#tidying.go();
+    while (old.isFull && !isDone) isDone = this.#tidying.go();
+    if (!isDone) return;
+    this.#collection = this.#tidying.fresh;
+    this.#near = new NearTerms(this.#collection.terms);
+    this.#tidying = undefined;
   }
 }

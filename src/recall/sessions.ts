@@ -2,6 +2,7 @@
 import { withRoom } from './growing.js';
 
 interface Session {
+  readonly name: string;
   /** Ordinals of the turns. */
   turns: number[];
   sorted: boolean;
@@ -26,7 +27,7 @@ export class Sessions {
     if (known !== undefined) return known;
     const id = this.#sessions.length;
     this.#names.set(name, id);
-    this.#sessions.push({ turns: [], sorted: true, length: 0 });
+    this.#sessions.push({ name, turns: [], sorted: true, length: 0 });
     return id;
   }
 
@@ -35,8 +36,8 @@ export class Sessions {
     return this.#sessions.length;
   }
 
-  names(): readonly string[] {
-    return [...this.#names.keys()];
+  nameOf(id: number): string {
+    return (this.#sessions[id] as Session).name;
   }
 
   /** Words of a session. */

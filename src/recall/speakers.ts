@@ -49,8 +49,9 @@ export class Speakers {
     return (this.#speakers[id] as Speaker).name;
   }
 
-  names(): readonly string[] {
-    return this.#speakers.map(({ name }) => name);
+  /** Speakers ever seen. */
+  get size(): number {
+    return this.#speakers.length;
   }
 
   count(id: number, by: 1 | -1): void {

@@ -2,9 +2,7 @@
 import type { LogInternals } from '../log/internals.js';
 import type { Io } from '../log/io.js';
 import type { Identity } from '../log/snapshot-files.js';
-import type { IndexSource } from '../projections/define-index.js';
 import { ABSENT } from '../projections/fold.js';
-import { newestParts } from '../projections/index-snapshot.js';
 import { Shelf } from '../projections/shelf.js';
 import { ProjectionSnapshot } from '../projections/snapshot.js';
 import type { StoreSettings } from './options.js';
@@ -16,7 +14,8 @@ export interface ProjectionBase {
 
 export interface IndexBase {
   readonly shelf: Shelf;
-  readonly saved: { readonly position: number; readonly source: IndexSource } | undefined;
+  /** As of which it was saved last, 0 for never: it is loaded later. */
+  readonly position: number;
 }
 
 /** By name: no two definitions of a store share one. */
@@ -42,10 +41,8 @@ export function* findBases(log: LogInternals, settings: StoreSettings): Io<Bases
   const indexes = new Map<string, IndexBase>();
   for (const definition of settings.indexes) {
     const shelf = new Shelf(log, identityOf('index', definition));
-    indexes.set(definition.name, {
-      shelf,
-      saved: yield* newestParts(shelf, log.position, log.position),
-    });
+    const file = yield* shelf.newest(log.position, log.position);
+    indexes.set(definition.name, { shelf, position: file?.header.position ?? 0 });
   }
   return { projections, indexes };
 }

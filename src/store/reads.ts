@@ -3,8 +3,6 @@
 import type { SnapshotSource } from '../compaction/snapshot.js';
 import {
   checkOptionNames,
-  HistoryPrunedError,
-  IndexFailedError,
   invalidArgument,
   ProjectionFailedError,
   ProjectionNotReadyError,
@@ -17,7 +15,7 @@ import { kindOf } from '../log/json.js';
 import type { RecordedEvent } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 import type { IndexDefinition } from '../projections/define-index.js';
-import { Engine } from '../projections/engine.js';
+import { Engine, isLeftToReaders } from '../projections/engine.js';
 import { ABSENT, type Foldable, FoldFailure, fold, OpenFold } from '../projections/fold.js';
 import { type IndexParts, IndexRuntime, type SavedIndex } from '../projections/index-runtime.js';
 import { FiledPlaces, type FiledPlacesParts, StreamPlaces } from '../projections/key-places.js';
@@ -32,6 +30,7 @@ import { StoredEvents } from '../projections/stored-events.js';
 import { ENTRIES_OPTIONS, type EntriesOptions, type Entry } from '../projections/types.js';
 import type { Bases, IndexBase, ProjectionBase } from './bases.js';
 import type { StoreSettings } from './options.js';
+import { emptyIndex, savedIndex } from './saved-index.js';
 import { SharedLook } from './shared-look.js';
 
 /** How much of what routing decoded is kept for folding, bytes. */
@@ -70,6 +69,8 @@ export class Reads {
   readonly #stopListening: () => void;
   /** Catching up that takes I/O, under way for asynchronous readers. */
   readonly #catchingUp = new Map<ProjectionRuntime, Promise<void>>();
+  /** It was opened synchronously: whatever is read is built. */
+  #isBuilt = false;
   /** Whoever is read is mostly read again. */
   #last: Projection | undefined;
   #lastRuntime: ProjectionRuntime | undefined;
@@ -96,10 +97,8 @@ export class Reads {
     }
     for (const definition of indexes) {
       const base = bases?.indexes.get(definition.name);
-      const runtime = indexRuntime(
-        { definition, interpreter, bytesOf, errors } as IndexParts<unknown, unknown, unknown>,
-        base,
-      );
+      const parts = { definition, interpreter, bytesOf, errors };
+      const runtime = indexRuntime(log, parts as IndexParts<unknown, unknown, unknown>, base);
       if (base) this.#shelves.set(runtime, base.shelf);
       this.#indexes.set(definition, runtime);
       this.engine.add(runtime);
@@ -237,7 +236,20 @@ export class Reads {
 
   *indexValue(runtime: IndexRuntime): Io<unknown> {
     yield* this.freshen(runtime);
-    return runtime.value();
+    return yield* runtime.read();
+  }
+
+  /**
+   * For synchronous readers: loads at once what was saved, and builds what cannot be loaded where the store was opened with all of it built.
+   * @throws ProjectionNotReadyError, HistoryPrunedError, IndexFailedError, StoreClosedError
+   */
+  requireIndexReady(runtime: IndexRuntime): void {
+    const { log, engine } = this;
+    if (!engine.isReady(runtime)) {
+      log.runSync(engine.load(runtime));
+      if (this.#isBuilt) this.buildSync();
+    }
+    engine.requireReady(runtime);
   }
 
   /**
@@ -248,17 +260,26 @@ export class Reads {
     const runtimes = [...this.#projections.values(), ...this.#indexes.values()];
     const waiting = runtimes.map((runtime) => this.engine.whenReady(runtime));
     for (const result of await Promise.allSettled(waiting)) {
-      if (result.status === 'fulfilled' || result.reason instanceof HistoryPrunedError) continue;
+      if (result.status === 'fulfilled' || isLeftToReaders(result.reason)) continue;
       throw result.reason;
     }
   }
 
   /** Builds what could not be read at once. */
   buildSync(): void {
+    this.#buildUnless((runtime) => this.engine.isReady(runtime));
+  }
+
+  /** The same for a store that is just opened: an index that was saved is loaded when it is read, or in the background. */
+  openSync(): void {
+    this.#isBuilt = true;
+    this.#buildUnless((runtime) => this.engine.isAlmostReady(runtime));
+  }
+
+  #buildUnless(isDone: (runtime: Runtime) => boolean): void {
     const { log, engine } = this;
     const runtimes = [...this.#projections.values(), ...this.#indexes.values()];
-    if (runtimes.every((runtime) => engine.isReady(runtime))) return;
-    log.runSync(engine.build());
+    if (!runtimes.every(isDone)) log.runSync(engine.build());
   }
 
   /** What snapshots are made of. */
@@ -320,30 +341,18 @@ function placeOf(log: LogInternals): FiledPlacesParts['place'] {
   return { paths, storeId, segments, snapshotsAtOpening, writable, randomBytes };
 }
 
-/** An index as it was saved; built again when it cannot load what it saved. */
+/** An index that is loaded later, or an empty one when it was never saved. @throws IndexFailedError */
 function indexRuntime(
+  log: LogInternals,
   parts: IndexParts<unknown, unknown, unknown>,
   base: IndexBase | undefined,
 ): IndexRuntime {
-  if (!base?.saved) return newIndex(parts);
-  const { shelf, saved } = base;
-  try {
-    const runtime = new IndexRuntime(parts, saved);
-    shelf.prove(saved.position);
-    return runtime;
-  } catch {
-    shelf.failNow(saved.position);
-    return newIndex(parts);
+  const definition = parts.definition as IndexDefinition;
+  if (!base?.position) {
+    return new IndexRuntime(parts, { position: 0, index: emptyIndex(definition) });
   }
-}
-
-/** @throws IndexFailedError */
-function newIndex(parts: IndexParts<unknown, unknown, unknown>): IndexRuntime {
-  try {
-    return new IndexRuntime(parts);
-  } catch (cause) {
-    throw new IndexFailedError(parts.definition.name, cause);
-  }
+  const { position, shelf } = base;
+  return new IndexRuntime(parts, { position, load: () => savedIndex(log, shelf, definition) });
 }
 
 /** Most keys will be read. */

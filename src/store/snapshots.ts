@@ -10,8 +10,9 @@ import {
   type SnapshotSource,
   snapshotPassed,
 } from '../compaction/snapshot.js';
-import { HistoryPrunedError, RecollectError, StoreReadOnlyError, systemCode } from '../errors.js';
+import { RecollectError, StoreReadOnlyError, systemCode } from '../errors.js';
 import type { Io } from '../log/io.js';
+import { isLeftToReaders } from '../projections/engine.js';
 import type { Runtime } from '../projections/ports.js';
 import { ProjectionRuntime } from '../projections/projection.js';
 import type { Reads } from './reads.js';
@@ -163,12 +164,12 @@ export class Snapshots {
     return { source: { ...all, projections, indexes }, skipped };
   }
 
-  *#unbuildable(runtime: Runtime, position: number): Io<HistoryPrunedError | undefined> {
+  *#unbuildable(runtime: Runtime, position: number): Io<Error | undefined> {
     try {
       yield* this.#reads.engine.advanceTo(runtime, position, PORTION_COMMITS);
       return undefined;
     } catch (error) {
-      if (error instanceof HistoryPrunedError) return error;
+      if (isLeftToReaders(error)) return error;
       throw error;
     }
   }

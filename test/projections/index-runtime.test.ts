@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { StoreClosedError } from '#src/errors.js';
+import { type Io, rest } from '#src/log/io.js';
 import type { RecordedEvent } from '#src/log/types.js';
-import { IndexRuntime, type SavedIndex } from '#src/projections/index-runtime.js';
+import { IndexRuntime, type LaterIndex, type LoadedIndex } from '#src/projections/index-runtime.js';
 import type { RuntimeIndexDefinition } from '#src/projections/ports.js';
 import { errors, FakeLog, interpreter, plainFold, ReadFailure } from './fakes.js';
 
@@ -46,17 +47,20 @@ function tagIndex(types?: readonly string[]): Spied {
   };
 }
 
-function runtimeOf({ definition }: Spied, saved?: SavedIndex<Lines>) {
+function runtimeOf({ definition }: Spied, given?: LoadedIndex<Tags> | LaterIndex<Tags>) {
   const { bytesOf } = plainFold;
-  return new IndexRuntime({ definition, interpreter, bytesOf, errors }, saved);
+  return new IndexRuntime({ definition, interpreter, bytesOf, errors }, given);
 }
 
 function route(log: FakeLog, runtime: { position: number; route: IndexRuntime['route'] }) {
   while (runtime.position < log.position) runtime.route(log.commit(runtime.position + 1));
 }
 
-function ended(work: Generator<unknown, void>): void {
-  while (!work.next().done);
+function ended<T>(work: Generator<unknown, T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
 }
 
 const tag = (data: unknown, type = 'tagged') => ({ stream: 's', type, data });
@@ -72,7 +76,7 @@ describe('an index', () => {
     runtime.value();
     runtime.value();
     expect(spied.groups.flat().map(({ id }) => id)).toEqual(log.events().map(({ id }) => id));
-    expect(spied.groups.length).toBeLessThan(10);
+    expect(spied.groups.length).toBeLessThan(100);
   });
 
   test('is given large events in small groups', () => {
@@ -81,7 +85,25 @@ describe('an index', () => {
     const log = new FakeLog();
     for (let number = 0; number < 10; number += 1) log.append(tag('x'.repeat(1024 * 1024)));
     route(log, runtime);
-    expect(spied.groups.length).toBe(2);
+    expect(spied.groups.map(({ length }) => length)).toEqual([1, 1, 1, 1, 1, 1, 1]);
+    runtime.value();
+    expect(spied.groups.slice(7).map(({ length }) => length)).toEqual([3]);
+  });
+
+  test('is worked on a little with each commit when much waits, and in portions by who lets others have their turn', () => {
+    const spied = tagIndex();
+    const runtime = runtimeOf(spied);
+    const log = new FakeLog();
+    log.append(...Array.from({ length: 2000 }, (_, number) => tag(number)));
+    for (let number = 0; number < 3; number += 1) log.append(tag(number));
+    route(log, runtime);
+    expect(spied.groups.map(({ length }) => length)).toEqual([64, 64, 64, 64]);
+    let turns = 0;
+    for (const _ of runtime.read()) turns += 1;
+    expect(spied.groups.every(({ length }) => length <= 64)).toBe(true);
+    expect(turns).toBe(spied.groups.length - 4);
+    expect(spied.groups.flat().map(({ id }) => id)).toEqual(log.events().map(({ id }) => id));
+    expect(runtime.waiting).toBe(0);
   });
 
   test('sees all that is routed when it is read', () => {
@@ -142,16 +164,18 @@ describe('an index', () => {
     ended(first.save(lines));
     expect(lines.length).toBe(2);
     const spied = tagIndex();
-    const second = runtimeOf(spied, { position, source: lines });
+    const index = spied.definition.load(lines);
+    const second = runtimeOf(spied, { position, index });
     log.append(tag('a'));
     for (const runtime of [first, second]) route(log, runtime);
     expect(second.value()).toEqual(first.value());
     expect(spied.groups.flat().map(({ id }) => id)).toEqual(['2.0']);
   });
 
-  test('is saved as it was when that began, whatever is routed and read meanwhile', () => {
+  test('that is read while it is saved, and something waits, is no longer saved', () => {
     const log = new FakeLog();
-    const runtime = runtimeOf(tagIndex());
+    const spied = tagIndex();
+    const runtime = runtimeOf(spied);
     log.append(tag('a'), tag('b'), tag('c'));
     route(log, runtime);
     const lines: Lines = [];
@@ -160,30 +184,46 @@ describe('an index', () => {
     log.append(tag('a'), tag('d'));
     route(log, runtime);
     work.next();
+    // Nobody read it: it is as it was.
+    expect(spied.groups).toHaveLength(1);
     expect(lines).toHaveLength(2);
-    // Whoever reads sees what was routed, and the saver everything as it was.
+    // The reader sees what was routed, and does nothing for the saver.
     expect(runtime.value().get('"a"')).toEqual([1, 2]);
-    expect(lines).toEqual(['["\\"a\\"",[1]]', '["\\"b\\"",[1]]', '["\\"c\\"",[1]]']);
-    expect(work.next().done).toBe(true);
+    expect(lines).toHaveLength(2);
+    expect(work.next()).toEqual({ done: true, value: false });
+    expect(lines).toHaveLength(2);
+    // From now on it is worked on, and saved, as before.
+    const again: Lines = [];
+    expect(ended(runtime.save(again))).toBe(true);
+    expect(again).toHaveLength(4);
   });
 
-  test('tells its saver what stopped it, also when a reader ended the saving', () => {
+  test('gives its saver the chance to end what it began when a reader came', () => {
     const log = new FakeLog();
     const { definition } = tagIndex();
-    const broken: typeof definition = {
-      ...definition,
-      *saving() {
-        yield;
-        throw new Error('cannot be saved');
+    let isEnded = false;
+    const runtime = runtimeOf({
+      groups: [],
+      definition: {
+        ...definition,
+        *saving() {
+          try {
+            for (;;) yield;
+          } finally {
+            isEnded = true;
+          }
+        },
       },
-    };
-    const runtime = runtimeOf({ groups: [], definition: broken });
+    });
     log.append(tag('a'));
     route(log, runtime);
     const work = runtime.save([]);
     work.next();
-    expect(runtime.value().size).toBe(1);
-    expect(() => work.next()).toThrow('cannot be saved');
+    log.append(tag('b'));
+    route(log, runtime);
+    expect(runtime.value().size).toBe(2);
+    expect(work.next()).toEqual({ done: true, value: false });
+    expect(isEnded).toBe(true);
   });
 
   test('goes on when it could not be saved, or nobody goes on saving it', () => {
@@ -203,10 +243,11 @@ describe('an index', () => {
       const work = runtime.save([]);
       work.next();
       if (ends === 'throws') expect(() => work.next()).toThrow('cannot be saved');
-      else work.return();
+      else work.return(false);
       for (let number = 0; number < 1500; number += 1) log.append(tag(number));
       route(log, runtime);
-      expect(spied.groups.map(({ length }) => length)).toEqual([1, 1024]);
+      expect(spied.groups.length).toBeGreaterThan(2);
+      expect(runtime.value().size).toBe(1501);
     }
   });
 
@@ -258,6 +299,41 @@ describe('an index', () => {
     const { value } = work.next();
     expect((value as IndexRuntime<Tags>).value()).toEqual(new Map([['"a"', [1]]]));
     expect((value as IndexRuntime<Tags>).position).toBe(7);
+  });
+
+  test('that is loaded later stands where it was saved, then where it could be loaded', () => {
+    const tags: Tags = new Map([['"a"', [1]]]);
+    function* load(): Io<LoadedIndex<Tags>> {
+      yield* rest();
+      return { position: 5, index: tags };
+    }
+    const runtime = runtimeOf(tagIndex(), { position: 7, load });
+    expect([runtime.isLoaded, runtime.position, runtime.bytes]).toEqual([false, 7, 0]);
+    // Two at once: the first that comes to an end counts.
+    const [one, other] = [runtime.load(), runtime.load()];
+    one.next();
+    ended(other);
+    expect([runtime.isLoaded, runtime.position, runtime.bytes]).toEqual([true, 5, 100]);
+    const log = new FakeLog();
+    for (let n = 0; n < 8; n += 1) log.append(tag('b'));
+    route(log, runtime);
+    ended(one);
+    expect(runtime.position).toBe(8);
+    expect(runtime.value().get('"b"')).toEqual([6, 7, 8]);
+  });
+
+  test('that is closed while it is loaded stays closed', () => {
+    function* load(): Io<LoadedIndex<Tags>> {
+      yield* rest();
+      return { position: 7, index: new Map() };
+    }
+    const runtime = runtimeOf(tagIndex(), { position: 7, load });
+    const work = runtime.load();
+    work.next();
+    runtime.close();
+    ended(work);
+    expect(runtime.position).toBe(-1);
+    expect(() => runtime.value()).toThrow(StoreClosedError);
   });
 
   test('tells its size, with what waits to be applied', () => {
