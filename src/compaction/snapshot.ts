@@ -38,11 +38,8 @@ import {
   unsavedLine,
 } from '../projections/snapshot.js';
 import type { KeyFailure } from '../projections/states.js';
-<<<<<<< HEAD
-import { Course } from './course.js';
-=======
 import { Track } from '../projections/track.js';
->>>>>>> indexes
+import { Course } from './course.js';
 import { removeOldSnapshots } from './old-snapshots.js';
 
 /** What became of one projection or index. */
