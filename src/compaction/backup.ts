@@ -29,6 +29,7 @@ import { verifyLog } from '../log/verify.js';
 import { putInPlace, writeWhole } from '../log/whole-file.js';
 import { Course, type CourseOptions } from './course.js';
 import { type Digest, digestOfFile, hashing } from './digest.js';
+import { copyLive } from './live-copy.js';
 import {
   encodeManifest,
   MANIFEST_FILE,
@@ -149,13 +150,7 @@ class Backup {
     const shared = earlier && this.#since ? sharedFiles(this.#since, earlier) : undefined;
     const copy = new StoreCopy(this.#source, beside.directory, this.#course, shared);
     this.#course.begin('copy', 'bytes', await this.#run(sizeOf(copy.source)));
-    await this.#run(copy.takeFinished());
-    const found = await this.#find();
-    try {
-      await this.#run(copy.takeLog(found.place));
-    } finally {
-      closeQuietly(this.#environment.disk, found.lockFile);
-    }
+    const found = await copyLive(this.#environment.disk, copy, () => this.#find());
     return await this.#run(this.#finish(beside, copy, found, earlier));
   }
 

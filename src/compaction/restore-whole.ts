@@ -13,6 +13,7 @@ import { remainsVersions } from '../log/remains.js';
 import { decodeStoreFile, type StoreFacts } from '../log/store-file.js';
 import { verifyLog } from '../log/verify.js';
 import { putInPlace, writeWhole } from '../log/whole-file.js';
+import { copyLive } from './live-copy.js';
 import { bytesOf, checkFile, type Manifest } from './manifest.js';
 import { appendOrigin, ORIGIN_STREAM, type Origin, type OriginPlace } from './origin.js';
 import { type RestoreReport, type Restoring, reportOf } from './restoring.js';
@@ -95,14 +96,9 @@ async function copyStore(
 ): Promise<Copied> {
   const { disk } = environment;
   course.begin('copy', 'bytes');
-  await runAsync(disk, copy.takeFinished());
-  const { place, store, lockFile } = await findSource(environment, sourceSettings(source, options));
-  try {
-    await runAsync(disk, copy.takeLog(place));
-    await runAsync(disk, copy.take(STORE_FILE, false));
-  } finally {
-    closeQuietly(disk, lockFile);
-  }
+  const settings = sourceSettings(source, options);
+  const { place, store } = await copyLive(disk, copy, () => findSource(environment, settings));
+  await runAsync(disk, copy.take(STORE_FILE, false));
   course.end();
   return { store, place };
 }

@@ -63,7 +63,8 @@ export async function findSource(environment: Environment, settings: OpenSetting
 
 /**
  * Keeps compaction away, so that no file is moved while the store is copied. Writers and readers go on, and so do other copies. Gives the call that
- * ends it. Where a lock always covers the whole file it would keep writers away, too, and is left out: a file that moved then fails the copy.
+ * ends it. Where a lock always covers the whole file it would keep writers away, too, and is left out: what moves under a copy is then copied once more
+ * (`copyLive`).
  */
 export async function holdCompaction(
   environment: Environment,

@@ -7,7 +7,7 @@
 import { dirname, relative } from 'node:path';
 import { StoreAccessError, StoreDamagedError, systemCode } from '../errors.js';
 import type { DamageFacts } from '../log/examine.js';
-import { segmentName } from '../log/format.js';
+import { ARCHIVE_DIRECTORY, segmentName } from '../log/format.js';
 import { ask, type Io } from '../log/io.js';
 import { listSegments, type Paths, pathsOf } from '../log/paths.js';
 import type { Place } from '../log/place.js';
@@ -71,6 +71,24 @@ export class StoreCopy {
       const isClosed = first < to.segment;
       const bytesMax = isClosed ? Number.MAX_SAFE_INTEGER : to.offset;
       yield* this.take(`${LOG_DIRECTORY}/${segmentName(first)}`, isClosed, bytesMax);
+    }
+  }
+
+  /** Names of what is in the source's archive now: it changes whenever a segment is moved there or dropped. */
+  *listArchive(): Io<string[]> {
+    const names = yield* listFinishedFiles(this.source.directory);
+    return names.filter((name) => name.startsWith(`${ARCHIVE_DIRECTORY}/`));
+  }
+
+  /** Takes the log back, and what is no longer in the source: what has its name there still is what was copied. */
+  *keepUnmoved(): Io<void> {
+    const there = new Set(yield* listFinishedFiles(this.source.directory));
+    for (const [name, { bytes }] of this.digests) {
+      if (there.has(name)) continue;
+      yield* ask('remove', pathOfFile(this.paths.directory, name));
+      if (this.#links.delete(name)) this.sharedBytes -= bytes;
+      else this.copiedBytes -= bytes;
+      this.digests.delete(name);
     }
   }
 

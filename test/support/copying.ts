@@ -66,7 +66,11 @@ export const copyings: Readonly<Record<string, Copying>> = {
   },
 };
 
-function environmentOf(process: SimulatedProcess, disk: SimulatedDisk, seed = 1): Environment {
+export function environmentOf(
+  process: SimulatedProcess,
+  disk: SimulatedDisk,
+  seed = 1,
+): Environment {
   return environmentOn(process, disk, new SeededRandom(seed * 7919 + process.name.charCodeAt(0)));
 }
 
