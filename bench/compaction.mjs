@@ -10,8 +10,17 @@ const name = 'compaction';
 const p99RatioMax = 3;
 const addedSliceMsMax = 10;
 const historyMsMax = 3;
+const turnsHead = [
+  'for',
+  'longest slice, CPU',
+  'by the clock',
+  'longest collection',
+  'slices over 10 ms',
+];
 
-export async function measure({ rounds, warmUpMs, measureMs, archivedEvents, keys, coldKeys }) {
+export async function measure(settings) {
+  const { rounds, warmUpMs, measureMs, archivedEvents, keys, coldKeys, indexTexts } = settings;
+  const texts = indexTexts.at(-1);
   const results = new Results();
   try {
     await loadRecollect();
@@ -34,6 +43,10 @@ export async function measure({ rounds, warmUpMs, measureMs, archivedEvents, key
       const { first, next } = await child.call(module, 'alone', { events: archivedEvents, keys });
       results.add(name, 'first, alone', first);
       results.add(name, 'next, alone', next);
+      const index = await child.call('./recalling.mjs', 'turns', { texts });
+      results.add(name, 'index saved', index.save);
+      results.add(name, 'index saved again', index.next);
+      results.add(name, 'index loaded', index.load);
       const reads = Math.min(coldKeys, 500);
       const history = { events: archivedEvents, keys, reads };
       results.add(name, 'history', await child.call(module, 'history', history));
@@ -49,11 +62,13 @@ export async function measure({ rounds, warmUpMs, measureMs, archivedEvents, key
       milliseconds(figure(variant, of)),
     ),
   ]);
-  const turns = ['first, alone', 'next, alone'].map((variant) => [
-    variant,
-    ...['elapsedMs', 'cpuMs', 'wallMs', 'gcMs'].map((of) => milliseconds(figure(variant, of))),
-    count(figure(variant, 'over10')),
-  ]);
+  const turnsOf = (variants) =>
+    variants.map((variant) => [
+      variant,
+      ...['elapsedMs', 'cpuMs', 'wallMs', 'gcMs'].map((of) => milliseconds(figure(variant, of))),
+      count(figure(variant, 'over10')),
+    ]);
+  const indexed = ['index saved', 'index saved again', 'index loaded'];
   const archive = [
     [
       count(figure('archive', 'segments')),
@@ -72,16 +87,10 @@ export async function measure({ rounds, warmUpMs, measureMs, archivedEvents, key
         rows,
       },
       {
-        head: [
-          'two projections, nobody writes',
-          'for',
-          'longest slice, CPU',
-          'by the clock',
-          'longest collection',
-          'slices over 10 ms',
-        ],
-        rows: turns,
+        head: ['two projections, nobody writes', ...turnsHead],
+        rows: turnsOf(['first, alone', 'next, alone']),
       },
+      { head: [`a memory of ${count(texts)} texts`, ...turnsHead], rows: turnsOf(indexed) },
       {
         head: ['segments', 'bytes', 'of that', 'one event', 'history p50', 'history p99'],
         rows: archive,
@@ -96,6 +105,11 @@ export async function measure({ rounds, warmUpMs, measureMs, archivedEvents, key
       atMostExactly(
         'longest slice of a compaction alone, CPU, ms',
         Math.max(figure('first, alone', 'cpuMs'), figure('next, alone', 'cpuMs')),
+        addedSliceMsMax,
+      ),
+      atMostExactly(
+        `longest slice while the index of ${count(texts)} texts is saved or loaded, CPU, ms`,
+        Math.max(...indexed.map((variant) => figure(variant, 'cpuMs'))),
         addedSliceMsMax,
       ),
       atMostExactly(

@@ -12,7 +12,8 @@ const cacheBytes = 64 * 1024 * 1024;
 /** Events that one task makes: more take longer than a task may. */
 const fillEvents = 500_000;
 
-export async function measure({ rounds, historyEvents, tailCommits, coldKeys, useTurns }) {
+export async function measure(settings) {
+  const { rounds, historyEvents, tailCommits, coldKeys, useTurns, indexTexts } = settings;
   const results = new Results();
   try {
     await loadRecollect();
@@ -40,19 +41,49 @@ export async function measure({ rounds, historyEvents, tailCommits, coldKeys, us
       results.add(events, 'use', await run('use', { turns: useTurns }));
     });
   }
+  for (const texts of indexTexts) await openMemories(results, texts, rounds);
   return {
-    tables: [openingTable(results, historyEvents, missing), usingTable(results, historyEvents)],
-    checks: checksOf(results, historyEvents),
+    tables: [
+      openingTable(results, historyEvents, missing),
+      usingTable(results, historyEvents),
+      memoryTable(results, indexTexts),
+    ],
+    checks: [...checksOf(results, historyEvents), ...memoryChecks(results, indexTexts)],
     raw: results,
     ...(missing.size > 0 ? { note: `not installed: ${[...missing].join(', ')}` } : {}),
   };
 }
 
+/** Memories with a saved index, which is loaded behind the opening. */
+async function openMemories(results, texts, rounds) {
+  await inFreshDirectory(async (directory) => {
+    await inChild('prepare', { directory, texts }, './recalling.mjs');
+    for (let round = 0; round < rounds; round += 1) {
+      results.add(texts, 'memory', await inChild('open', { directory }, './recalling.mjs'));
+    }
+  });
+}
+
+function memoryTable(results, indexTexts) {
+  const cell = (texts) => openingCell(results, texts, 'memory');
+  return {
+    head: ['openMemory with a saved index', ...indexTexts.map((each) => `${count(each)} texts`)],
+    rows: [['first in the process and after that', ...indexTexts.map(cell)]],
+  };
+}
+
+function memoryChecks(results, indexTexts) {
+  const [few, many] = [indexTexts[0], indexTexts.at(-1)];
+  const open = (texts) => results.median(texts, 'memory', 'againCpuMs');
+  const what = `openMemory, ${count(many)} texts / ${count(few)} texts, CPU`;
+  return [atMost(what, open(many) / open(few), 1.3)];
+}
+
 /** A process of its own for each task: what it holds in memory is that of the task alone. */
-async function inChild(task, input) {
+async function inChild(task, input, where = module) {
   const child = new Child();
   try {
-    return await child.call(module, task, input);
+    return await child.call(where, task, input);
   } finally {
     child.stop();
   }
@@ -82,16 +113,18 @@ function openingTable(results, historyEvents, missing) {
     ...historyEvents.map((each) => `${count(each)} keys`),
   ];
   const names = ['recollect', ...peers.filter((peer) => !missing.has(peer))];
-  const cell = (name, events) => {
-    const [first, again, cpu] = ['firstMs', 'againMs', 'againCpuMs'].map((figure) =>
-      results.median(events, name, figure),
-    );
-    return `${milliseconds(first)} / ${milliseconds(again)} (CPU ${milliseconds(cpu)})`;
-  };
+  const cell = (name, events) => openingCell(results, events, name);
   return {
     head,
     rows: names.map((name) => [name, ...historyEvents.map((each) => cell(name, each))]),
   };
+}
+
+function openingCell(results, size, name) {
+  const [first, again, cpu] = ['firstMs', 'againMs', 'againCpuMs'].map((figure) =>
+    results.median(size, name, figure),
+  );
+  return `${milliseconds(first)} / ${milliseconds(again)} (CPU ${milliseconds(cpu)})`;
 }
 
 function usingTable(results, historyEvents) {

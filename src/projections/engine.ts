@@ -43,7 +43,7 @@ const REST_MS = 5;
 /** Built between two looks at what is kept in memory. */
 const BUILT_COMMITS = 65_536;
 /** Loading goes on in portions that cannot be made smaller or larger while it does: with what one takes beyond this, less than ten, ms. */
-const LOAD_SLICE_MS = 3;
+const LOAD_SLICE_MS = 2;
 const FIRST_SLICE_COMMITS = 256;
 const SLICE_COMMITS_MAX = 65_536;
 

@@ -72,7 +72,7 @@ interface Stemmers {
 
 let loaded: Stemmers | undefined;
 
-/** Half a megabyte of tables, loaded when a language is first asked for. */
+/** Half a megabyte of tables, loaded with the first word. */
 function stemmers(): Stemmers {
   loaded ??= createRequire(import.meta.url)('snowball-stemmers') as Stemmers;
   return loaded;
@@ -86,9 +86,14 @@ export function stemOf(language: string): Stem | undefined {
   if (language === 'none') return undefined;
   const script = SCRIPTS.get(language);
   if (!script) throw new RangeError(`there is no stemmer for the language ${language}`);
-  const stemmer = stemmers().newStemmer(language);
   const irregular = isEnglish(language) ? IRREGULAR : undefined;
-  return (word) => (script.test(word) ? stemmer.stem(irregular?.get(word) ?? word) : word);
+  let stemmer: ReturnType<Stemmers['newStemmer']> | undefined;
+  return (word) => {
+    if (!script.test(word)) return word;
+    // Ten milliseconds, which an index that is only loaded need not spend.
+    stemmer ??= stemmers().newStemmer(language);
+    return stemmer.stem(irregular?.get(word) ?? word);
+  };
 }
 
 export function isEnglish(language: string): boolean {

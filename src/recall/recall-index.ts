@@ -56,7 +56,6 @@ export class RecallIndex {
 
   /** Puts a document in, in place of one of the same id. */
   put(document: RecallDocument): void {
-    this.#tidying?.forget(document.id);
     this.#collection.put(document);
     this.#tidy();
   }

@@ -2,7 +2,7 @@
  * The documents of a collection written anew, without those that were deleted: a few at each change, so that no change waits for all of them. Meanwhile the
  * old collection answers, and everything is put into it and deleted from it.
  *
- * Invariant: the fresh collection has the documents up to where it has come, as they are in the old one; what is put in again stands behind that.
+ * Invariant: the fresh collection has each document that stands before where it has come in the old one, and no other but those that stand behind it now.
  */
 import type { Analyzer } from './analyzer.js';
 import { Collection } from './collection.js';
@@ -25,7 +25,7 @@ export class Tidying {
     this.fresh = new Collection(analyzer);
   }
 
-  /** A document is about to be put in again, or deleted, in the old one. */
+  /** A document is deleted from the old one. What is put in again needs nothing: it is reached where it stands then. */
   forget(id: string): void {
     this.fresh.delete(id);
   }

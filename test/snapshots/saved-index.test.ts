@@ -45,6 +45,8 @@ function counting(trouble: { load?: boolean; create?: boolean } = {}) {
       for (let portion = 0; portion < PORTIONS; portion += 1) {
         calls.savePortions += 1;
         onPortion();
+        // So that others have their turn before all is saved.
+        spend(1);
         yield;
       }
       sink.write('n', Buffer.from(String(n)));
