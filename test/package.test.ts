@@ -1,6 +1,6 @@
 /** The package as users get it: packed, installed into empty projects, compiled and run there. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -172,19 +172,22 @@ describe('the package', { timeout: INSTALL_TIMEOUT_MS }, () => {
     return project;
   }
 
-  test('holds the build, its sources and what the licence asks for, and nothing else', () => {
+  test('holds the build, its pages and what the licence asks for, and nothing else', () => {
     const { files } = pack(temporaryDirectory());
 
-    const others = files.filter(
-      (path) => !/^(dist\/.+\.(js|d\.ts)(\.map)?|src\/.+\.ts)$/.test(path),
-    );
-    expect(others.filter((path) => path !== 'README.md').sort()).toEqual([
-      'CHANGELOG.md',
-      'LICENSE',
-      'package.json',
-    ]);
-    expect(files).toContain('dist/index.js');
-    expect(files).toContain('dist/index.d.ts');
+    const others = files.filter((path) => !/^(dist\/.+\.(js|d\.ts)|docs\/[A-Z-]+\.md)$/.test(path));
+    expect(others.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+    for (const file of ['dist/index.js', 'dist/index.d.ts', 'docs/ERRORS.md']) {
+      expect(files).toContain(file);
+    }
+  });
+
+  test('has every page and file of its own that its README leads to', () => {
+    const { files } = pack(temporaryDirectory());
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link]) => link);
+    expect(links.length).toBeGreaterThan(10);
+    expect(links.filter((link) => !files.includes(link as string))).toEqual([]);
   });
 
   test('works from an ES module', () => {
