@@ -1,3 +1,4 @@
+import * as agents from './agents.mjs';
 import * as append from './append.mjs';
 import * as cli from './cli.mjs';
 import * as compaction from './compaction.mjs';
@@ -35,6 +36,7 @@ export const sections = {
   subscriptions,
   locks,
   cli,
+  agents,
 };
 
 /** How long and how often is measured. Fewer than seven rounds decide nothing on a shared machine. */
@@ -59,6 +61,10 @@ export const settings = {
     appendCallers: 256,
     liveEvents: 400,
     contenderTurns: 100,
+    agentPuts: 100,
+    agentFilled: 1000,
+    kills: 20,
+    agentEntries: 100_000,
   },
   quick: {
     rounds: 3,
@@ -80,6 +86,10 @@ export const settings = {
     appendCallers: 256,
     liveEvents: 200,
     contenderTurns: 40,
+    agentPuts: 50,
+    agentFilled: 1000,
+    kills: 5,
+    agentEntries: 100_000,
   },
   smoke: {
     rounds: 1,
@@ -101,5 +111,9 @@ export const settings = {
     appendCallers: 16,
     liveEvents: 20,
     contenderTurns: 2,
+    agentPuts: 3,
+    agentFilled: 10,
+    kills: 1,
+    agentEntries: 200,
   },
 };

@@ -1,4 +1,4 @@
-/** Checks the package as users will get it: packs it, then asks publint and attw about the tarball. */
+/** Checks the package as users will get it: packs it, looks at what is in it and how large it is, then asks publint and attw about the tarball. */
 import './prepare.mjs';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -7,6 +7,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** What the build gives, what a reader needs, and what npm demands. The build keeps its comments: sources and maps would be the same again. */
+const EXPECTED =
+  /^(dist\/[^.][^ ]*\.(js|cjs|d\.ts)|docs\/[A-Z-]+\.md|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/;
+const PACKED_BYTES_MAX = 1_000_000;
+const UNPACKED_BYTES_MAX = 3_500_000;
+const FILES_MAX = 1_100;
 
 /**
  * @param {string} command
@@ -25,6 +32,21 @@ function run(command, parameters) {
   return stdout;
 }
 
+/** @param {{ files: { path: string }[], entryCount: number, size: number, unpackedSize: number }} packed */
+function checkContent({ files, entryCount, size, unpackedSize }) {
+  const others = files.map(({ path }) => path).filter((path) => !EXPECTED.test(path));
+  if (others.length > 0) {
+    throw new Error(`These need not be in the package; see "files" in package.json: ${others}`);
+  }
+  for (const [what, is, most] of /** @type {const} */ ([
+    ['packed bytes', size, PACKED_BYTES_MAX],
+    ['unpacked bytes', unpackedSize, UNPACKED_BYTES_MAX],
+    ['files', entryCount, FILES_MAX],
+  ])) {
+    if (is > most) throw new Error(`The package has ${is} ${what}; at most ${most} are wanted`);
+  }
+}
+
 const directory = mkdtempSync(join(tmpdir(), 'recollect-package-'));
 try {
   // The build is up to date already, so npm has no script to run.
@@ -32,7 +54,10 @@ try {
     run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', directory]),
   );
   const tarball = join(directory, packed.filename);
-  console.log(`${packed.filename}: ${packed.entryCount} files, ${packed.size} bytes`);
+  console.log(
+    `${packed.filename}: ${packed.entryCount} files, ${packed.size} bytes, ${packed.unpackedSize} unpacked`,
+  );
+  checkContent(packed);
 
   console.log(
     run(process.execPath, ['node_modules/publint/src/cli.js', 'run', tarball, '--strict']),

@@ -1,6 +1,6 @@
 /** The package as users get it: packed, installed into empty projects, compiled and run there. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -156,6 +156,9 @@ console.log(\`\${store.getSync(counter, 'c/1')?.n}, \${before?.n} as of 1\`);
 store.closeSync();
 `;
 
+/** Of the build, and of the pages about it. */
+const PART = /^(dist\/.+\.(js|d\.ts)|dist\/program\/[^/]+\.cjs|docs\/[A-Z-]+\.md)$/;
+
 describe('the package', { timeout: INSTALL_TIMEOUT_MS }, () => {
   let parent = '';
   beforeAll(() => {
@@ -172,21 +175,27 @@ describe('the package', { timeout: INSTALL_TIMEOUT_MS }, () => {
     return project;
   }
 
-  test('holds the build, its sources and what the licence asks for, and nothing else', () => {
+  test('holds the build, its pages and what the licence asks for, and nothing else', () => {
     const { files } = pack(temporaryDirectory());
 
-    const others = files.filter(
-      (path) =>
-        !/^(dist\/.+\.(js|d\.ts)(\.map)?|dist\/program\/[^/]+\.cjs|src\/.+\.ts)$/.test(path),
-    );
-    expect(others.filter((path) => path !== 'README.md').sort()).toEqual([
-      'CHANGELOG.md',
-      'LICENSE',
-      'package.json',
-    ]);
-    expect(files).toContain('dist/index.js');
-    expect(files).toContain('dist/index.d.ts');
-    expect(files).toContain('dist/program/recollect.cjs');
+    const others = files.filter((path) => !PART.test(path));
+    expect(others.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+    for (const file of [
+      'dist/index.js',
+      'dist/index.d.ts',
+      'dist/program/recollect.cjs',
+      'docs/ERRORS.md',
+    ]) {
+      expect(files).toContain(file);
+    }
+  });
+
+  test('has every page and file of its own that its README leads to', () => {
+    const { files } = pack(temporaryDirectory());
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link]) => link);
+    expect(links.length).toBeGreaterThan(10);
+    expect(links.filter((link) => !files.includes(link as string))).toEqual([]);
   });
 
   test('works from an ES module', () => {
