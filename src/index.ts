@@ -31,7 +31,7 @@ export {
 export type { CompactionOptions, RetentionOptions, RetentionRule } from './compaction/options.js';
 export { type RestoreOptions, type RestoreReport, restoreStore } from './compaction/restore.js';
 export type { Covered } from './compaction/retention.js';
-export type { SnapshotPart, SnapshotReport } from './compaction/snapshot.js';
+export type { SnapshotPart, SnapshotReport } from './compaction/snapshot-source.js';
 export {
   DeadlockError,
   type DeadlockStep,

@@ -9,7 +9,7 @@ import type { Moment } from './audit/moment.js';
 import { type BackupOptions, type BackupReport, backupStoreOn } from './compaction/backup.js';
 import type { CompactionReport, CompactOptions } from './compaction/compaction.js';
 import { Course, type CourseOptions } from './compaction/course.js';
-import type { SnapshotReport } from './compaction/snapshot.js';
+import type { SnapshotReport } from './compaction/snapshot-source.js';
 import { checkOptionNames, invalidArgument, optionNames, StoreClosedError } from './errors.js';
 import { getLockManager } from './locks/lock-manager.js';
 import type { LockTotals } from './locks/statistics.js';
@@ -81,11 +81,11 @@ export interface ProjectionStats {
   readonly version: number;
   /** The last commit it has seen. */
   readonly position: number;
-  /** From 0 to 1; 1 when it can be read. */
+  /** From 0 to 1; 1 when it can be read. 0 while an index that was saved is not loaded. */
   readonly progress: number;
   /** Keys in the snapshot in use, and keys with an event since: some may be counted twice. 0 for an index. */
   readonly keys: number;
-  /** Of an index itself, or of the notes where a projection's events stand. */
+  /** Of an index itself, once it is loaded, or of the notes where a projection's events stand. */
   readonly bytes: number;
 }
 
@@ -379,14 +379,17 @@ export class Store<E extends Events = Events> {
     return this.#log.positionOfSync(idempotencyKey);
   }
 
-  /** The index, brought up to where the log is. It is the live one: read it, do not change it. @throws ProjectionNotRegisteredError, ProjectionFailedError */
+  /**
+   * The index, brought up to where the log is. It is the live one: read it, do not change it. Waits while it is loaded, or built.
+   * @throws ProjectionNotRegisteredError, ProjectionFailedError, IndexFailedError when what was saved cannot be loaded and none can be made
+   */
   async index<Index>(definition: IndexDefinition<Index>): Promise<Index> {
     const runtime = this.#reads.index(definition as IndexDefinition);
     await this.#reads.engine.whenReady(runtime);
     return (await this.#reads.log.run(this.#reads.indexValue(runtime))) as Index;
   }
 
-  /** {@link Store.index}, at once. @throws ProjectionNotReadyError */
+  /** {@link Store.index}, at once: loads what was saved. @throws ProjectionNotReadyError while it is being built */
   indexSync<Index>(definition: IndexDefinition<Index>): Index {
     const runtime = this.#reads.index(definition as IndexDefinition);
     this.#reads.requireIndexReady(runtime);
@@ -715,7 +718,7 @@ async function storeOver<E extends Events>(log: Log, settings: StoreSettings): P
   }
 }
 
-/** {@link storeOver}, with everything built. */
+/** {@link storeOver}, with everything built that cannot be loaded. */
 function storeOverSync<E extends Events>(log: Log, settings: StoreSettings): Store<E> {
   let reads: Reads | undefined;
   try {
@@ -753,7 +756,7 @@ export function openStoreOnSync<E extends Events = Events>(
 
 /**
  * Opens the store in a directory, making it when there is none, or, with `{ memory: true }`, one with nothing on disk. Projections that the history was not
- * folded for yet are built in the background: asynchronous reads wait for them.
+ * folded for yet are built in the background, and so are indexes loaded that were saved: asynchronous reads wait for them.
  *
  * @throws StoreDamagedError, StoreNotFoundError, FormatTooNewError, UnsupportedFileSystemError, StoreAccessError, LockTimeoutError, TypeError
  */
@@ -773,7 +776,7 @@ export async function openStore<E extends Events>(
   return await storeOver<E>(log, settings);
 }
 
-/** {@link openStore}, at once. Builds what is not built before it returns, so that synchronous reads need not wait. */
+/** {@link openStore}, at once. Builds what is not built before it returns, so that synchronous reads need not wait; an index that was saved is loaded when it is read. */
 export function openStoreSync<E extends Events = Events>(
   directory: string,
   options?: StoreOptions<E>,
@@ -804,7 +807,7 @@ export type {
 } from './compaction/compaction.js';
 export type { CompactionOptions, RetentionOptions, RetentionRule } from './compaction/options.js';
 export type { Covered } from './compaction/retention.js';
-export type { SnapshotPart, SnapshotReport } from './compaction/snapshot.js';
+export type { SnapshotPart, SnapshotReport } from './compaction/snapshot-source.js';
 export { jsonText } from './log/json.js';
 export type {
   Appended,

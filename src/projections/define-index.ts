@@ -42,14 +42,17 @@ export interface IndexSpec<Index, E extends Events = Events, Type extends TypesO
   readonly types?: readonly Type[] | undefined;
   /** An empty index. */
   readonly create: () => Index;
-  /** Takes in the events of a group, in order; called once for each event. It changes the index in place, and does not wait. */
+  /**
+   * Takes in the events of a group, in order; called once for each event. It changes the index in place, and does not wait. Where a group ends says nothing:
+   * where others may have their turn in between, groups are small.
+   */
   readonly apply: (
     index: NoInfer<Index>,
     group: readonly NoInfer<RecordedEventOf<E, Type>>[],
   ) => void;
   /**
    * Writes the index into as many parts as it likes. It may be a generator function: between two `yield`s others have their turn, and the index stays
-   * as it is.
+   * as it is. Somebody who reads it then may end that, and another index of the same events is saved. A part is copied at once: large ones keep others waiting.
    */
   readonly save: (index: NoInfer<Index>, sink: IndexSink) => void | Generator<unknown, void>;
   /** The index that `save` wrote; it may be a generator function, too. What it throws makes the store build the index again from the log. */

@@ -1,6 +1,6 @@
 /** Reading from the projections and indexes of one open store: what `Store`, its views of the past, and transactions share. */
 
-import type { SnapshotSource } from '../compaction/snapshot.js';
+import type { SnapshotSource } from '../compaction/snapshot-source.js';
 import {
   checkOptionNames,
   invalidArgument,

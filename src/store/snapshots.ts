@@ -3,13 +3,15 @@ import { Course } from '../compaction/course.js';
 import {
   makeSnapshots,
   planSnapshots,
-  removeOldLogSnapshots,
-  type SnapshotPart,
   type SnapshotPlan,
-  type SnapshotReport,
-  type SnapshotSource,
   snapshotPassed,
 } from '../compaction/snapshot.js';
+import {
+  removeOldLogSnapshots,
+  type SnapshotPart,
+  type SnapshotReport,
+  type SnapshotSource,
+} from '../compaction/snapshot-source.js';
 import { RecollectError, StoreReadOnlyError, systemCode } from '../errors.js';
 import type { Io } from '../log/io.js';
 import { isLeftToReaders } from '../projections/engine.js';

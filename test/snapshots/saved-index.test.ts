@@ -329,4 +329,27 @@ describe('an index that is saved', () => {
     expect(Math.max(...(other ?? []))).toBeLessThanOrEqual(64);
     await store.close();
   });
+
+  test('and is read meanwhile is left out, with the reason, where no other one can be made', async () => {
+    const directory = await saved();
+    const { definition, during } = counting();
+    const store = await opened(directory, definition, { retention: { bytes: 1 } });
+    expect((await store.compact()).dropped.length).toBeGreaterThan(0);
+    await append(store, 10);
+    const { n } = await store.index(definition);
+    for (const name of readdirSync(join(directory, 'snapshots'))) {
+      if (name.startsWith('index-')) writeFileSync(join(directory, 'snapshots', name), 'nothing');
+    }
+    during(() => {
+      during(() => {});
+      store.appendSync('a/1', event);
+      setImmediate(() => store.indexSync(definition));
+    });
+    const skipped = expect.stringContaining('it was read while it was saved') as string;
+    expect((await store.snapshot()).parts).toMatchObject([{ name: 'counting', skipped }]);
+    expect((await store.index(definition)).n).toBe(n + 1);
+    // When nobody reads it, it is saved.
+    expect((await store.snapshot()).parts[0]?.bytes).toBeGreaterThan(0);
+    await store.close();
+  });
 });
