@@ -361,7 +361,7 @@ export class Store<E extends Events = Events> {
 
   /** The stream's version, 0 when it is absent. */
   version(stream: string): Promise<number> {
-    return this.#log.version(stream);
+    return this.#reads.version(stream);
   }
 
   /** {@link Store.version}, at once. */

@@ -88,7 +88,7 @@ export class Engine {
 
   /** Takes a runtime in, and begins to load it, or to build it when it has a long way to go. */
   add(runtime: Runtime): void {
-    this.#checkOpen();
+    this.checkOpen();
     if (runtime.isLoaded === false) {
       const track = new Track(this.#log, runtime.position, false, runtime);
       track.add(runtime);
@@ -121,11 +121,11 @@ export class Engine {
 
   /** Loads what was saved of a runtime, if that was not done yet. @throws StoreClosedError, IndexFailedError, and what reading it throws */
   *load(runtime: Runtime): Io<void> {
-    this.#checkOpen();
+    this.checkOpen();
     const track = this.#track(runtime);
     if (!track.unloaded) return;
     yield* runtime.load?.() ?? rest();
-    this.#checkOpen();
+    this.checkOpen();
     this.#loaded(track);
   }
 
@@ -157,7 +157,7 @@ export class Engine {
   }
 
   #catchUpAndGet(runtime: ProjectionRuntime, key: string): unknown {
-    this.#checkOpen();
+    this.checkOpen();
     if (runtime.position !== this.#log.position) {
       const track = this.#track(runtime);
       if (!track.ready || !track.advanceNow()) return NEEDS_IO;
@@ -173,7 +173,7 @@ export class Engine {
    * @throws StoreClosedError, StoreDamagedError, HistoryPrunedError
    */
   *catchUp(reader?: Runtime): Io<void> {
-    this.#checkOpen();
+    this.checkOpen();
     const { position } = this.#log;
     const stopped = new Map<Track, unknown>();
     const isWanted = (track: Track) =>
@@ -185,12 +185,12 @@ export class Engine {
         yield* track.advance();
         track.problem = undefined;
       } catch (error) {
-        this.#checkOpen();
+        this.checkOpen();
         this.#stop(track, error);
         if (reader && track === this.#track(reader)) throw error;
         stopped.set(track, error);
       }
-      this.#checkOpen();
+      this.checkOpen();
       if (this.#isHeavy(track) && !stopped.has(track)) this.#drain(track);
     }
     this.#join();
@@ -199,7 +199,7 @@ export class Engine {
 
   /** The same without I/O: true when what is to be read is there. @throws StoreClosedError */
   catchUpNow(reader?: Runtime): boolean {
-    this.#checkOpen();
+    this.checkOpen();
     let all = true;
     let isThere = true;
     for (const track of this.#tracks) {
@@ -230,7 +230,7 @@ export class Engine {
 
   /** For synchronous readers. @throws ProjectionNotReadyError, HistoryPrunedError when it never will be, StoreClosedError */
   requireReady(runtime: Runtime): void {
-    this.#checkOpen();
+    this.checkOpen();
     const { ready, problem } = this.#track(runtime);
     if (ready) return;
     if (isLeftToReaders(problem)) throw problem;
@@ -242,7 +242,7 @@ export class Engine {
    * @throws StoreClosedError; the promise also what stopped the building, such as StoreDamagedError
    */
   whenReady(runtime: Runtime): Promise<void> | undefined {
-    this.#checkOpen();
+    this.checkOpen();
     const track = this.#track(runtime);
     if (track.ready) return undefined;
     return new Promise((resolve, reject) => {
@@ -259,7 +259,7 @@ export class Engine {
   *advanceTo(runtime: Runtime, position: number, portion: number): Io<void> {
     yield* this.load(runtime);
     while (runtime.position < position) {
-      this.#checkOpen();
+      this.checkOpen();
       yield* this.#track(runtime).advance(Math.min(position, runtime.position + portion));
       yield* rest();
     }
@@ -270,7 +270,7 @@ export class Engine {
    * @throws StoreClosedError, StoreDamagedError
    */
   *build(): Io<void> {
-    this.#checkOpen();
+    this.checkOpen();
     const stopped = new Map<Track, unknown>();
     const isToBuild = (track: Track) => (!track.ready || track.lag > 0) && !stopped.has(track);
     for (let track = this.#tracks.find(isToBuild); track; track = this.#tracks.find(isToBuild)) {
@@ -283,12 +283,12 @@ export class Engine {
         yield* track.advance(to);
         yield* this.#relieve(track);
       } catch (error) {
-        this.#checkOpen();
+        this.checkOpen();
         this.#stop(track, error);
         stopped.set(track, error);
         continue;
       }
-      this.#checkOpen();
+      this.checkOpen();
       if (track.lag === 0) this.#arrived(track);
     }
     this.#join();
@@ -301,7 +301,7 @@ export class Engine {
     if (!relieve) return;
     for (const member of track.members.filter((each) => this.#isBurdened(each))) {
       yield* relieve(member);
-      this.#checkOpen();
+      this.checkOpen();
       const { noted = 0 } = member;
       if (noted < this.#notedMax) this.#burdened.delete(member);
       else this.#burdened.set(member, noted + this.#notedMax / 4);
@@ -344,7 +344,8 @@ export class Engine {
     this.#tracks = [];
   }
 
-  #checkOpen(): void {
+  /** @throws StoreClosedError */
+  checkOpen(): void {
     if (this.#closed) throw new StoreClosedError();
   }
 

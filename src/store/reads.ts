@@ -12,6 +12,7 @@ import type { SequenceWork } from '../log/event-sequence.js';
 import type { LogInternals } from '../log/internals.js';
 import type { Io } from '../log/io.js';
 import { kindOf } from '../log/json.js';
+import { checkedStream } from '../log/reader.js';
 import type { RecordedEvent } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 import type { IndexDefinition } from '../projections/define-index.js';
@@ -181,6 +182,17 @@ export class Reads {
     );
     this.#catchingUp.set(runtime, begun);
     return begun;
+  }
+
+  /** The stream's version. One look serves all who ask at that time, and mostly no file is read for it. */
+  async version(stream: string): Promise<number> {
+    this.engine.checkOpen();
+    checkedStream(stream);
+    const look = this.look.freshen();
+    if (look) await look;
+    this.engine.checkOpen();
+    const { segments } = this.log;
+    return segments.versionNow(stream) ?? (await this.log.run(segments.version(stream)));
   }
 
   /** As of the head that is known. */

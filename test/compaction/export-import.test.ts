@@ -151,7 +151,8 @@ describe('an export', () => {
     while (waiting === undefined) await setImmediate();
     for (let turn = 0; turn < 200; turn += 1) await setImmediate();
     expect(taken).toBeLessThan(10_000);
-    expect(seen).toEqual([]);
+    // How often it is told depends on the clock; how far it may be does not.
+    for (const { done } of seen) expect(done).toBeLessThan(1000);
     slow._write = (piece: Buffer, _, done) => {
       taken += piece.length;
       done();
