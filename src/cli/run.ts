@@ -56,13 +56,20 @@ export async function run(
     }
   });
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    await program.parseAsync(understood(argv), { from: 'user' });
     await out.flush();
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return misused(error, argv, io);
     return await failed(error, argv, io, out);
   }
+}
+
+/** Help for a command that there is not would be that for all of them, without a word about it. */
+function understood(argv: readonly string[]): string[] {
+  const [first, name = ''] = argv;
+  const isUnknown = /^\w/.test(name) && !commands.some((spec) => spec.name === name);
+  return first === 'help' && name !== 'help' && isUnknown ? argv.slice(1) : [...argv];
 }
 
 /** Whether errors are wanted as JSON, also those of a command line that makes no sense. */

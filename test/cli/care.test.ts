@@ -235,6 +235,16 @@ describe('backup, restore and salvage', () => {
   });
 });
 
+test('what the doctor says of a store of a later version ends in one full stop', async () => {
+  const cwd = temporaryDirectory();
+  await storeIn(cwd, 1);
+  const file = join(cwd, 'memory/store.json');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('"format":1', '"format":99'));
+  const { code, stdout } = await cli({ cwd }, 'doctor', 'memory');
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/has format 99.*nothing was changed\. \w/);
+});
+
 function reportOf({ stdout }: { readonly stdout: string }): Record<string, unknown> {
   return JSON.parse(stdout) as Record<string, unknown>;
 }

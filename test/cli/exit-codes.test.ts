@@ -36,6 +36,12 @@ const CASES: readonly Case[] = [
   },
   { why: 'no command', argv: [], code: 2, says: /Usage/ },
   { why: 'an unknown command', argv: ['lgo', 'memory'], code: 2, says: /Did you mean log\?/ },
+  {
+    why: 'help of an unknown command',
+    argv: ['help', 'lgo'],
+    code: 2,
+    says: /unknown command 'lgo'[\s\S]*Did you mean log\?/,
+  },
   { why: 'an unknown option', argv: ['log', 'memory', '--folow'], code: 2, says: /--follow/ },
   {
     why: 'a missing argument',

@@ -22,7 +22,7 @@ export async function doctor(
   const rows = rowsOf(context, diagnosis).map(([what, fact]) => [paint.faint(what), fact]);
   for (const line of tableLines(rows)) await out.line(line);
   for (const { severity, problem, advice } of diagnosis.findings) {
-    const text = `${severity}: ${problem}. ${advice}`;
+    const text = `${severity}: ${problem.replace(/\.$/, '')}. ${advice}`;
     await out.line(severity === 'error' ? paint.bad(text) : paint.warning(text));
   }
   if (diagnosis.findings.length === 0) await out.line(paint.good('nothing is wrong'));
