@@ -141,6 +141,20 @@ describe('a backup', () => {
     await store.close();
   });
 
+  test('shares no file that has the name and the size of another one and other bytes', async () => {
+    const { store, directory, beside } = await storeWith(60);
+    mkdirSync(join(directory, 'snapshots'));
+    const file = join('snapshots', 'made-again');
+    writeFileSync(join(directory, file), 'what it was');
+    await store.backup(beside('first'));
+    writeFileSync(join(directory, file), 'what it is.');
+    const { sharedBytes } = await store.backup(beside('second'), { since: beside('first') });
+    expect(sharedBytes).toBeGreaterThan(0);
+    expect(readFileSync(join(beside('first'), file), 'utf8')).toBe('what it was');
+    expect(readFileSync(join(beside('second'), file), 'utf8')).toBe('what it is.');
+    await store.close();
+  });
+
   test('of a store that is damaged is refused, and names the damage in the store', async () => {
     const { store, directory, beside } = await storeWith(60);
     const [name = ''] = filesOf(join(directory, 'log'));

@@ -15,6 +15,7 @@ import {
   type Progress,
   type RecollectError,
 } from '#src/index.js';
+import { openLogOnSync } from '#src/log/open-log.js';
 import { systemError } from '#src/log/system-error.js';
 import {
   again,
@@ -468,4 +469,42 @@ describe('an import', () => {
     expect(await resume(false)).toContain(true);
     expect(await resume(true)).not.toContain(true);
   });
+
+  test('that goes on with a file that is shorter now holds nothing of what it had behind that', async () => {
+    const base = await furnishedDisk();
+    const copying = copyings['an import'] as (typeof copyings)[string];
+    const kept = 18;
+    let resumed = 0;
+    for (let call = 40; call < 120; call += 3) {
+      const disk = await runAndDie(base, copying, call, 'after');
+      const process = disk.process('b');
+      if (process.facts(TARGET) !== undefined) continue;
+      const lines = (disk.contentOf(FILE) ?? Buffer.of()).toString().split('\n');
+      const end = lines.findLastIndex((line) => line.startsWith('{') && positionIn(line) <= kept);
+      const file = process.open(FILE, 'write');
+      process.truncate(file, Buffer.byteLength(linesOf(...lines.slice(0, end + 1))));
+      process.close(file);
+      const environment = environmentOn(process, disk, new SeededRandom(call));
+      const report = await importStoreOn(environment, FILE, TARGET, { format: 'ndjson' }, 1000);
+      if (report.resumed) resumed += 1;
+      expect(report.commits).toBe(kept);
+      const log = openLogOnSync(
+        environmentOn(disk.process('c'), disk, new SeededRandom(1)),
+        TARGET,
+        {
+          create: false,
+        },
+      );
+      expect({ position: log.head.position, ...log.recovery }).toEqual({
+        position: kept,
+        state: 'clean',
+      });
+      log.closeSync();
+    }
+    expect(resumed).toBeGreaterThan(0);
+  });
 });
+
+function positionIn(line: string): number {
+  return (JSON.parse(line) as { position: number }).position;
+}

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openStore, type Progress, restoreStore, verifyStore } from '#src/index.js';
@@ -92,6 +92,21 @@ describe('a restore', () => {
     const whole = await restoreStore(directory, join(root, 'whole'), { to: new Date() });
     expect(whole.id).toBe(store.id);
     await store.close();
+  });
+
+  test('to an earlier moment is refused when what it would leave out is damaged', async () => {
+    const { store, directory, root } = await storeWith(60);
+    await store.close();
+    const [, second = ''] = readdirSync(join(directory, 'log')).sort();
+    const path = join(directory, 'log', second);
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace('"text":"x', '"text":"y'));
+    const target = join(root, 'restored');
+    await expect(restoreStore(directory, target, { to: 3 })).rejects.toMatchObject({
+      code: 'STORE_DAMAGED',
+      file: path,
+    });
+    expect(readdirSync(root)).toEqual(['store']);
   });
 
   test('keeps what the store was made with', async () => {

@@ -2,6 +2,7 @@
 import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { StoreDamagedError, systemCode } from '#src/errors.js';
+import { archivable } from '#src/log/archivable.js';
 import { runSync } from '#src/log/io.js';
 import type { Log } from '#src/log/log.js';
 import { verifyStoreOnSync } from '#src/log/maintenance.js';
@@ -243,6 +244,28 @@ describe('moving a segment', () => {
     expect(readBytes(process, paths.segment(1)).equals(before)).toBe(true);
     expect(listing(disk).archived).toEqual([]);
     expect(process.list(paths.archive)).toEqual([]);
+  });
+
+  test('refuses a segment with a changed event', () => {
+    const { disk, id } = written();
+    const process = disk.process('d');
+    const before = readBytes(process, paths.segment(1));
+    const at = before.indexOf('"number":', 1500) + '"number":'.length;
+    const file = process.open(paths.segment(1), 'write');
+    process.write(file, Buffer.from(before[at] === 0x39 ? '8' : '9'), 0, 1, at);
+    expect(() => archiveAll(disk.process('c'), DIRECTORY, id)).toThrow(StoreDamagedError);
+    expect(listing(disk).archived).toEqual([]);
+  });
+
+  test('leaves what lies behind the position that is covered', () => {
+    const { disk, id } = written();
+    const { plain } = listing(disk);
+    const third = plain[2] as number;
+    const through = (last: number) =>
+      runSync(disk.process('c'), archivable(paths, id, last)).map(({ first }) => first);
+    expect(through(third - 1)).toEqual(plain.slice(0, 2));
+    expect(through(third - 2)).toEqual(plain.slice(0, 1));
+    expect(through(0)).toEqual([]);
   });
 
   test('shows readers the segment or the archive at every moment', () => {
