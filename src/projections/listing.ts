@@ -195,7 +195,9 @@ export function* keysBetween(
     try {
       if (file) sources.push(file.cursor('states', begin));
       const from = file?.header.position ?? low;
-      sources.push(...(yield* past.keySources(from + 1, Math.min(high, base.position), begin)));
+      // Looking at too many keys costs a listing little, which asks for a few at a time; a comparison folds each of them twice.
+      const to = Math.min(high, base.position);
+      sources.push(...(yield* past.keySources(from + 1, to, begin, low > 0)));
       if (high > base.position) sources.push(inBatches(keys.range(prefix, last)));
       const merged = keysWithin(sources, prefix, last);
       for (let items = yield* merged.next(); items; items = yield* merged.next()) {

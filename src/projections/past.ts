@@ -1,11 +1,11 @@
 /** What a projection can be asked of the time before the snapshot that it stands on: events of a key, and keys, from closed segments. */
 import { type DiskRequest, type Io, rest } from '../log/io.js';
-import { Merged, type SortedSource } from '../log/merge.js';
+import { Merged, type SortedSource, sortedInSlices } from '../log/merge.js';
 import type { Segments } from '../log/segments.js';
 import type { SortedFile } from '../log/sorted-read.js';
 import type { RecordedEvent } from '../log/types.js';
 import type { KeyPlaces, NamedItem } from './key-places.js';
-import type { LogSource } from './ports.js';
+import type { Feed, FeedCommit, LogSource } from './ports.js';
 import type { Shelf } from './shelf.js';
 
 /** Commits read at once. */
@@ -18,6 +18,10 @@ export interface PastParts {
   readonly log: Pick<LogSource, 'position' | 'commitAt' | 'commitsAt'>;
   /** Whether an event, as stored, belongs to the key. */
   readonly belongs: (event: RecordedEvent, key: string) => boolean;
+  /** A feed whose first commit is the one behind that position. */
+  readonly feed: (after: number) => Feed;
+  /** The keys that the events of a commit touch; `undefined` when the projection stops there. */
+  readonly keysOf: (commit: FeedCommit) => ReadonlySet<string> | undefined;
 }
 
 export class Past {
@@ -81,18 +85,44 @@ export class Past {
     return only === undefined ? [] : [yield* log.commitAt(first, only)];
   }
 
-  /** Keys that may have had an event at positions `from` to `to`, which lie in closed segments: sources to be merged. */
-  *keySources(from: number, to: number, after: string): Io<SortedSource<NamedItem>[]> {
+  /**
+   * Keys that may have had an event at positions `from` to `to`, which lie in closed segments: sources to be merged.
+   * @param exactly - of a segment of which only a part is asked for, only the keys of that part; it takes a walk through it
+   */
+  *keySources(
+    from: number,
+    to: number,
+    after: string,
+    exactly: boolean,
+  ): Io<SortedSource<NamedItem>[]> {
     const { segments, places } = this.#parts;
     const sources: SortedSource<NamedItem>[] = [];
     let first = from > to ? 0 : yield* segments.segmentOf(from);
     while (first > 0 && first <= to) {
-      sources.push(places.keysIn(first, after));
       const last = yield* segments.lastOf(first);
+      const isPart = from > first || to < last;
+      if (exactly && isPart && last >= first) {
+        sources.push(yield* this.#keysOf(Math.max(from, first), Math.min(to, last), after));
+      } else sources.push(places.keysIn(first, after));
       if (last < first) break;
       first = last + 1;
     }
     return sources;
+  }
+
+  /** The keys behind `after` that commits at these positions touch, which lie in one segment. */
+  *#keysOf(from: number, to: number, after: string): Io<SortedSource<NamedItem>> {
+    const { feed: feedBehind, keysOf } = this.#parts;
+    const keys = new Set<string>();
+    const feed = feedBehind(from - 1);
+    const note = (commit: FeedCommit) => {
+      for (const key of keysOf(commit) ?? []) if (key > after) keys.add(key);
+    };
+    while (feed.position < to) {
+      yield* feed.advance(note, Math.min(to, feed.position + PORTION));
+      yield* rest();
+    }
+    return yield* sortedInSlices(keys);
   }
 }
 

@@ -22,7 +22,13 @@ import { type IndexParts, IndexRuntime, type SavedIndex } from '../projections/i
 import { FiledPlaces, type FiledPlacesParts, StreamPlaces } from '../projections/key-places.js';
 import { NEEDS_IO } from '../projections/key-reader.js';
 import { Past } from '../projections/past.js';
-import type { Folding, ReadErrors, Runtime, RuntimeDefinition } from '../projections/ports.js';
+import type {
+  FeedCommit,
+  Folding,
+  ReadErrors,
+  Runtime,
+  RuntimeDefinition,
+} from '../projections/ports.js';
 import { type ProjectionHistory, ProjectionRuntime } from '../projections/projection.js';
 import type { Shelf } from '../projections/shelf.js';
 import { bytesOf } from '../projections/size.js';
@@ -335,16 +341,18 @@ function historyOf(
 ): ProjectionHistory {
   const { segments } = log;
   const feed = (after: number) => log.feed(after);
+  const keysOf = (commit: FeedCommit) => runtime().keysIn(commit);
   const places = definition.keyIsStream
     ? new StreamPlaces(segments)
     : new FiledPlaces({
         place: placeOf(log),
         identity: shelf.identity,
         feed,
-        keysOf: (commit) => runtime().keysIn(commit),
+        keysOf,
       });
   const belongs = (event: RecordedEvent, key: string) => runtime().belongs(event, key);
-  return { past: new Past({ shelf, places, segments, log, belongs }), feed, base: snapshot };
+  const past = new Past({ shelf, places, segments, log, belongs, feed, keysOf });
+  return { past, feed, base: snapshot };
 }
 
 function placeOf(log: LogInternals): FiledPlacesParts['place'] {
