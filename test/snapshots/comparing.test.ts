@@ -29,7 +29,9 @@ async function snapshotted(disk: SimulatedDisk): Promise<Store> {
   for (let n = 0; n < KEYS; n += 7) void store.append(`s/${n}`, { type: 'added', data: 2 });
   await store.flush();
   await store.snapshot();
-  return store;
+  await store.close();
+  // What was just written would be in memory.
+  return await openOn(disk, 'b', options);
 }
 
 describe.each([
