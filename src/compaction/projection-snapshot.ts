@@ -204,10 +204,14 @@ function nextPortion(most: number, bytes: number): number {
   return bytes > PORTION_BYTES ? Math.max(most >> 1, PORTION_KEYS) : most;
 }
 
-/** A sorted sequence in portions of the size that is asked for. */
+/**
+ * A sorted sequence in portions of the size that is asked for, or smaller ones where many lines are taken over: these need nothing done together, and held for
+ * long they would become old objects, a hundred megabytes of them for a million keys.
+ */
 class Portioned {
   readonly #source: SortedSource<Line>;
   #waiting: readonly Line[] = [];
+  #next = 0;
 
   constructor(source: SortedSource<Line>) {
     this.#source = source;
@@ -215,12 +219,17 @@ class Portioned {
 
   *next(most: number): Io<readonly Line[] | undefined> {
     const found: Line[] = [];
-    while (found.length < most) {
-      if (this.#waiting.length === 0) this.#waiting = (yield* this.#source.next()) ?? [];
-      if (this.#waiting.length === 0) break;
-      const room = most - found.length;
-      found.push(...this.#waiting.slice(0, room));
-      this.#waiting = this.#waiting.slice(room);
+    let filed = 0;
+    while (found.length < most && filed < PORTION_KEYS) {
+      if (this.#next === this.#waiting.length) {
+        this.#waiting = (yield* this.#source.next()) ?? [];
+        this.#next = 0;
+        if (this.#waiting.length === 0) break;
+      }
+      const line = this.#waiting[this.#next] as Line;
+      this.#next += 1;
+      found.push(line);
+      if (line.text !== undefined) filed += 1;
     }
     return found.length === 0 ? undefined : found;
   }
