@@ -1,7 +1,7 @@
 /** Checks the package as users will get it: packs it, looks at what is in it and how large it is, then asks publint and attw about the tarball. */
 import './prepare.mjs';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,12 +32,20 @@ function run(command, parameters) {
   return stdout;
 }
 
+/** @param {string} path */
+function hasMap(path) {
+  if (!/\.(c?js|d\.ts)$/.test(path)) return false;
+  return /^\/\/# sourceMappingURL=/m.test(readFileSync(join(root, path), 'utf8'));
+}
+
 /** @param {{ files: { path: string }[], entryCount: number, size: number, unpackedSize: number }} packed */
 function checkContent({ files, entryCount, size, unpackedSize }) {
   const others = files.map(({ path }) => path).filter((path) => !EXPECTED.test(path));
   if (others.length > 0) {
     throw new Error(`These need not be in the package; see "files" in package.json: ${others}`);
   }
+  const mapped = files.filter(({ path }) => hasMap(path)).map(({ path }) => path);
+  if (mapped.length > 0) throw new Error(`These name source maps, which are not packed: ${mapped}`);
   for (const [what, is, most] of /** @type {const} */ ([
     ['packed bytes', size, PACKED_BYTES_MAX],
     ['unpacked bytes', unpackedSize, UNPACKED_BYTES_MAX],

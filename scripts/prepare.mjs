@@ -68,6 +68,7 @@ function digestOfSources() {
     'tsconfig.build.json',
     'package.json',
     'scripts/bundle.mjs',
+    'scripts/prepare.mjs',
     'node_modules/typescript/package.json',
     'node_modules/rolldown/package.json',
   ];
@@ -86,6 +87,17 @@ function removeLeftovers() {
   }
 }
 
+/** The maps stay here, for coverage, and are in no package: a file that names one that is not there makes bundlers warn. */
+function forgetMaps() {
+  for (const path of filesBelow(dist)) {
+    if (!/\.(js|d\.ts)$/.test(path)) continue;
+    const file = join(dist, path);
+    const text = readFileSync(file, 'utf8');
+    const without = text.replace(/\n\/\/# sourceMappingURL=\S+\s*$/, '\n');
+    if (without !== text) writeFileSync(file, without);
+  }
+}
+
 if (!isInstalled()) run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
 
 const digest = digestOfSources();
@@ -94,6 +106,7 @@ if (!isBuilt || process.argv.includes('--build')) {
   rmSync(builtFrom, { force: true });
   run(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')]);
   removeLeftovers();
+  forgetMaps();
   // It needs a package, which may have been installed only now.
   const { bundle } = await import('./bundle.mjs');
   await bundle();
