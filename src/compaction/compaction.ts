@@ -337,6 +337,11 @@ export class Compaction {
     if (this.#closed) throw new StoreClosedError();
   }
 
+  /** Somebody waits from now on for what may be under way already: the process stays for it. */
+  await(): void {
+    this.#work.await();
+  }
+
   /** Ends what is under way. */
   async close(): Promise<void> {
     this.#closed = true;

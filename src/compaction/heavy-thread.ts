@@ -71,6 +71,10 @@ export class ThreadWork implements HeavyWork {
     await this.#ask({ kind: 'remains', directory: this.#directory, job });
   }
 
+  await(): void {
+    if (this.#flight) this.#worker?.ref();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#idle);
@@ -107,7 +111,6 @@ export class ThreadWork implements HeavyWork {
       // Buffers that are no longer used go when young objects are collected: with little room for these, that is soon.
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
-    worker.unref();
     worker.on('message', (answer: HeavyAnswer) => {
       const flight = this.#flight;
       this.#flight = undefined;
@@ -115,6 +118,8 @@ export class ThreadWork implements HeavyWork {
     });
     worker.on('error', (error) => this.#died(worker, error));
     worker.on('exit', () => this.#died(worker, new Error('the thread for compaction ended')));
+    // Behind the listeners: to listen for messages keeps the process.
+    worker.unref();
     this.#worker = worker;
     return worker;
   }

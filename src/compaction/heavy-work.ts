@@ -18,6 +18,8 @@ export interface HeavyWork {
   measure(job: ArchiveJob): Promise<ArchivedSegment>;
   /** Writes what stays of a segment that is to be dropped. */
   remains(job: DropJob): Promise<void>;
+  /** Somebody waits from now on for what may be under way already. */
+  await(): void;
   /** Ends what is under way, which leaves nothing that the next compaction cannot go on from. */
   stop(): Promise<void>;
 }
@@ -44,6 +46,9 @@ export class SlicedWork implements HeavyWork {
   remains(job: DropJob): Promise<void> {
     return this.#run(() => runAsync(this.#disk, writeRemains(job, this.#giveWay), this.#pace));
   }
+
+  /** What is done here keeps the process as it is. */
+  await(): void {}
 
   async #run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#stopped) throw new StoreClosedError();

@@ -6,7 +6,7 @@ export type Piece = readonly [path: readonly (string | number)[], value: unknown
 /** Of a member beside its text. */
 const MEMBER_CHARACTERS = 8;
 
-/** Whether a value has about so many characters as JSON at most. Costs no more than those, however large it is. */
+/** Whether a value has about so many characters as JSON at most. Costs no more than those, and the names of its members. */
 export function isSmall(value: unknown, charactersMax: number): boolean {
   return leftOf(value, charactersMax) >= 0;
 }
@@ -16,6 +16,12 @@ function leftOf(value: unknown, characters: number): number {
   let left = characters - MEMBER_CHARACTERS;
   if (typeof value === 'string') return left - value.length;
   if (typeof value !== 'object' || value === null) return left;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length && left >= 0; index += 1) {
+      left = leftOf(value[index], left);
+    }
+    return left;
+  }
   for (const name in value) {
     if (left < 0) break;
     if (!Object.hasOwn(value, name)) continue;

@@ -124,7 +124,10 @@ export class Engine {
     this.checkOpen();
     const track = this.#track(runtime);
     if (!track.unloaded) return;
-    yield* runtime.load?.() ?? rest();
+    // What the background did goes on, unless it waits for the disk right now.
+    const begun = track.isLoading ? undefined : track.loading;
+    track.loading = undefined;
+    yield* begun ?? runtime.load?.() ?? rest();
     this.checkOpen();
     this.#loaded(track);
   }
@@ -364,8 +367,15 @@ export class Engine {
   #behind(): Track | undefined {
     const open = this.#tracks.filter(({ problem }) => problem === undefined);
     const rests = this.#clock() - this.#advancedAt >= REST_MS;
+    const unready = open.filter(({ ready }) => !ready);
+    // Whoever waits comes first; loading takes moments where building may take minutes.
+    const waited = unready.filter(({ waiters }) => waiters.length > 0);
+    const isUnloaded = ({ unloaded }: Track) => unloaded !== undefined;
     return (
-      open.find(({ ready }) => !ready) ??
+      waited.find(isUnloaded) ??
+      waited[0] ??
+      unready.find(isUnloaded) ??
+      unready[0] ??
       open.find(({ draining, lag }) => draining && (rests || lag > this.#burstCommits))
     );
   }
@@ -406,9 +416,12 @@ export class Engine {
     try {
       track.loading ??= runtime.load?.() ?? rest();
       const some = someOf(track.loading, this.#clock, LOAD_SLICE_MS);
+      track.isLoading = true;
       const isLoaded = await runAsync(this.#log.disk, some, newPace(LOAD_SLICE_MS));
+      track.isLoading = false;
       if (!this.#closed && isLoaded) this.#loaded(track);
     } catch (error) {
+      track.isLoading = false;
       track.loading = undefined;
       if (!this.#closed) this.#stop(track, error);
     }

@@ -21,7 +21,7 @@ import { eventAt, type Fetched, type StoredEvents } from './stored-events.js';
 /** The answer of reads without I/O when there must be I/O first. */
 export const NEEDS_IO: unique symbol = Symbol('needs I/O');
 
-/** Keys looked up or folded between two returns to whoever else has something to do. */
+/** Keys looked up, or keys and events folded, between two returns to whoever else has something to do. */
 const KEYS_AT_ONCE = 64;
 
 /** A state, or why there is none. */
@@ -114,9 +114,13 @@ export class KeyReader {
         if (plans.length % KEYS_AT_ONCE === 0) yield* rest();
       }
       const fetched: Fetched = wanted.length === 0 ? new Map() : yield* this.#events.fetch(wanted);
-      for (const [index, plan] of plans.entries()) {
+      let done = 0;
+      for (const plan of plans) {
         outcomes.push('key' in plan ? yield* this.#carryOut(plan, to, fetched, ground) : plan);
-        if (index % KEYS_AT_ONCE === 0) yield* rest();
+        done += 1 + ('key' in plan ? (plan.places?.length ?? 0) : 0);
+        if (done < KEYS_AT_ONCE) continue;
+        done = 0;
+        yield* rest();
       }
       yield* rest();
     }

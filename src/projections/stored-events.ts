@@ -18,7 +18,8 @@ const READ_BYTES = 256 * 1024;
 /** What events fetched at once should take in all, and how many there may be whatever they take. */
 const FETCH_BYTES = 16 * 1024 * 1024;
 const FETCH_MAX = 16_384;
-const FETCH_MIN = 256;
+/** While nothing is known of their size. */
+const FETCH_FIRST = 16;
 /** So many events tell how large others are. */
 const SAMPLED = 1024;
 
@@ -56,9 +57,9 @@ export class StoredEvents {
 
   /** How many events may be fetched at once, so that they stay within what one fetch should take. */
   get countMax(): number {
-    if (this.#sampled === 0) return FETCH_MIN;
+    if (this.#sampled === 0) return FETCH_FIRST;
     const count = Math.floor((FETCH_BYTES * this.#sampled) / this.#sampledBytes);
-    return Math.max(FETCH_MIN, Math.min(FETCH_MAX, count));
+    return Math.max(1, Math.min(FETCH_MAX, count));
   }
 
   #sample(event: RecordedEvent): void {

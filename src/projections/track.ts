@@ -23,6 +23,8 @@ export class Track {
   readonly unloaded: Runtime | undefined;
   /** How far loading it has come, if somebody began. */
   loading: Io<void> | undefined;
+  /** Whether it is on its way right now, and cannot be gone on with by anybody else. */
+  isLoading = false;
   #portionCommits = PORTION_COMMITS_MAX;
   #routing = false;
   #closed = false;

@@ -10,6 +10,8 @@ import { withRoom } from './growing.js';
 
 /** So many documents, or numbers of entries, are written at once; or so many deleted ones passed over. */
 const PORTION_DOCUMENTS = 16;
+/** More than one change adds, whatever their size: otherwise the end would stay as far away as it was. */
+const PORTION_DOCUMENTS_MIN = 2;
 const PORTION_ENTRIES = 2048;
 const PORTION_ORDINALS = 256;
 
@@ -36,7 +38,10 @@ export class Tidying {
     this.#terms = withRoom(this.#terms, old.terms.size);
     const end = Math.min(old.ordinals, this.#next + PORTION_ORDINALS);
     let [documents, entries] = [0, 0];
-    while (this.#next < end && documents < PORTION_DOCUMENTS && entries < PORTION_ENTRIES) {
+    const isEnough = () =>
+      documents >= PORTION_DOCUMENTS ||
+      (documents >= PORTION_DOCUMENTS_MIN && entries >= PORTION_ENTRIES);
+    while (this.#next < end && !isEnough()) {
       const ordinal = this.#next;
       this.#next += 1;
       if (!old.isAlive(ordinal)) continue;

@@ -115,6 +115,7 @@ export class Compacting {
     const { log } = this.#source;
     if (!log.writable && !dryRun) throw new StoreReadOnlyError(log.paths.directory);
     this.#awaited += 1;
+    this.#compaction.await();
     try {
       return (await this.#run(dryRun, true, course)) as CompactionReport;
     } finally {

@@ -13,19 +13,20 @@ export function* savedIndex(
   shelf: Shelf,
   definition: IndexDefinition,
 ): Io<LoadedIndex<unknown>> {
-  const saved =
-    (yield* newestParts(shelf, log.position, log.position)) ?? (yield* newer(log, shelf));
-  if (saved) {
+  for (;;) {
+    const saved =
+      (yield* newestParts(shelf, log.position, log.position)) ?? (yield* newer(log, shelf));
+    if (!saved) return { position: 0, index: emptyIndex(definition) };
     const { position, source } = saved;
     try {
       const index = yield* inPortions(definition.loading(source));
       shelf.prove(position);
       return { position, index };
     } catch {
+      // The one before may be one that it can load.
       shelf.failNow(position);
     }
   }
-  return { position: 0, index: emptyIndex(definition) };
 }
 
 /** Another process may have made a newer one since this one was opened, and removed those that were there. */

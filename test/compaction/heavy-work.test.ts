@@ -9,6 +9,7 @@ import { type HeavyWork, SlicedWork } from '#src/compaction/heavy-work.js';
 import { type Log, openLog, verifyStore } from '#src/index.js';
 import { archivable } from '#src/log/archivable.js';
 import { listLog } from '#src/log/paths.js';
+import { run } from '../support/programs.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 async function written(): Promise<{ directory: string; log: Log }> {
@@ -103,6 +104,16 @@ describe('heavy work', () => {
   });
 });
 
+describe('a process', () => {
+  test('stays for heavy work that somebody began to wait for late', async () => {
+    const { directory, log } = await written();
+    await log.close();
+    const ending = await run('awaiting-work.mjs', { task: { directory } });
+    expect(ending).toMatchObject({ code: 0, errors: '' });
+    expect(ending.output).toMatch(/^moved 1\nmoved [0-9]+\nmoved [0-9]+\ndone\n$/);
+  });
+});
+
 describe('a dry run', () => {
   test('begins anew when another process moves what it looks at', async () => {
     const { log } = await written();
@@ -117,6 +128,7 @@ describe('a dry run', () => {
         return await own.measure(job);
       },
       remains: (job) => own.remains(job),
+      await: () => own.await(),
       stop: () => own.stop(),
     };
     const compaction = compactionOf(log, work);

@@ -106,3 +106,24 @@ function copyOf(index: RecallIndex): RecallIndex {
   index.save((part, bytes) => void parts.set(part, bytes.slice()));
   return RecallIndex.load((part) => parts.get(part) as Uint8Array);
 }
+
+test.each([
+  ['short', 12, 6000],
+  ['long', 1300, 2500],
+])(
+  'keeps what it takes within bounds when a few %s texts are put again and again',
+  (_, words, turns) => {
+    const index = new RecallIndex('english');
+    let most = 0;
+    let sinceTidy = 0;
+    for (let turn = 0; turn < turns; turn += 1) {
+      const text = Array.from({ length: words }, (__, word) => `w${turn % 7}x${word}`).join(' ');
+      index.put({ id: `d${turn % 3}`, text });
+      sinceTidy = index.isTidying ? sinceTidy + 1 : 0;
+      // Written anew it holds three texts, and what was put meanwhile.
+      expect(sinceTidy).toBeLessThan(1200);
+      if (2 * turn < turns) most = Math.max(most, index.bytes);
+    }
+    expect(index.bytes).toBeLessThan(1.2 * most);
+  },
+);

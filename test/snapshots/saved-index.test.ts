@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   defineIndex,
+  defineProjection,
   HistoryPrunedError,
   IndexFailedError,
   type IndexSource,
@@ -176,6 +177,58 @@ describe('an index that was saved', () => {
     await store.close();
   });
 
+  test('is not loaded anew by a synchronous call that finds it half loaded', async () => {
+    const loads: number[] = [];
+    // Now and then the background may wait for its turn at that very moment, and cannot be gone on with.
+    for (let turn = 0; turn < 5; turn += 1) {
+      const { definition, calls } = counting();
+      const store = await opened(await saved(), definition);
+      await until(() => calls.loadPortions > 0);
+      expect(calls.loadPortions).toBeLessThan(PORTIONS);
+      expect(store.indexSync(definition).n).toBe(35);
+      loads.push(calls.loads);
+      await store.close();
+    }
+    expect(loads).toContain(1);
+  });
+
+  test('is loaded before a projection is built whose history is long', async () => {
+    const directory = join(temporaryDirectory(), 'store');
+    const { definition } = counting();
+    const before = await opened(directory, definition, { segmentBytes: 1024 * 1024 });
+    const calls: Promise<unknown>[] = [];
+    for (let n = 0; n < 21_000; n += 1) {
+      calls.push(before.append('a/1', { type: 'added', data: n }));
+      if (n % 1000 === 0) await Promise.all(calls.splice(0));
+    }
+    await Promise.all(calls);
+    await before.snapshot();
+    await before.close();
+    const fresh = defineProjection({
+      name: 'fresh',
+      version: 1,
+      initial: () => ({ n: 0 }),
+      on: {
+        added: (draft) => {
+          draft.n += 1;
+        },
+      },
+    });
+    const store = await openStore(directory, {
+      ...settings,
+      projections: [fresh],
+      indexes: [definition],
+    });
+    expect((await store.index(definition)).n).toBe(21_000);
+    const [progress] = store
+      .stats()
+      .projections.filter(({ name }) => name === 'fresh')
+      .map((each) => each.progress);
+    expect(progress).toBeLessThan(1);
+    expect(await store.get(fresh, 'a/1')).toEqual({ n: 21_000 });
+    await store.close();
+  });
+
   test.each(['close', 'closeSync'] as const)(
     'that is being loaded ends with its store: %s',
     async (close) => {
@@ -206,6 +259,39 @@ describe('an index that was saved', () => {
     expect(sync.indexSync(definition).n).toBe(35);
     sync.closeSync();
     expect(calls.loads).toBe(2);
+  });
+
+  test('and cannot be loaded is taken as it was saved before, where that can be', async () => {
+    const directory = await saved();
+    const { definition } = counting();
+    const before = await opened(directory, definition);
+    await before.snapshot();
+    await before.close();
+    let refused = 0;
+    const picky = defineIndex({
+      name: 'counting',
+      version: 1,
+      create: (): { n: number } => {
+        throw new Error('not from the beginning');
+      },
+      apply(index, group) {
+        index.n += group.length;
+      },
+      save: ({ n }, sink) => sink.write('n', Buffer.from(String(n))),
+      load(source: IndexSource) {
+        const n = Number(Buffer.from(source.read('n')).toString());
+        if (n > 30) {
+          refused += 1;
+          throw new Error('not the newest');
+        }
+        return { n };
+      },
+      bytes: () => 8,
+    });
+    const store = await openStore(directory, { ...settings, indexes: [picky] });
+    expect((await store.index(picky)).n).toBe(35);
+    expect(refused).toBe(1);
+    await store.close();
   });
 
   test('and can neither be loaded nor made tells so to its readers, and is left out of snapshots', async () => {

@@ -95,5 +95,8 @@ describe('events fetched at once', () => {
     expect(small).toBeGreaterThan(10_000);
     expect(middle).toBeLessThan(2000);
     expect(middle).toBeGreaterThan(large);
+    expect(large).toBeLessThan(20);
+    // Before anything is known of them.
+    expect(storedEvents(10).countMax).toBeLessThan(20);
   });
 });
