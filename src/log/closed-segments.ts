@@ -124,6 +124,12 @@ export class ClosedSegments {
     this.#end = tail.last + 1;
   }
 
+  /** Takes over the segment that was being written when this process looked last, and that another one closed and dropped since. */
+  addDropped(first: number, last: number): void {
+    this.#all = [...this.#all, { ...closedSegment(first), dropped: true }];
+    this.#end = last + 1;
+  }
+
   *list(): Io<readonly ClosedSegment[]> {
     if (!this.#listed) yield* this.#listAgain();
     return this.#all;

@@ -18,6 +18,8 @@ export interface RemainsFacts extends ClosingFacts {
   readonly first: number;
   readonly last: number;
   readonly events: number;
+  /** Commits with an idempotency key. */
+  readonly keyed: number;
   readonly firstTime: string;
   readonly lastTime: string;
 }
@@ -33,8 +35,9 @@ export function* readRemains(paths: Paths, first: number): Io<RemainsFacts> {
     yield* ask('close', file);
   }
   try {
-    const { last, events, firstTime, lastTime, seal, bytes: size } = indexHeader(bytes, first);
-    return { first, last, events, firstTime, lastTime, seal, bytes: size };
+    const header = indexHeader(bytes, first);
+    const { last, events, keyed, firstTime, lastTime, seal, bytes: size } = header;
+    return { first, last, events, keyed, firstTime, lastTime, seal, bytes: size };
   } catch (error) {
     throw remainsError(paths, first, error);
   }

@@ -17,7 +17,7 @@ import {
 import type { ClosingFacts } from './index-encode.js';
 import type { Io } from './io.js';
 import type { LogSnapshot } from './log-snapshot.js';
-import type { CommitPlace, KeyPlace, SegmentIndex, TailIndex } from './segment-index.js';
+import { type CommitPlace, type KeyPlace, type SegmentIndex, TailIndex } from './segment-index.js';
 import { LineBuffers } from './segment-lines.js';
 import { SortedProblem } from './sorted-format.js';
 import { SortedFiles } from './sorted-read.js';
@@ -118,6 +118,22 @@ export class Segments {
     for (const stream of old.streams()) this.#versions.set(stream, old.versionNow(stream));
     this.#keyedBeforeTail += old.keyed;
     this.#tail = next;
+  }
+
+  /** Others closed the tail, and dropped it: what is left of it says which versions streams reached there. */
+  skip({
+    first,
+    last,
+    keyed,
+  }: {
+    readonly first: number;
+    readonly last: number;
+    readonly keyed: number;
+  }): void {
+    this.#closed.addDropped(first, last);
+    this.#versions.clear();
+    this.#keyedBeforeTail += keyed;
+    this.#tail = new TailIndex(last + 1);
   }
 
   /** Writes the indexes of segments that were closed meanwhile, for the next opening and to free their memory. Best effort. */

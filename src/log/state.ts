@@ -16,6 +16,7 @@ import type { Io } from './io.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
 import { RecentBytes } from './recent-bytes.js';
+import { readRemains } from './remains.js';
 import { damagedError } from './repair.js';
 import { readAll, withSegment } from './segment-bytes.js';
 import { TailIndex } from './segment-index.js';
@@ -280,11 +281,18 @@ export class LogState implements GroupBase {
       const from = this.#place;
       const last = from.segment === target.segment;
       const want = span;
-      const bytes = yield* withSegment(this.#paths, from.segment, function* (source): Io<Buffer> {
-        const size = last ? target.offset : yield* source.size();
-        const read = Buffer.allocUnsafe(Math.max(0, Math.min(want, size - from.offset)));
-        return read.subarray(0, yield* readAll(source, read, from.offset));
-      });
+      let bytes: Buffer;
+      try {
+        bytes = yield* withSegment(this.#paths, from.segment, function* (source): Io<Buffer> {
+          const size = last ? target.offset : yield* source.size();
+          const read = Buffer.allocUnsafe(Math.max(0, Math.min(want, size - from.offset)));
+          return read.subarray(0, yield* readAll(source, read, from.offset));
+        });
+      } catch (error) {
+        if (last || !(error instanceof HistoryPrunedError)) throw error;
+        yield* this.#skipDropped(from);
+        continue;
+      }
       // While the bytes were read, a group of this process may have taken the same way.
       if (!samePlace(from, this.#place)) continue;
       const { closed } = this.absorb(bytes, from.offset);
@@ -296,15 +304,36 @@ export class LogState implements GroupBase {
     }
   }
 
+  /** Another process dropped the segment before this one had read it: what is left of it tells where it ended. */
+  *#skipDropped(from: Place): Io<void> {
+    const facts = yield* readRemains(this.#paths, from.segment);
+    if (!samePlace(from, this.#place)) return;
+    const { last: position, seal, lastTime } = facts;
+    this.segments.skip(facts);
+    this.#place = { segment: position + 1, offset: 0, position, seal };
+    this.#time = lastTime;
+    this.#rotated();
+    yield* this.segments.letGo();
+  }
+
   *#enterNext(): Io<void> {
     const closed = this.#place;
     const first = closed.position + 1;
     const path = this.#paths.segment(first);
-    const header = yield* withSegment(this.#paths, first, function* (source): Io<Buffer> {
-      const bytes = Buffer.alloc(512);
-      const count = yield* readAll(source, bytes, 0);
-      return bytes.subarray(0, bytes.subarray(0, count).indexOf(0x0a) + 1);
-    });
+    let header: Buffer;
+    try {
+      header = yield* withSegment(this.#paths, first, function* (source): Io<Buffer> {
+        const bytes = Buffer.alloc(512);
+        const count = yield* readAll(source, bytes, 0);
+        return bytes.subarray(0, bytes.subarray(0, count).indexOf(0x0a) + 1);
+      });
+    } catch (error) {
+      if (!(error instanceof HistoryPrunedError) || !samePlace(closed, this.#place)) throw error;
+      // It begins where the closed one ends; reading on finds out how far it is gone.
+      this.#rotate(closed);
+      this.#place = { segment: first, offset: 0, position: closed.position, seal: closed.seal };
+      return;
+    }
     if (!samePlace(closed, this.#place)) return;
     const place = { segment: first, offset: 0, position: closed.position, seal: closed.seal };
     const walker = new SegmentWalker({ place, time: this.#time, storeId: this.#store.id }, {});

@@ -17,6 +17,11 @@ export class VersionCache {
     return this.#young.size + this.#old.size;
   }
 
+  clear(): void {
+    this.#young = new Map();
+    this.#old = new Map();
+  }
+
   get(stream: string): number | undefined {
     const young = this.#young.get(stream);
     if (young !== undefined) return young;

@@ -140,6 +140,8 @@ export class Engine {
     track.waiters = [];
     for (const runtime of track.leave()) {
       const next = this.#place(runtime);
+      // One that could be read must not wait again; whoever reads it brings it the rest of the way.
+      if (track.ready && !next.ready) this.#arrived(next);
       if (next.ready) for (const { resolve } of waiters) resolve();
       else next.waiters.push(...waiters);
     }
@@ -189,6 +191,7 @@ export class Engine {
         track.problem = undefined;
       } catch (error) {
         this.checkOpen();
+        if (yield* this.#jump(track, error)) continue;
         this.#stop(track, error);
         if (reader && track === this.#track(reader)) throw error;
         stopped.set(track, error);
@@ -263,7 +266,12 @@ export class Engine {
     yield* this.load(runtime);
     while (runtime.position < position) {
       this.checkOpen();
-      yield* this.#track(runtime).advance(Math.min(position, runtime.position + portion));
+      const track = this.#track(runtime);
+      try {
+        yield* track.advance(Math.min(position, runtime.position + portion));
+      } catch (error) {
+        if (!(yield* this.#jump(track, error))) throw error;
+      }
       yield* rest();
     }
   }
@@ -287,6 +295,7 @@ export class Engine {
         yield* this.#relieve(track);
       } catch (error) {
         this.checkOpen();
+        if (yield* this.#jump(track, error)) continue;
         this.#stop(track, error);
         stopped.set(track, error);
         continue;
@@ -402,7 +411,7 @@ export class Engine {
       }
     } catch (error) {
       if (this.#closed) return false;
-      this.#stop(track, error);
+      if (!(await this.#jumpLater(track, error))) this.#stop(track, error);
       return this.#hasMore;
     }
     if (this.#closed) return false;
@@ -433,6 +442,30 @@ export class Engine {
       this.#sliceCommits = Math.max(1, Math.floor((this.#sliceCommits * this.#sliceMs) / tookMs));
     } else if (tookMs < this.#sliceMs / 2) {
       this.#sliceCommits = Math.min(2 * this.#sliceCommits, SLICE_COMMITS_MAX);
+    }
+  }
+
+  /**
+   * Another process dropped what the members need next: they go on from the snapshots that cover it, as far as they have some. False when the error is another
+   * one, or none of them can.
+   */
+  *#jump(track: Track, error: unknown): Io<boolean> {
+    if (!(error instanceof HistoryPrunedError) || this.#closed) return false;
+    for (const member of [...track.members]) yield* member.jump?.(this.#log.position) ?? rest();
+    this.checkOpen();
+    if (!this.#tracks.includes(track)) return true;
+    // Somebody else may have done it, and looks after the others.
+    if (track.members.every(({ position }) => position <= track.position)) return false;
+    this.#loaded(track);
+    return true;
+  }
+
+  async #jumpLater(track: Track, error: unknown): Promise<boolean> {
+    try {
+      return await runAsync(this.#log.disk, this.#jump(track, error), newPace(this.#sliceMs));
+    } catch {
+      // What stopped it first is what its readers are told.
+      return false;
     }
   }
 

@@ -45,13 +45,18 @@ export interface SavedIndex<Source> {
 export interface LaterIndex<Index> {
   /** As of which it was saved last. */
   readonly position: number;
-  /** What can be loaded, or an empty one at position 0. It may be called again. */
-  load(): Io<LoadedIndex<Index>>;
+  /**
+   * What can be loaded, or an empty one at position 0. It may be called again.
+   * @param anew - looks first what others have saved
+   */
+  load(anew: boolean): Io<LoadedIndex<Index>>;
 }
 
 export interface LoadedIndex<Index> {
   readonly position: number;
   readonly index: Index;
+  /** Where others may save it. */
+  readonly saved?: LaterIndex<Index> | undefined;
 }
 
 export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> implements Runtime {
@@ -62,6 +67,8 @@ export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> imp
   readonly #types: ReadonlySet<string> | undefined;
   #index: Index | undefined;
   #later: LaterIndex<Index> | undefined;
+  /** Where it is saved. */
+  readonly #saved: LaterIndex<Index> | undefined;
   /** Oldest first, and the bytes of each. */
   #waiting: RecordedEvent[] = [];
   #sizes: number[] = [];
@@ -89,8 +96,13 @@ export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> imp
     this.definition = definition;
     this.#types = definition.types && new Set(definition.types);
     this.position = given?.position ?? 0;
-    if (given && 'load' in given) this.#later = given;
-    else this.#index = given ? given.index : definition.create();
+    if (given && 'load' in given) {
+      this.#saved = given;
+      this.#later = given;
+    } else {
+      this.#saved = given?.saved;
+      this.#index = given ? given.index : definition.create();
+    }
   }
 
   get isLoaded(): boolean {
@@ -105,11 +117,25 @@ export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> imp
   *load(): Io<void> {
     const later = this.#later;
     if (!later) return;
-    const { position, index } = yield* later.load();
+    const { position, index } = yield* later.load(false);
     if (this.#later !== later) return;
     this.#later = undefined;
     this.position = position;
     this.#index = index;
+  }
+
+  /** What waits is in what another process saved. */
+  *jump(): Io<boolean> {
+    const from = this.position;
+    if (!this.#saved || from < 0 || this.#stop) return false;
+    const { position, index } = yield* this.#saved.load(true);
+    if (this.position !== from || position <= from) return false;
+    this.#abandon();
+    this.#dropWaiting();
+    this.#later = undefined;
+    this.#index = index;
+    this.position = position;
+    return true;
   }
 
   get name(): string {

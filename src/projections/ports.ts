@@ -163,6 +163,11 @@ export interface Runtime {
   readonly isLoaded?: boolean;
   /** Loads it, in portions; its position may be an earlier one then. */
   load?(): Io<void>;
+  /**
+   * Goes on from the newest snapshot up to `head`, because what it needs next was dropped. False when there is none behind what it has routed: it is as
+   * it was.
+   */
+  jump?(head: number): Io<boolean>;
   /** Takes the next commit. Never throws for what user code does. */
   route(commit: FeedCommit): void;
   /** Events that were routed and wait to be worked on. */

@@ -250,6 +250,23 @@ export class ProjectionRuntime implements Runtime {
     }
   }
 
+  /** Takes its stand on a snapshot that another process made, and dropped what is before it. */
+  *jump(head: number): Io<boolean> {
+    const { history, states, folding } = this.#parts;
+    const { position } = this;
+    if (!history || position < 0 || this.#stop) return false;
+    const { shelf } = history.past;
+    yield* shelf.look();
+    const file = yield* shelf.newest(head, head);
+    if (this.position !== position || !file || file.header.position <= position) return false;
+    this.#ahead = undefined;
+    this.#ground = new Ground(new ProjectionSnapshot(file, folding.absent));
+    this.position = file.header.position;
+    // Events that were never routed may have changed any of them.
+    states.hot.clear();
+    return true;
+  }
+
   /** Other ground, because that one's snapshot is broken. */
   *leave(ground: Ground): Io<void> {
     const { history } = this.#parts;

@@ -368,11 +368,12 @@ function indexRuntime(
   base: IndexBase | undefined,
 ): IndexRuntime {
   const definition = parts.definition as IndexDefinition;
-  if (!base?.position) {
-    return new IndexRuntime(parts, { position: 0, index: emptyIndex(definition) });
-  }
+  if (!base) return new IndexRuntime(parts, { position: 0, index: emptyIndex(definition) });
   const { position, shelf } = base;
-  return new IndexRuntime(parts, { position, load: () => savedIndex(log, shelf, definition) });
+  const load = (anew: boolean) => savedIndex(log, shelf, definition, anew);
+  const saved = { position, load };
+  if (position > 0) return new IndexRuntime(parts, saved);
+  return new IndexRuntime(parts, { position, index: emptyIndex(definition), saved });
 }
 
 /** Most keys will be read. */

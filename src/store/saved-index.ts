@@ -7,12 +7,14 @@ import { inPortions, type LoadedIndex } from '../projections/index-runtime.js';
 import { newestParts } from '../projections/index-snapshot.js';
 import type { Shelf } from '../projections/shelf.js';
 
-/** In portions. @throws IndexFailedError when there is nothing to load and none can be made; StoreDamagedError, system errors of the disk */
+/** In portions. @param anew - looks first what others have saved @throws IndexFailedError when there is nothing to load and none can be made; StoreDamagedError, system errors of the disk */
 export function* savedIndex(
   log: LogInternals,
   shelf: Shelf,
   definition: IndexDefinition,
+  anew: boolean,
 ): Io<LoadedIndex<unknown>> {
+  if (anew) yield* shelf.look();
   for (;;) {
     const saved =
       (yield* newestParts(shelf, log.position, log.position)) ?? (yield* newer(log, shelf));
