@@ -276,7 +276,8 @@ describe('the main job', () => {
   test('imports by four processes, one of them killed, and finds everything', {
     timeout: 90_000,
   }, () => {
-    const lines = Array.from({ length: 60 }, (_, index) => {
+    // So many that half of all commits cannot stand before the first tally, which an agent raises for ten items.
+    const lines = Array.from({ length: 100 }, (_, index) => {
       const session = index % 5 === 0 ? `# Day ${index / 5}\n` : '';
       const at = new Date(Date.UTC(2026, 0, 1, 0, index)).toISOString();
       return `${session}[${at}] Person ${index % 3}: remark ${index} on the weather of day ${index % 7}`;
@@ -290,9 +291,9 @@ describe('the main job', () => {
     );
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     for (const line of [
-      /agents +4 processes share 60 items/,
+      /agents +4 processes share 100 items/,
       /agent-\d ended by SIGKILL after \d+ of \d+ items; replacing it/,
-      /in the log +\d+ commits, 60 items, each with its effect/,
+      /in the log +\d+ commits, 100 items, each with its effect/,
       /verified +whole/,
       /recall +"/,
       /history +/,
@@ -306,8 +307,31 @@ describe('the main job', () => {
     ]) {
       expect(stdout).toMatch(line);
     }
+    expect(stdout).not.toContain('too little');
     expect(existsSync(join(directory, 'log'))).toBe(true);
   });
+
+  test.each([1, 3])(
+    'passes on %i items, and says what there is too little for',
+    { timeout: 90_000 },
+    (items) => {
+      const lines = [
+        { type: 'entity', name: 'Bert', entityType: 'person', observations: ['tall'] },
+        { type: 'entity', name: 'Anna', entityType: 'person', observations: ['sails'] },
+        { type: 'relation', from: 'Bert', to: 'Anna', relationType: 'knows' },
+      ];
+      const source = lines.slice(0, items).map((line) => JSON.stringify(line));
+      const path = fileWith(source.join('\n'), 'memory.jsonl');
+      for (const time of ['first', 'second']) {
+        const directory = join(temporaryDirectory(), time);
+        const { status, stdout, stderr } = mainJob(path, '--directory', directory);
+        expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+        expect(stdout).toContain('too little to import for an agent to be killed half-way');
+        expect(stdout).toMatch(/too little to import for a segment|[1-9] of \d segments archived/);
+        expect(stdout).toContain('main job passed');
+      }
+    },
+  );
 
   test('ends with code 1 on what cannot be imported, having made nothing', () => {
     const parent = temporaryDirectory();

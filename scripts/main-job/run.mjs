@@ -1,7 +1,8 @@
 /**
  * The main job: four agents, each a process of its own, share one memory and import real input at once, while the memory is compacted. One of them is killed
  * half-way and replaced. Then everything that was acknowledged is looked for, in the log and in the models, what projections say is compared with the log
- * folded by hand, and a tour shows what can be done with the memory. Ends with code 1 on any difference.
+ * folded by hand, and a tour shows what can be done with the memory. Ends with code 1 on any difference. What there is too little input for is said, and is no
+ * difference.
  *
  *   npm start                                   the history of this repository
  *   npm start -- <path>                         an MCP memory, a chat, a folder of Markdown, another repository
@@ -13,7 +14,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { digestsIn } from '#src/importers/item.js';
 import { ImportFailedError, openMemory } from '#src/index.js';
-import { Agents } from './agents.mjs';
+import { Agents, victimOf } from './agents.mjs';
 import { Compacting } from './compacting.mjs';
 import {
   commitsOf,
@@ -31,7 +32,7 @@ import { Effects } from './effects.mjs';
 import { nextCommands } from './next.mjs';
 import { options, spoken, tally, visitedSite } from './projections.mjs';
 import { chosenSource, itemsOf, sharesOf } from './source.mjs';
-import { compared, historyAndBlame, recalls, restored } from './tour.mjs';
+import { compared, historyAndBlame, momentBefore, recalls, restored } from './tour.mjs';
 
 const AGENTS = 4;
 /** Each agent makes about so many commits at most. */
@@ -124,7 +125,9 @@ async function run(chosen, directory, display) {
     problems.push(...(await recalls(memory, commits, say)));
     const { key, problems: unexplained } = await historyAndBlame(memory, commits, say);
     problems.push(...unexplained);
-    problems.push(...(await compared(memory, half < commits.length ? half : 0, say)));
+    const moment = momentBefore(commits, half);
+    if (moment < half) say('there is too little to import for half of it to be compared with all');
+    problems.push(...(await compared(memory, moment, say)));
     const target = `${directory}-half-way`;
     problems.push(...(await restored(memory, directory, { target, half, commits }, say)));
     for (const line of nextCommands(directory, key)) say(line);
@@ -143,8 +146,8 @@ async function run(chosen, directory, display) {
  */
 async function worked(work, shares, memory, display) {
   const say = (/** @type {string} */ line) => display.say(line);
-  const agents = new Agents(work, shares, say);
   const compacting = new Compacting(memory);
+  const agents = new Agents(work, shares, say, () => compacting.halfWay());
   const stop = () => {
     agents.problems.push(`the agents were not done after ${TIMEOUT_MS} ms`);
     agents.stop();
@@ -159,7 +162,7 @@ async function worked(work, shares, memory, display) {
   } finally {
     clearTimeout(timer);
     agents.stop();
-    await compacting.end();
+    await compacting.end(say, victimOf(shares) !== undefined);
     display.end();
   }
   agents.problems.push(...compacting.problems);
