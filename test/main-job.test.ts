@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { WriteStream } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -332,6 +332,34 @@ describe('the main job', () => {
       }
     },
   );
+
+  test.each(['', '-half-way'])('refuses a directory when its name%s is taken', (end) => {
+    const directory = join(temporaryDirectory(), 'memory');
+    const taken = `${directory}${end}`;
+    mkdirSync(taken);
+    const source = fileWith('[2026-01-01T00:00:00Z] Anna: aye', 'chat.txt');
+    expect(mainJob(source, '--directory', directory)).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: `${taken} exists already: remove it, or give --directory another name\nmain job failed\n`,
+    });
+    expect(readdirSync(taken)).toEqual([]);
+    expect(readdirSync(dirname(directory))).toEqual([basename(taken)]);
+  });
+
+  test('tells by its message alone why no memory can be made at a place', () => {
+    const file = fileWith('[2026-01-01T00:00:00Z] Anna: aye', 'chat.txt');
+    const link = join(dirname(file), 'link');
+    symlinkSync('nowhere', link);
+    for (const [parent, why] of [
+      [file, 'ENOTDIR'],
+      [link, 'ENOENT'],
+    ] as const) {
+      const { status, stderr } = mainJob(file, '--directory', join(parent, 'memory'));
+      expect(status).toBe(1);
+      expect(stderr).toMatch(new RegExp(`^.*${why}.*\nmain job failed\n$`));
+    }
+  });
 
   test('ends with code 1 on what cannot be imported, having made nothing', () => {
     const parent = temporaryDirectory();

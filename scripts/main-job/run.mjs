@@ -8,12 +8,12 @@
  *   npm start -- <path>                         an MCP memory, a chat, a folder of Markdown, another repository
  *   npm start -- <path> --directory <new>       where the memory is to be made
  */
-import { mkdtempSync, realpathSync } from 'node:fs';
+import { lstatSync, mkdtempSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { digestsIn } from '#src/importers/item.js';
-import { ImportFailedError, openMemory } from '#src/index.js';
+import { openMemory, RecollectError } from '#src/index.js';
 import { Agents, victimOf } from './agents.mjs';
 import { Compacting } from './compacting.mjs';
 import {
@@ -62,18 +62,49 @@ export async function mainJob(parameters) {
       allowPositionals: true,
     });
     if (positionals.length > 1) throw new TypeError('give one path, or none');
+    if (values.directory !== undefined) refuseExisting(resolve(values.directory));
     const parent = () => mkdtempSync(join(realpathSync(tmpdir()), 'recollect-main-job-'));
     const directory =
       values.directory === undefined ? join(parent(), 'memory') : resolve(values.directory);
     const problems = await run(await chosenSource(positionals[0]), directory, display);
     return told(problems, directory, display);
   } catch (error) {
-    const isExpected = error instanceof ImportFailedError || error instanceof TypeError;
+    const isExpected = error instanceof RecollectError || error instanceof TypeError;
     const message = error instanceof Error ? error.message : String(error);
     console.error(isExpected ? message : error);
     console.error('main job failed');
     return 1;
   }
+}
+
+/**
+ * The memory and what is restored of it are made anew: nothing that is there may mix with them.
+ * @param {string} directory
+ */
+function refuseExisting(directory) {
+  for (const path of [directory, halfWayOf(directory)]) {
+    if (isFree(path)) continue;
+    throw new TypeError(`${path} exists already: remove it, or give --directory another name`);
+  }
+}
+
+/** @param {string} path */
+function isFree(path) {
+  try {
+    // A link that leads nowhere is there as well.
+    return lstatSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : error;
+    throw new TypeError(`no memory can be made there, give --directory another name: ${why}`);
+  }
+}
+
+/**
+ * Where the memory is restored to as it was half-way.
+ * @param {string} directory
+ */
+function halfWayOf(directory) {
+  return `${directory}-half-way`;
 }
 
 /**
@@ -128,7 +159,7 @@ async function run(chosen, directory, display) {
     const moment = momentBefore(commits, half);
     if (moment < half) say('there is too little to import for half of it to be compared with all');
     problems.push(...(await compared(memory, moment, say)));
-    const target = `${directory}-half-way`;
+    const target = halfWayOf(directory);
     problems.push(...(await restored(memory, directory, { target, half, commits }, say)));
     for (const line of nextCommands(directory, key)) say(line);
     return problems;
