@@ -372,4 +372,20 @@ describe('the main job', () => {
     );
     expect(existsSync(directory)).toBe(false);
   });
+
+  test.each([
+    ['is broken', 'broken.json', '{"type":"entity"'],
+    ['holds nothing', 'headings.txt', '# Day 1\n'],
+  ])('leaves nothing in the temporary folder of a source that %s', (_, name, content) => {
+    const source = fileWith(content, name);
+    const temporary = temporaryDirectory();
+    const { status, stderr } = spawnSync(process.execPath, [start, source], {
+      encoding: 'utf8',
+      timeout: 90_000,
+      env: { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary },
+    });
+    expect(stderr).toMatch(/^.* cannot be imported.*\nmain job failed\n$/);
+    expect(status).toBe(1);
+    expect(readdirSync(temporary)).toEqual([]);
+  });
 });

@@ -63,10 +63,14 @@ export async function mainJob(parameters) {
     });
     if (positionals.length > 1) throw new TypeError('give one path, or none');
     if (values.directory !== undefined) refuseExisting(resolve(values.directory));
+    const chosen = await chosenSource(positionals[0]);
+    display.say(`importing     ${chosen.said}`);
+    const shares = await sharesOf(chosen, AGENTS);
+    // Only now: a source that is refused leaves nothing behind.
     const parent = () => mkdtempSync(join(realpathSync(tmpdir()), 'recollect-main-job-'));
     const directory =
       values.directory === undefined ? join(parent(), 'memory') : resolve(values.directory);
-    const problems = await run(await chosenSource(positionals[0]), directory, display);
+    const problems = await run({ chosen, shares }, directory, display);
     return told(problems, directory, display);
   } catch (error) {
     const isExpected = error instanceof RecollectError || error instanceof TypeError;
@@ -126,15 +130,13 @@ function told(problems, directory, display) {
 }
 
 /**
- * @param {Chosen} chosen
+ * @param {{ chosen: Chosen, shares: number[] }} source
  * @param {string} directory
  * @param {Display} display
  * @returns {Promise<string[]>} every difference between what was promised and what is there
  */
-async function run(chosen, directory, display) {
+async function run({ chosen, shares }, directory, display) {
   const say = (/** @type {string} */ line) => display.say(line);
-  say(`importing     ${chosen.said}`);
-  const shares = await sharesOf(chosen, AGENTS);
   const items = shares.reduce((sum, share) => sum + share, 0);
   const itemsPerCommit = Math.min(
     ITEMS_PER_COMMIT_MAX,
