@@ -2,12 +2,11 @@
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { type Memory, openMemory } from '#src/index.js';
-import { uncompacted } from '../scripts/main-job/compacting.mjs';
 import { commitsOf } from '../scripts/main-job/compare.mjs';
 import { type Content, contentDiffers, contentOf, keysIn } from '../scripts/main-job/content.mjs';
 import { limited } from '../scripts/main-job/limited.mjs';
 import { options } from '../scripts/main-job/projections.mjs';
-import { compared, historyAndBlame, restored } from '../scripts/main-job/tour.mjs';
+import { compared, historyAndBlame, momentBefore, restored } from '../scripts/main-job/tour.mjs';
 import { fileWith } from './support/imported.js';
 import { temporaryDirectory } from './support/temporary-directory.js';
 
@@ -141,6 +140,17 @@ describe('the tour', () => {
     await memory.close();
   });
 
+  test('compares the end with a moment behind which something begins', async () => {
+    const memory = await filled();
+    const raised = { type: 'tally.raised', data: { agent: 'anna', number: 2 } };
+    memory.engine.appendSync('tally', raised);
+    const commits = await commitsOf(memory.engine.readAll());
+    const moments = commits.map(({ position }) => momentBefore(commits, position));
+    expect(moments).toEqual([1, 2, 3, 4, 5, 0, 0, 0]);
+    for (const moment of moments) expect(await compared(memory, moment, silent)).toEqual([]);
+    await memory.close();
+  });
+
   test('finds what a restored memory says otherwise', async () => {
     const directory = join(temporaryDirectory(), 'memory');
     const memory = await filled(directory);
@@ -157,17 +167,6 @@ describe('the tour', () => {
     }
     await memory.close();
   });
-});
-
-test('compaction that did not run meanwhile, or archived nothing, is told; one segment cannot be', () => {
-  expect([...uncompacted({ meanwhile: 2, archived: 3, segments: 4 })]).toEqual([]);
-  expect([...uncompacted({ meanwhile: 0, archived: 0, segments: 1 })]).toEqual([]);
-  expect([...uncompacted({ meanwhile: 0, archived: 3, segments: 4 })]).toEqual([
-    'nothing was compacted while the agents wrote',
-  ]);
-  expect([...uncompacted({ meanwhile: 2, archived: 0, segments: 4 })]).toEqual([
-    'none of 4 segments was archived',
-  ]);
 });
 
 describe('the limit of time', () => {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { WriteStream } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -276,7 +276,8 @@ describe('the main job', () => {
   test('imports by four processes, one of them killed, and finds everything', {
     timeout: 90_000,
   }, () => {
-    const lines = Array.from({ length: 60 }, (_, index) => {
+    // So many that half of all commits cannot stand before the first tally, which an agent raises for ten items.
+    const lines = Array.from({ length: 100 }, (_, index) => {
       const session = index % 5 === 0 ? `# Day ${index / 5}\n` : '';
       const at = new Date(Date.UTC(2026, 0, 1, 0, index)).toISOString();
       return `${session}[${at}] Person ${index % 3}: remark ${index} on the weather of day ${index % 7}`;
@@ -290,9 +291,9 @@ describe('the main job', () => {
     );
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     for (const line of [
-      /agents +4 processes share 60 items/,
+      /agents +4 processes share 100 items/,
       /agent-\d ended by SIGKILL after \d+ of \d+ items; replacing it/,
-      /in the log +\d+ commits, 60 items, each with its effect/,
+      /in the log +\d+ commits, 100 items, each with its effect/,
       /verified +whole/,
       /recall +"/,
       /history +/,
@@ -306,7 +307,58 @@ describe('the main job', () => {
     ]) {
       expect(stdout).toMatch(line);
     }
+    expect(stdout).not.toContain('too little');
     expect(existsSync(join(directory, 'log'))).toBe(true);
+  });
+
+  test.each([1, 3])(
+    'passes on %i items, and says what there is too little for',
+    { timeout: 90_000 },
+    (items) => {
+      const lines = [
+        { type: 'entity', name: 'Bert', entityType: 'person', observations: ['tall'] },
+        { type: 'entity', name: 'Anna', entityType: 'person', observations: ['sails'] },
+        { type: 'relation', from: 'Bert', to: 'Anna', relationType: 'knows' },
+      ];
+      const source = lines.slice(0, items).map((line) => JSON.stringify(line));
+      const path = fileWith(source.join('\n'), 'memory.jsonl');
+      for (const time of ['first', 'second']) {
+        const directory = join(temporaryDirectory(), time);
+        const { status, stdout, stderr } = mainJob(path, '--directory', directory);
+        expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+        expect(stdout).toContain('too little to import for an agent to be killed half-way');
+        expect(stdout).toMatch(/too little to import for a segment|[1-9] of \d segments archived/);
+        expect(stdout).toContain('main job passed');
+      }
+    },
+  );
+
+  test.each(['', '-half-way'])('refuses a directory when its name%s is taken', (end) => {
+    const directory = join(temporaryDirectory(), 'memory');
+    const taken = `${directory}${end}`;
+    mkdirSync(taken);
+    const source = fileWith('[2026-01-01T00:00:00Z] Anna: aye', 'chat.txt');
+    expect(mainJob(source, '--directory', directory)).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: `${taken} exists already: remove it, or give --directory another name\nmain job failed\n`,
+    });
+    expect(readdirSync(taken)).toEqual([]);
+    expect(readdirSync(dirname(directory))).toEqual([basename(taken)]);
+  });
+
+  test('tells by its message alone why no memory can be made at a place', () => {
+    const file = fileWith('[2026-01-01T00:00:00Z] Anna: aye', 'chat.txt');
+    const link = join(dirname(file), 'link');
+    symlinkSync('nowhere', link);
+    for (const [parent, why] of [
+      [file, 'ENOTDIR'],
+      [link, 'ENOENT'],
+    ] as const) {
+      const { status, stderr } = mainJob(file, '--directory', join(parent, 'memory'));
+      expect(status).toBe(1);
+      expect(stderr).toMatch(new RegExp(`^.*${why}.*\nmain job failed\n$`));
+    }
   });
 
   test('ends with code 1 on what cannot be imported, having made nothing', () => {
@@ -319,5 +371,21 @@ describe('the main job', () => {
       /broken\.json cannot be imported at line 1, column 17.*\nmain job failed/s,
     );
     expect(existsSync(directory)).toBe(false);
+  });
+
+  test.each([
+    ['is broken', 'broken.json', '{"type":"entity"'],
+    ['holds nothing', 'headings.txt', '# Day 1\n'],
+  ])('leaves nothing in the temporary folder of a source that %s', (_, name, content) => {
+    const source = fileWith(content, name);
+    const temporary = temporaryDirectory();
+    const { status, stderr } = spawnSync(process.execPath, [start, source], {
+      encoding: 'utf8',
+      timeout: 90_000,
+      env: { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary },
+    });
+    expect(stderr).toMatch(/^.* cannot be imported.*\nmain job failed\n$/);
+    expect(status).toBe(1);
+    expect(readdirSync(temporary)).toEqual([]);
   });
 });

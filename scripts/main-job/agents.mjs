@@ -14,6 +14,16 @@ const LEASH = 8;
 /** Less than this cannot be killed half-way. */
 const ITEMS_MIN = 4;
 
+/**
+ * The part whose agent is killed half-way.
+ * @param {readonly number[]} shares items of each part
+ * @returns {number | undefined} none when there is too little to import
+ */
+export function victimOf(shares) {
+  const most = Math.max(...shares);
+  return most < ITEMS_MIN ? undefined : shares.indexOf(most);
+}
+
 export class Agents {
   /** @type {Report[]} */
   reports = [];
@@ -24,6 +34,7 @@ export class Agents {
   #work;
   #shares;
   #say;
+  #halfWay;
   /** @type {Set<import('node:child_process').ChildProcess>} */
   #running = new Set();
 
@@ -31,11 +42,13 @@ export class Agents {
    * @param {Work} work
    * @param {number[]} shares items of each part
    * @param {(line: string) => void} say
+   * @param {() => Promise<void>} halfWay what is to be done when one of them is killed and not yet replaced
    */
-  constructor(work, shares, say) {
+  constructor(work, shares, say, halfWay) {
     this.#work = work;
     this.#shares = shares;
     this.#say = say;
+    this.#halfWay = halfWay;
     for (const [index, total] of shares.entries()) {
       const state = { total, done: 0, commits: 0, times: [], queue: 0, state: 'starting' };
       this.states.set(nameOf(index), state);
@@ -43,9 +56,10 @@ export class Agents {
   }
 
   async run() {
-    const most = Math.max(...this.#shares);
-    const victim = most < ITEMS_MIN ? -1 : this.#shares.indexOf(most);
-    if (victim < 0) this.#say('there is too little to import for an agent to be killed half-way');
+    const victim = victimOf(this.#shares);
+    if (victim === undefined) {
+      this.#say('there is too little to import for an agent to be killed half-way');
+    }
     await Promise.all(
       this.#shares.map((_, index) =>
         index === victim ? this.#killAndReplace(index) : this.#mustEndWell(index),
@@ -67,6 +81,7 @@ export class Agents {
     if (end !== 'SIGKILL' || done === total) {
       this.problems.push(`${nameOf(index)} was not killed in the middle of its work`);
     }
+    await this.#halfWay();
     await this.#mustEndWell(index);
   }
 

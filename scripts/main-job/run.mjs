@@ -1,19 +1,20 @@
 /**
  * The main job: four agents, each a process of its own, share one memory and import real input at once, while the memory is compacted. One of them is killed
  * half-way and replaced. Then everything that was acknowledged is looked for, in the log and in the models, what projections say is compared with the log
- * folded by hand, and a tour shows what can be done with the memory. Ends with code 1 on any difference.
+ * folded by hand, and a tour shows what can be done with the memory. Ends with code 1 on any difference. What there is too little input for is said, and is no
+ * difference.
  *
  *   npm start                                   the history of this repository
  *   npm start -- <path>                         an MCP memory, a chat, a folder of Markdown, another repository
  *   npm start -- <path> --directory <new>       where the memory is to be made
  */
-import { mkdtempSync, realpathSync } from 'node:fs';
+import { lstatSync, mkdtempSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { digestsIn } from '#src/importers/item.js';
-import { ImportFailedError, openMemory } from '#src/index.js';
-import { Agents } from './agents.mjs';
+import { openMemory, RecollectError } from '#src/index.js';
+import { Agents, victimOf } from './agents.mjs';
 import { Compacting } from './compacting.mjs';
 import {
   commitsOf,
@@ -31,7 +32,7 @@ import { Effects } from './effects.mjs';
 import { nextCommands } from './next.mjs';
 import { options, spoken, tally, visitedSite } from './projections.mjs';
 import { chosenSource, itemsOf, sharesOf } from './source.mjs';
-import { compared, historyAndBlame, recalls, restored } from './tour.mjs';
+import { compared, historyAndBlame, momentBefore, recalls, restored } from './tour.mjs';
 
 const AGENTS = 4;
 /** Each agent makes about so many commits at most. */
@@ -61,18 +62,53 @@ export async function mainJob(parameters) {
       allowPositionals: true,
     });
     if (positionals.length > 1) throw new TypeError('give one path, or none');
+    if (values.directory !== undefined) refuseExisting(resolve(values.directory));
+    const chosen = await chosenSource(positionals[0]);
+    display.say(`importing     ${chosen.said}`);
+    const shares = await sharesOf(chosen, AGENTS);
+    // Only now: a source that is refused leaves nothing behind.
     const parent = () => mkdtempSync(join(realpathSync(tmpdir()), 'recollect-main-job-'));
     const directory =
       values.directory === undefined ? join(parent(), 'memory') : resolve(values.directory);
-    const problems = await run(await chosenSource(positionals[0]), directory, display);
+    const problems = await run({ chosen, shares }, directory, display);
     return told(problems, directory, display);
   } catch (error) {
-    const isExpected = error instanceof ImportFailedError || error instanceof TypeError;
+    const isExpected = error instanceof RecollectError || error instanceof TypeError;
     const message = error instanceof Error ? error.message : String(error);
     console.error(isExpected ? message : error);
     console.error('main job failed');
     return 1;
   }
+}
+
+/**
+ * The memory and what is restored of it are made anew: nothing that is there may mix with them.
+ * @param {string} directory
+ */
+function refuseExisting(directory) {
+  for (const path of [directory, halfWayOf(directory)]) {
+    if (isFree(path)) continue;
+    throw new TypeError(`${path} exists already: remove it, or give --directory another name`);
+  }
+}
+
+/** @param {string} path */
+function isFree(path) {
+  try {
+    // A link that leads nowhere is there as well.
+    return lstatSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : error;
+    throw new TypeError(`no memory can be made there, give --directory another name: ${why}`);
+  }
+}
+
+/**
+ * Where the memory is restored to as it was half-way.
+ * @param {string} directory
+ */
+function halfWayOf(directory) {
+  return `${directory}-half-way`;
 }
 
 /**
@@ -94,15 +130,13 @@ function told(problems, directory, display) {
 }
 
 /**
- * @param {Chosen} chosen
+ * @param {{ chosen: Chosen, shares: number[] }} source
  * @param {string} directory
  * @param {Display} display
  * @returns {Promise<string[]>} every difference between what was promised and what is there
  */
-async function run(chosen, directory, display) {
+async function run({ chosen, shares }, directory, display) {
   const say = (/** @type {string} */ line) => display.say(line);
-  say(`importing     ${chosen.said}`);
-  const shares = await sharesOf(chosen, AGENTS);
   const items = shares.reduce((sum, share) => sum + share, 0);
   const itemsPerCommit = Math.min(
     ITEMS_PER_COMMIT_MAX,
@@ -124,8 +158,10 @@ async function run(chosen, directory, display) {
     problems.push(...(await recalls(memory, commits, say)));
     const { key, problems: unexplained } = await historyAndBlame(memory, commits, say);
     problems.push(...unexplained);
-    problems.push(...(await compared(memory, half < commits.length ? half : 0, say)));
-    const target = `${directory}-half-way`;
+    const moment = momentBefore(commits, half);
+    if (moment < half) say('there is too little to import for half of it to be compared with all');
+    problems.push(...(await compared(memory, moment, say)));
+    const target = halfWayOf(directory);
     problems.push(...(await restored(memory, directory, { target, half, commits }, say)));
     for (const line of nextCommands(directory, key)) say(line);
     return problems;
@@ -143,8 +179,8 @@ async function run(chosen, directory, display) {
  */
 async function worked(work, shares, memory, display) {
   const say = (/** @type {string} */ line) => display.say(line);
-  const agents = new Agents(work, shares, say);
   const compacting = new Compacting(memory);
+  const agents = new Agents(work, shares, say, () => compacting.halfWay());
   const stop = () => {
     agents.problems.push(`the agents were not done after ${TIMEOUT_MS} ms`);
     agents.stop();
@@ -159,7 +195,7 @@ async function worked(work, shares, memory, display) {
   } finally {
     clearTimeout(timer);
     agents.stop();
-    await compacting.end();
+    await compacting.end(say, victimOf(shares) !== undefined);
     display.end();
   }
   agents.problems.push(...compacting.problems);

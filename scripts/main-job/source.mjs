@@ -56,12 +56,16 @@ export async function* itemsOf({ path, format }) {
  * @param {Chosen} chosen
  * @param {number} parts
  * @returns {Promise<number[]>} how many items each part has
+ * @throws ImportFailedError
  */
 export async function sharesOf(chosen, parts) {
   const shares = Array.from({ length: parts }, () => 0);
   for await (const { item } of itemsOf(chosen)) {
     const part = partOf(item.lane, parts);
     shares[part - 1] = (shares[part - 1] ?? 0) + 1;
+  }
+  if (shares.every((share) => share === 0)) {
+    throw new ImportFailedError(chosen.path, 'there is nothing in it');
   }
   return shares;
 }

@@ -107,6 +107,24 @@ export async function historyAndBlame(memory, commits, say) {
   return { key, problems };
 }
 
+const MODELS = ['users/', 'records/', 'graph/', 'episodes/', 'sites/'];
+
+/**
+ * The moment to compare the end with. What begins behind it differs for certain: nothing is deleted here.
+ * @param {readonly Commit[]} commits
+ * @param {number} half
+ * @returns {number} 0, the moment before everything, when nothing begins behind half of them
+ */
+export function momentBefore(commits, half) {
+  const isNew = commits
+    .slice(half)
+    .flatMap(({ events }) => events)
+    .some(
+      ({ stream, version }) => version === 1 && MODELS.some((prefix) => stream.startsWith(prefix)),
+    );
+  return isNew ? half : 0;
+}
+
 /**
  * @param {Memory} memory
  * @param {number} from a position before the last one
@@ -116,7 +134,7 @@ export async function historyAndBlame(memory, commits, say) {
 export async function compared(memory, from, say) {
   const { position } = memory.engine.head;
   const found = [];
-  for (const prefix of ['users/', 'records/', 'graph/', 'episodes/', 'sites/']) {
+  for (const prefix of MODELS) {
     let count = 0;
     for await (const _ of memory.diff({ prefix }, from, position)) count += 1;
     if (count > 0) found.push(`${count} of ${prefix}`);
