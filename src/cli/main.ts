@@ -1,11 +1,9 @@
 #!/usr/bin/env node
 /** The program `recollect`. */
 import { userInfo } from 'node:os';
-import { INTERRUPTED } from './codes.js';
+import { INTERRUPTED, UNFINISHED } from './codes.js';
 import { packageVersion } from './version.js';
 
-/** As Node ends when what it waits for can never come: whoever waits for a command that was lost must not take it for done. */
-const UNFINISHED = 13;
 /** The same program as the package is, module by module: this one may have been put together into a few files (scripts/bundle.mjs). */
 const WHOLE = new URL('./run.js', import.meta.url).href;
 
@@ -17,12 +15,22 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
 } else {
   const lost = (): void => {
     process.exitCode = UNFINISHED;
+    process.stderr.write(`${lostLine()}\n`);
   };
   process.once('beforeExit', lost);
   void start().then((code) => {
     process.off('beforeExit', lost);
     process.exitCode = code;
   });
+}
+
+/** What is said of a command that waits for what can never come. */
+function lostLine(): string {
+  const message =
+    'the command came to no end: it waits for something that can never come, such as a promise that nobody settles in a module named with --config or --projection. Do not take it for done; mend the module, or run the command without it.';
+  const exitCode = UNFINISHED;
+  if (!argv.includes('--json')) return `recollect: ${message}`;
+  return JSON.stringify({ error: { code: 'UNFINISHED', message, exitCode } });
 }
 
 /** What a change is signed with when nobody says otherwise. */

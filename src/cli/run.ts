@@ -213,7 +213,7 @@ function programFor(io: Io, argv: readonly string[], action: Action): Command {
     })
     .addHelpText(
       'after',
-      "\nExit codes: 0 fine, 1 differs or damaged, 2 wrong use, 3 the store refused, 4 not found, 5 disk or access, 130 interrupted.\n`recollect help <command>` shows a command's options and an example.",
+      "\nExit codes: 0 fine, 1 differs or damaged, 2 wrong use, 3 the store refused, 4 not found, 5 disk or access, 13 came to no end, 130 interrupted.\n`recollect help <command>` shows a command's options and an example.",
     );
   // The others are of use only to who asks for help, or has mistaken the name.
   const named = commands.filter(({ name }) => name === argv[0]);

@@ -81,6 +81,7 @@ export async function exportStoreOn(
   checkOptionNames(options, EXPORT_OPTIONS, 'exportStore');
   checkFormat(options);
   checkSink(sink);
+  requireOpen(sink);
   const { source } = options;
   if (source !== undefined && (typeof source !== 'string' || source === '')) {
     throw invalidArgument('source must be a URI reference that is not empty');
@@ -98,6 +99,7 @@ export async function exportStoreOn(
       requireSound(log, directory);
       await requireBeginning(log, BEGINNING_HINT);
       if (early) throw new ExportFailedError(pathOf(sink), early.error);
+      requireOpen(sink);
       const report = await exportLog(log, sink, options, course);
       if (typeof sink !== 'function') sink.off('error', listen);
       return report;
@@ -124,6 +126,15 @@ function checkSink(sink: unknown): asserts sink is ExportSink {
   const { write, end, on } = (sink ?? {}) as Partial<NodeJS.WritableStream>;
   if ([write, end, on].every((call) => typeof call === 'function')) return;
   throw invalidArgument('the sink must be a stream to write to, or a function that takes lines');
+}
+
+/** A stream that has ended says so to nobody who begins to listen afterwards. @throws ExportFailedError */
+function requireOpen(sink: ExportSink): void {
+  const { writableEnded, destroyed, errored } = sink as Partial<Writable>;
+  if (!(writableEnded || destroyed)) return;
+  const state = destroyed ? 'destroyed' : 'ended';
+  const cause = errored ?? new Error(`the stream was ${state} before it began`);
+  throw new ExportFailedError(pathOf(sink), cause);
 }
 
 async function exportLog(

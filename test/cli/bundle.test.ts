@@ -102,6 +102,12 @@ export const projections = [defineProjection({ name: 'notes', version: 1, events
 test('a command that can never end does not pass for one that has', async () => {
   const cwd = await world();
   writeFileSync(join(cwd, 'own.mjs'), 'export const events = await new Promise(() => {});\n');
-  const ended = recollect(cwd, {}, 'get', 'memory', 'records/anna', '--config', 'own.mjs');
+  const argv = ['get', 'memory', 'records/anna', '--config', 'own.mjs'];
+  const ended = recollect(cwd, {}, ...argv);
   expect(ended).toMatchObject({ status: 13, stdout: '' });
+  expect(ended.stderr).toMatch(/^recollect: the command came to no end: [^\n]*--config[^\n]*\n$/);
+  const asJson = recollect(cwd, {}, ...argv, '--json');
+  expect(asJson).toMatchObject({ status: 13, stdout: '' });
+  expect(JSON.parse(asJson.stderr)).toMatchObject({ error: { code: 'UNFINISHED', exitCode: 13 } });
+  expect(recollect(cwd, {}, '--help').stdout).toMatch(/Exit codes: [^\n]*\b13 came to no end\b/);
 });

@@ -2,6 +2,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   readdirSync,
@@ -287,6 +289,46 @@ describe('export to a file', () => {
     const ended = spawnSync('bash', ['-c', script, ...argv], { cwd, encoding: 'utf8' });
     expect(ended.status).toBe(5);
     expect(ended.stderr).toContain(join(cwd, 'events.ndjson'));
+    expect(readdirSync(cwd)).toEqual(['memory']);
+  });
+
+  test('to a place that takes none says so under its name, also when it is only tried', async () => {
+    const cwd = temporaryDirectory();
+    await storeIn(cwd, 1);
+    writeFileSync(join(cwd, 'file'), 'x');
+    for (const [file, code] of [
+      ['missing/events', 4],
+      ['file/events', 5],
+    ] as const) {
+      for (const more of [[], ['--dry-run']]) {
+        const ended = await cli({ cwd }, 'export', 'memory', file, ...more);
+        expect(ended).toMatchObject({ code, stdout: '' });
+        expect(ended.stderr).toContain(`'${join(cwd, file)}'`);
+        expect(ended.stderr).not.toContain('.tmp');
+      }
+    }
+    expect(readdirSync(cwd).sort()).toEqual(['file', 'memory']);
+  });
+
+  test('to a directory that may not be written to says so, also when it is only tried', async () => {
+    const cwd = temporaryDirectory();
+    await storeIn(cwd, 1);
+    // Root may do everything: it becomes somebody else.
+    const uid = process.getuid?.() === 0 ? 65_534 : undefined;
+    if (uid !== undefined) {
+      for (const name of ['', ...readdirSync(join(cwd, 'memory'), { recursive: true })]) {
+        chownSync(join(cwd, 'memory', String(name)), uid, uid);
+      }
+    }
+    chmodSync(cwd, 0o555);
+    for (const more of [[], ['--dry-run']]) {
+      const argv = [main, 'export', 'memory', 'events', ...more];
+      const ended = spawnSync(process.execPath, argv, { cwd, encoding: 'utf8', uid });
+      expect(ended).toMatchObject({ status: 5, stdout: '' });
+      expect(ended.stderr).toMatch(/EACCES: .*events'/);
+      expect(ended.stderr).not.toContain('.tmp');
+    }
+    chmodSync(cwd, 0o755);
     expect(readdirSync(cwd)).toEqual(['memory']);
   });
 

@@ -202,6 +202,27 @@ describe('an export', () => {
     });
   });
 
+  test.each(['end', 'destroy'] as const)(
+    'fails at once when the stream was told to %s before, or while the store was opened',
+    async (call) => {
+      const { directory } = await storeWith(3);
+      const before = new PassThrough().resume();
+      before[call]();
+      const meanwhile = new PassThrough().resume();
+      const failures = [before, meanwhile].map((sink) =>
+        exportStore(directory, sink, { format: 'ndjson' }).catch((error: unknown) => error),
+      );
+      meanwhile[call]();
+      for (const error of await Promise.all(failures)) {
+        expect(error).toBeInstanceOf(ExportFailedError);
+        expect(error).toMatchObject({ code: 'EXPORT_FAILED', file: undefined });
+        expect((error as Error).message).toMatch(
+          /the stream was (ended|destroyed) before it began/,
+        );
+      }
+    },
+  );
+
   test('tells a disk that fails under the store as that of the store', async () => {
     const base = await furnishedDisk();
     const run = async (call?: number) => {

@@ -31,6 +31,7 @@ export async function exportEvents(
   const sink = file === '-' ? undefined : new FileSink(context.path(file));
   if (sink?.isWithin(path)) throw new WrongUse('the file must lie outside of the store');
   if (dryRun) {
+    await sink?.requireWritable();
     const report = await exportStore(path, nowhere, options);
     return await print(context, sink, report, true);
   }

@@ -63,7 +63,7 @@ async function follow(context: Context, directory: string, options: LogOptions):
     throw new WrongUse('--follow has no end and prints oldest first: leave out --to and --reverse');
   }
   const unread = new AbortController();
-  const stop = watchPipeReader(context.io.stdout.fd, () => unread.abort());
+  const stop = watchPipeReader(context.io.stdout, () => unread.abort());
   const signal = AbortSignal.any([context.signal, unread.signal]);
   try {
     return await reading(context, directory, {}, async (store) => {
