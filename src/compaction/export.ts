@@ -25,7 +25,9 @@ import { requireBeginning, requireSound } from './restoring.js';
 import { readingOptions, type SourceOptions } from './source.js';
 
 /** Where lines go: a stream of Node, or a function that takes them as they come. Who takes slowly is waited for. */
-export type ExportSink = NodeJS.WritableStream | ((lines: AsyncIterable<Buffer>) => Promise<void>);
+export type ExportSink = NodeJS.WritableStream | TakeLines;
+
+type TakeLines = (lines: AsyncIterable<Buffer>) => Promise<void>;
 
 export interface ExportOptions extends CourseOptions, SourceOptions {
   readonly format: ExportFormat;
@@ -177,13 +179,23 @@ async function exportLog(
     },
   });
   course.begin('write', 'commits', head.position);
+  // What a function throws would be told as an abort of the streams before it.
+  let thrown: { readonly error: unknown } | undefined;
+  const telling = (take: TakeLines) => async (lines: AsyncIterable<Buffer>) => {
+    try {
+      await take(lines);
+    } catch (error) {
+      thrown = { error };
+      throw error;
+    }
+  };
   // The function's end is waited for like a stream's.
-  const end = sink as Writable;
+  const end = (typeof sink === 'function' ? telling(sink) : sink) as Writable;
   try {
     await pipeline(Readable.from(events()), ndjson.stringify(), counting, end, { signal });
   } catch (error) {
     if (unread) throw unread.error;
-    throw new ExportFailedError(pathOf(sink), error);
+    throw new ExportFailedError(pathOf(sink), thrown ? thrown.error : error);
   }
   return Object.freeze({ commits: head.position, ...counts, head });
 }

@@ -183,6 +183,12 @@ describe('an export', () => {
       [failing(gone), gone],
       [failing(thrown), thrown],
       [async () => Promise.reject(full), full],
+      [
+        async (lines: AsyncIterable<Buffer>) => {
+          for await (const _ of lines) throw thrown;
+        },
+        thrown,
+      ],
     ] as const) {
       const error = await failureOf(sink);
       expect(error).toBeInstanceOf(ExportFailedError);
