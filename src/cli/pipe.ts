@@ -51,7 +51,7 @@ export class Pipe {
 
   /** Who reads from it, as far as this process may look at others. */
   look(begin: number = this.#begin): Look {
-    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    const pids = allPids();
     const seen = pids.map((pid) => [pid, this.isReadBy(pid)] as const);
     const unseen = seen.filter(([, isReader]) => isReader === undefined);
     return {
@@ -94,6 +94,15 @@ export class Pipe {
     if (!this.#hasName) return true;
     const { dev, ino } = statSync(path, { bigint: true });
     return dev === this.#facts.dev && ino === this.#facts.ino;
+  }
+}
+
+/** None when they cannot be told, as when no more files may be opened. */
+function allPids(): string[] {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
   }
 }
 
