@@ -1,5 +1,12 @@
 /** Who holds the other end of a pipe, as far as /proc tells it. */
-import { type BigIntStats, fstatSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import {
+  type BigIntStats,
+  fstatSync,
+  lstatSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 import { beginOf, isKernelThread, now } from './process-times.js';
 
 /** Of the link in /proc: the descriptor may be read from. */
@@ -16,11 +23,13 @@ export interface Look {
 
 export class Pipe {
   readonly #link: string;
+  readonly #facts: BigIntStats;
   /** Who began before that, in milliseconds since the system's start, was not given the pipe by who began it. */
   readonly #begin: number;
 
-  private constructor(facts: BigIntStats) {
-    this.#link = `pipe:[${facts.ino}]`;
+  private constructor(link: string, facts: BigIntStats) {
+    this.#link = link;
+    this.#facts = facts;
     const { atimeMs, mtimeMs, ctimeMs } = facts;
     // Of a pipe that was used before, one of these is still that of its beginning, or those that hold it are older.
     const age = Date.now() - Math.min(...[atimeMs, mtimeMs, ctimeMs].map(Number));
@@ -33,7 +42,8 @@ export class Pipe {
     if (process.platform !== 'linux') return undefined;
     try {
       const facts = fstatSync(descriptor, { bigint: true });
-      return facts.isFIFO() ? new Pipe(facts) : undefined;
+      if (!facts.isFIFO()) return undefined;
+      return new Pipe(readlinkSync(`/proc/self/fd/${descriptor}`), facts);
     } catch {
       return undefined;
     }
@@ -41,7 +51,7 @@ export class Pipe {
 
   /** Who reads from it, as far as this process may look at others. */
   look(begin: number = this.#begin): Look {
-    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    const pids = allPids();
     const seen = pids.map((pid) => [pid, this.isReadBy(pid)] as const);
     const unseen = seen.filter(([, isReader]) => isReader === undefined);
     return {
@@ -64,10 +74,35 @@ export class Pipe {
 
   #isAt(path: string): boolean | undefined {
     try {
-      return readlinkSync(path) === this.#link && (lstatSync(path).mode & READABLE) !== 0;
+      const isLike = this.#isLike(readlinkSync(path));
+      return isLike && (lstatSync(path).mode & READABLE) !== 0 && this.#isBehind(path);
     } catch (error) {
       return unlessGone(error);
     }
+  }
+
+  get #hasName(): boolean {
+    return this.#link.startsWith('/');
+  }
+
+  /** One with a name may have another one by now, or elsewhere. */
+  #isLike(link: string): boolean {
+    return this.#hasName ? link.startsWith('/') : link === this.#link;
+  }
+
+  #isBehind(path: string): boolean {
+    if (!this.#hasName) return true;
+    const { dev, ino } = statSync(path, { bigint: true });
+    return dev === this.#facts.dev && ino === this.#facts.ino;
+  }
+}
+
+/** None when they cannot be told, as when no more files may be opened. */
+function allPids(): string[] {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
   }
 }
 

@@ -35,6 +35,16 @@ describe('a log that is followed', () => {
     expect(errors).toBe('');
   });
 
+  test.runIf(isLinux)('ends when the reader of a pipe with a name has gone', async () => {
+    const cwd = await world();
+    const follow = `'${process.execPath}' '${main}' log memory --follow`;
+    const script = `mkfifo pipe; head -n 1 pipe & ${follow} >pipe; echo "ended with $?"`;
+    const ended = spawnSync('sh', ['-c', script], { cwd, encoding: 'utf8', timeout: 20_000 });
+    expect(ended.error).toBeUndefined();
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
+    expect(ended.stdout).toMatch(/"first".*\nended with 0\n$/);
+  });
+
   // Only root can become somebody else.
   test.runIf(isLinux && process.getuid?.() === 0)(
     'goes on while somebody reads whom it may not look at, when its first reader has gone',
