@@ -25,9 +25,9 @@ import { requireBeginning, requireSound } from './restoring.js';
 import { readingOptions, type SourceOptions } from './source.js';
 
 /** Where lines go: a stream of Node, or a function that takes them as they come. Who takes slowly is waited for. */
-export type ExportSink = NodeJS.WritableStream | TakeLines;
+export type ExportSink = NodeJS.WritableStream | ((lines: AsyncIterable<Buffer>) => Promise<void>);
 
-type TakeLines = (lines: AsyncIterable<Buffer>) => Promise<void>;
+type TakeLines = Exclude<ExportSink, NodeJS.WritableStream>;
 
 export interface ExportOptions extends CourseOptions, SourceOptions {
   readonly format: ExportFormat;
