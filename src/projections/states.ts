@@ -27,8 +27,8 @@ export interface KeyState {
 
 /** Beside a state itself: entries in both maps, the record, the list by use. */
 const ENTRY_BYTES = 256;
-/** A state that was pushed out takes room until old objects are collected, which the engine does when they take about as much as what is in use. */
-const COLLECTED_LATE = 2;
+/** A state that was pushed out takes room until old objects are collected, which the engine does when they take half as much again as what is in use, or more. */
+const COLLECTED_LATE = 2.5;
 /** Far below what a Map can hold. */
 const HOT_MAX = 2 ** 20;
 
@@ -114,7 +114,7 @@ export class ProjectionStates implements KeptStates {
     if (known && isNewer(known, value)) return;
     if (known?.position === value.position) reach(value, known.through ?? 0);
     this.hot.delete(key);
-    const size = COLLECTED_LATE * (ENTRY_BYTES + 4 * key.length + Math.ceil(bytes));
+    const size = Math.ceil(COLLECTED_LATE * (ENTRY_BYTES + 4 * key.length + bytes));
     this.#lru.set(name, value, { size });
     if (current && this.#lru.has(name)) this.warm(key, value.state);
   }
