@@ -107,8 +107,9 @@ describe('the log', () => {
     ]);
     const command = `'${process.execPath}' '${builtProgram}' log memory | head -n 3 | cut -c 1-8`;
     const piped = spawnSync('sh', ['-c', command], { cwd, encoding: 'utf8' });
-    const ids = [99, 98, 97].map((index) => `${COMMITS}.${index}  \n`);
-    expect(piped).toMatchObject({ stdout: ids.join(''), stderr: '' });
+    expect(piped).toMatchObject({ stderr: '' });
+    const ids = piped.stdout.split('\n').map((line) => line.trim());
+    expect(ids).toEqual([99, 98, 97].map((index) => `${COMMITS}.${index}`).concat(''));
   });
 
   test('is filtered, forwards and backwards', async () => {
