@@ -8,18 +8,9 @@ import {
   openStore,
   type StoreOptions,
 } from '#src/index.js';
+import { counted } from '../support/counted.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
-const counted = defineProjection({
-  name: 'counted',
-  version: 1,
-  initial: () => ({ n: 0 }),
-  on: {
-    added: (draft) => {
-      draft.n += 1;
-    },
-  },
-});
 const byFirst = defineProjection({
   name: 'by-first',
   version: 1,

@@ -3,19 +3,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { realEnvironment } from '#src/log/environment.js';
 import { RealDisk } from '#src/log/real-disk.js';
-import { defineProjection, openStore, openStoreOn } from '#src/store.js';
+import { openStore, openStoreOn } from '#src/store.js';
+import { counted } from '../support/counted.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-
-const counted = defineProjection({
-  name: 'counted',
-  version: 1,
-  initial: () => ({ n: 0 }),
-  on: {
-    added: (draft) => {
-      draft.n += 1;
-    },
-  },
-});
 
 /** Counts what asynchronous calls read. */
 class CountingDisk extends RealDisk {
