@@ -6,22 +6,12 @@ import { defineIndex, defineProjection, type RetentionOptions } from '#src/index
 import { runSync } from '#src/log/io.js';
 import type { Store } from '#src/store.js';
 import { append, DAY_MS, openOn, paths } from '../test/support/aging-store.js';
+import { counted } from '../test/support/counted.js';
 import { seed, timeoutMs, times } from '../test/support/runs.js';
 import { SimulatedDisk } from '../test/support/simulated-disk.js';
 
 afterAll(() => {
   vi.useRealTimers();
-});
-
-const counted = defineProjection({
-  name: 'counted',
-  version: 1,
-  initial: () => ({ n: 0 }),
-  on: {
-    added: (draft) => {
-      draft.n += 1;
-    },
-  },
 });
 
 /** Stops at the first event. */
