@@ -4,7 +4,13 @@
  * nothing is changed.
  */
 import { randomInt } from 'node:crypto';
-import { invalidArgument, optionNames, StoreDamagedError, systemCode } from '../errors.js';
+import {
+  HistoryPrunedError,
+  invalidArgument,
+  optionNames,
+  StoreDamagedError,
+  systemCode,
+} from '../errors.js';
 import { type Anchor, readAnchor } from './anchor.js';
 import { ArchiveCheck } from './archive-check.js';
 import { checkForm } from './decode.js';
@@ -67,22 +73,14 @@ export interface VerifyReport {
   readonly against?: 'found' | 'missing';
 }
 
-/** A segment that was walked to its end. */
-export interface WalkedSegment {
-  /** Behind its last line. */
-  readonly place: Place;
-  readonly events: number;
-}
-
 export interface VerifyHooks {
-  /** Called for each closed segment; what it gives is damage of that segment. */
-  readonly segment?: (walked: WalkedSegment) => Io<DamageFacts | undefined>;
   /** Called for each commit that was found right, its group not yet; what it stands in is valid during the call. */
   readonly commit?: (envelope: Envelope, buffer: Buffer) => void;
 }
 
 const SEAL = /^[0-9a-f]{64}$/i;
 const CHUNK_BYTES = 1024 * 1024;
+const MISSING = 'the segment is missing';
 
 /**
  * Verifies the log up to `to`, a place that is proven to be its end.
@@ -122,7 +120,8 @@ export function* anchorOf(paths: Paths): Io<Anchor | undefined> {
 class Verification {
   readonly #paths: Paths;
   readonly #storeId: string;
-  readonly #to: Place;
+  /** A place that is proven to be the end; a later one when all before it was dropped meanwhile. */
+  #to: Place;
   readonly #options: VerifyOptions;
   readonly #hooks: VerifyHooks;
   readonly #versions = new StreamVersions(randomInt(2 ** 32));
@@ -140,6 +139,8 @@ class Verification {
   #events = 0;
   #streams = 0;
   #bytes = 0;
+  /** Of segments that were walked, and dropped since. */
+  #bytesBefore = 0;
   #totalBytes: number | undefined;
 
   constructor(
@@ -161,14 +162,28 @@ class Verification {
 
   /** Walks segment after segment; gives the first damage. */
   *run(): Io<DamageFacts | undefined> {
-    let segments: number[];
-    try {
-      segments = readable(yield* listLog(this.#paths));
-      yield* this.#begin(segments);
-    } catch (error) {
-      return this.#unreadable(error, this.#place.segment, 0);
+    let gone: number | undefined;
+    for (;;) {
+      let segments: readonly number[];
+      try {
+        segments = yield* this.#begin();
+      } catch (error) {
+        return this.#unreadable(error, this.#place.segment, 0);
+      }
+      const { segment } = this.#place;
+      if (segment === gone) return this.#damage(segment, 0, MISSING);
+      try {
+        return yield* this.#walkAll(segments);
+      } catch (error) {
+        if (!(error instanceof HistoryPrunedError)) throw error;
+        // The retention of another process dropped what was to be walked next.
+        gone = this.#place.segment;
+      }
     }
-    if (this.#options.onProgress) this.#totalBytes = yield* this.#measure(segments);
+  }
+
+  /** @throws HistoryPrunedError when a segment was dropped before the walk came to it */
+  *#walkAll(segments: readonly number[]): Io<DamageFacts | undefined> {
     for (;;) {
       const { segment } = this.#place;
       const damage = yield* this.#segment(segment);
@@ -184,33 +199,51 @@ class Verification {
 
   /** Bytes of what is about to be walked; what cannot be measured is told by the walk. */
   *#measure(segments: readonly number[]): Io<number | undefined> {
-    let bytes = 0;
+    let bytes = this.#bytesBefore;
     for (const first of segments) {
       if (first < this.#place.segment || first > this.#to.segment) continue;
       try {
-        bytes += yield* withSegment(this.#paths, first, (source) => source.size());
-      } catch {
-        return undefined;
+        const size = yield* withSegment(this.#paths, first, (source) => source.size());
+        bytes += first === this.#to.segment ? Math.min(size, this.#to.offset) : size;
+      } catch (error) {
+        if (!(error instanceof HistoryPrunedError)) return undefined;
       }
     }
     return bytes;
   }
 
-  /** Goes along what is left of dropped segments, from the first one on. */
-  *#begin(segments: readonly number[]): Io<void> {
-    const { dropped } = yield* listLog(this.#paths);
-    for (;;) {
-      const { segment } = this.#place;
-      if (segments.includes(segment) || !dropped.includes(segment)) return;
-      const { last, seal, lastTime } = yield* readRemains(this.#paths, segment);
-      for (const [stream, version] of yield* remainsVersions(this.#paths, segment)) {
-        this.#versions.set(Buffer.from(JSON.stringify(stream).slice(1, -1)), version);
-      }
-      this.#place = { segment: last + 1, offset: 0, position: last, seal };
-      this.#time = lastTime;
-      this.#before = last;
-      if (seal === this.#against) this.#found = true;
+  /** Goes along what is left of dropped segments, from where the walk stands; gives the segments that are there. */
+  *#begin(): Io<readonly number[]> {
+    const listing = yield* listLog(this.#paths);
+    const segments = readable(listing);
+    const isDropped = (first: number) =>
+      !segments.includes(first) && listing.dropped.includes(first);
+    while (isDropped(this.#place.segment)) yield* this.#stepOver(this.#place.segment);
+    if (this.#place.segment > this.#to.segment) {
+      // All that was to be walked is gone; the anchor stands in what is there.
+      const anchor = yield* anchorOf(this.#paths);
+      this.#to = anchor && anchor.segment >= this.#place.segment ? anchor : this.#place;
     }
+    if (this.#options.onProgress) this.#totalBytes = yield* this.#measure(segments);
+    return segments;
+  }
+
+  /** What was walked so far is no longer there: it is counted from behind it. */
+  *#stepOver(dropped: number): Io<void> {
+    const { last, seal, lastTime } = yield* readRemains(this.#paths, dropped);
+    for (const [stream, version] of yield* remainsVersions(this.#paths, dropped)) {
+      this.#versions.set(Buffer.from(JSON.stringify(stream).slice(1, -1)), version);
+    }
+    this.#place = { segment: last + 1, offset: 0, position: last, seal };
+    this.#time = lastTime;
+    this.#before = last;
+    this.#bytesBefore += this.#bytes;
+    this.#segments = 0;
+    this.#groups = 0;
+    this.#events = 0;
+    this.#bytes = 0;
+    this.#firstTime = '';
+    if (seal === this.#against) this.#found = true;
   }
 
   report(damage: DamageFacts | undefined): VerifyReport {
@@ -254,15 +287,22 @@ class Verification {
   /** Whatever can be found in the log itself, a log whose anchor is lost or names another one is refused at the next start. */
   *#anchorProblem(): Io<DamageFacts | undefined> {
     const { anchor: file } = this.#paths;
-    const anchor = yield* anchorOf(this.#paths);
-    if (!anchor) {
-      const position = this.#place.position + 1;
-      return { file, offset: 0, position, problem: 'neither slot of the anchor is whole' };
+    let anchor = yield* anchorOf(this.#paths);
+    for (;;) {
+      if (!anchor) {
+        const position = this.#place.position + 1;
+        return { file, offset: 0, position, problem: 'neither slot of the anchor is whole' };
+      }
+      const problem = yield* placeStands(this.#paths, anchor, this.#storeId);
+      if (problem === undefined) return undefined;
+      const { segment, offset, position } = anchor;
+      // Its segment may have been dropped between the two looks, but not before the anchor had gone on.
+      const later = yield* anchorOf(this.#paths);
+      if (later && samePlace(later, anchor)) {
+        return this.#damage(segment, offset, `${problem} (told by ${file})`, position);
+      }
+      anchor = later;
     }
-    const problem = yield* placeStands(this.#paths, anchor, this.#storeId);
-    if (problem === undefined) return undefined;
-    const { segment, offset, position } = anchor;
-    return this.#damage(segment, offset, `${problem} (told by ${file})`, position);
   }
 
   #unreadable(error: unknown, segment: number, offset: number): DamageFacts {
@@ -273,7 +313,7 @@ class Verification {
     switch (systemCode(error)) {
       case 'ENOENT':
       case 'ENOTDIR':
-        return this.#damage(segment, offset, 'the segment is missing');
+        return this.#damage(segment, offset, MISSING);
       case 'ELOOP':
       case 'EISDIR':
       case 'EINVAL':
@@ -286,16 +326,11 @@ class Verification {
   }
 
   *#segment(first: number): Io<DamageFacts | undefined> {
-    const eventsBefore = this.#events;
-    let damage: DamageFacts | undefined;
     try {
-      damage = yield* withSegment(this.#paths, first, (bytes) => this.#walk(first, bytes));
+      return yield* withSegment(this.#paths, first, (bytes) => this.#walk(first, bytes));
     } catch (error) {
-      damage = this.#unreadable(error, first, 0);
+      return this.#unreadable(error, first, 0);
     }
-    if (damage || first === this.#to.segment) return damage;
-    const walked = { place: this.#place, events: this.#events - eventsBefore };
-    return yield* this.#hooks.segment?.(walked) ?? nothing();
   }
 
   *#walk(first: number, source: SegmentBytes): Io<DamageFacts | undefined> {
@@ -328,7 +363,7 @@ class Verification {
       this.#options.onProgress?.({
         segments: this.#segments,
         commits: this.#place.position - this.#before,
-        bytes: this.#bytes,
+        bytes: this.#bytesBefore + this.#bytes,
         totalBytes: this.#totalBytes,
       });
       if (problem) return problem;
@@ -386,11 +421,6 @@ class Verification {
       },
     );
   }
-}
-
-// biome-ignore lint/correctness/useYield: there is nothing to do
-function* nothing(): Io<undefined> {
-  return undefined;
 }
 
 function checkVersions(versions: StreamVersions, envelope: Envelope, buffer: Buffer): void {

@@ -2,17 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { firstAnchor } from '#src/log/anchor.js';
 import { closingLine, finishedLine, headerLine } from '#src/log/encode.js';
-import { type Io, runAsync } from '#src/log/io.js';
+import { runAsync } from '#src/log/io.js';
 import { firstSeal } from '#src/log/place.js';
-import { type VerifyProgress, verifyLog, type WalkedSegment } from '#src/log/verify.js';
+import { type VerifyProgress, verifyLog } from '#src/log/verify.js';
 import { BuiltStore, contentOf, type Line } from '../support/built-store.js';
 import { COMMITS, eventsOf, expectDamage, GROUPS, inOne, inSegments } from '../support/damage.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
-
-// biome-ignore lint/correctness/useYield: it stands for work without I/O
-function* giving<T>(value: T): Io<T> {
-  return value;
-}
 
 describe('verify, a sound log', () => {
   test('counts everything, at once and not', async () => {
@@ -77,33 +72,13 @@ describe('verify, a sound log', () => {
     expect(() => built.verify({ against: 'abc' })).toThrow(TypeError);
   });
 
-  test('tells how far it is, and of each closed segment', () => {
+  test('tells how far it is', () => {
     const built = inSegments();
     const told: VerifyProgress[] = [];
-    const walked: WalkedSegment[] = [];
     const options = { onProgress: (progress: VerifyProgress) => told.push(progress) };
-    const hooks = {
-      segment: (segment: WalkedSegment) => {
-        walked.push(segment);
-        return giving(undefined);
-      },
-    };
-    const report = built.run(verifyLog(built.paths, built.store, built.place, options, hooks));
+    const report = built.run(verifyLog(built.paths, built.store, built.place, options));
     const { segments, commits, bytes } = report;
     expect(told.at(-1)).toEqual({ segments, commits, bytes, totalBytes: bytes });
-    expect(walked.map(({ place }) => place.segment)).toEqual(built.segments.slice(0, -1));
-    expect(walked.map(({ place }) => place.position + 1)).toEqual(built.segments.slice(1));
-    expect(walked.reduce((sum, { events }) => sum + events, 0)).toBe(
-      eventsOf((built.segments.at(-1) as number) - 1),
-    );
-  });
-
-  test('takes over damage that is found in what belongs to a segment', () => {
-    const built = inSegments();
-    const damage = { file: 'index', offset: 7, position: 1, problem: 'another segment' };
-    const hooks = { segment: () => giving(damage) };
-    const report = built.run(verifyLog(built.paths, built.store, built.place, {}, hooks));
-    expect(report).toMatchObject({ ok: false, segments: 1, damage });
   });
 });
 

@@ -1,8 +1,12 @@
 /** A store on a simulated disk whose events are days apart, for what is done with those that are old. */
 import type { StoreOptions } from '#src/index.js';
-import { runSync } from '#src/log/io.js';
-import { type StoreReport, verifyStoreOnSync } from '#src/log/maintenance.js';
+import type { Environment } from '#src/log/environment.js';
+import { type Io, runSync } from '#src/log/io.js';
+import { type StoreReport, verifyFound, verifyStoreOnSync } from '#src/log/maintenance.js';
+import { findStoreSync } from '#src/log/open.js';
+import type { OpenSettings } from '#src/log/open-settings.js';
 import { type LogListing, listLog, pathsOf } from '#src/log/paths.js';
+import type { VerifyOptions } from '#src/log/verify.js';
 import { openStoreOn, type Store } from '#src/store.js';
 import type { SimulatedDisk } from './simulated-disk.js';
 import { DIRECTORY, environmentOn, randomOn } from './story.js';
@@ -43,18 +47,27 @@ export function listing(disk: SimulatedDisk): LogListing {
   return runSync(disk.process('lister'), listLog(paths));
 }
 
-export function verified(disk: SimulatedDisk): StoreReport {
-  const environment = environmentOn(disk.process('v'), disk, randomOn(disk, 1));
-  const settings = {
-    ...{
-      paths,
-      create: undefined,
-      readOnly: true,
-      lockTimeoutMs: 0,
-      segmentBytes: 4096,
-      label: '',
-    },
-    ...{ allowSharedDirectory: false, allowFileSystem: false },
-  };
-  return verifyStoreOnSync(environment, settings);
+const settings: OpenSettings = {
+  paths,
+  create: undefined,
+  readOnly: true,
+  lockTimeoutMs: 0,
+  segmentBytes: 4096,
+  label: '',
+  allowSharedDirectory: false,
+  allowFileSystem: false,
+};
+
+export function verified(disk: SimulatedDisk, options: VerifyOptions = {}): StoreReport {
+  return verifyStoreOnSync(looking(disk), settings, options);
+}
+
+/** The work of verifying the store as it is now. */
+export function verifying(disk: SimulatedDisk, options: VerifyOptions): Io<StoreReport> {
+  const environment = looking(disk);
+  return verifyFound(environment.disk, paths, findStoreSync(environment, settings), options);
+}
+
+function looking(disk: SimulatedDisk): Environment {
+  return environmentOn(disk.process('v'), disk, randomOn(disk, 1));
 }
