@@ -144,11 +144,12 @@ function checkedNumber(value: unknown, name: string, otherwise: number): number 
 /** Runs the transactions of one open store. */
 export class Transactions {
   readonly #source: TransactionSource;
-  readonly #lanes = new Lanes();
+  readonly #lanes: Lanes;
   readonly #counts = new TransactionCounts();
 
   constructor(source: TransactionSource) {
     this.#source = source;
+    this.#lanes = new Lanes(source.turns, () => source.monotonic());
   }
 
   get stats(): TransactionStats {
