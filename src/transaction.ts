@@ -111,6 +111,9 @@ const BACK_OFF_MS = 2;
 const BACK_OFF_FACTOR = 1.5;
 const BACK_OFF_MS_MAX = 250;
 
+/** Of so many conditions it is asked whether somebody queues for them. */
+const BUSY_LANES_ASKED_MAX = 50;
+
 const LEVELS: Readonly<Record<Isolation, Level>> = {
   serializable: 'serializable',
   snapshot: 'snapshot',
@@ -292,7 +295,11 @@ export class Transactions {
    */
   #busyLane(attempt: Attempt): string | undefined {
     if (this.#lanes.isEmpty) return undefined;
+    let asked = 0;
     for (const [projection, key] of attempt.conditions()) {
+      // To ask for all that a long listing read would take longer than to lose once.
+      if (asked === BUSY_LANES_ASKED_MAX) return undefined;
+      asked += 1;
       const lane = laneOf(projection, key);
       if (this.#lanes.isBusy(lane)) return lane;
     }

@@ -7,7 +7,7 @@
 import { crc32 } from 'node:zlib';
 import { systemCode } from '../errors.js';
 import type { Disk } from './disk.js';
-import { QUEUE_LOCK, TURN_LOCKS } from './format.js';
+import { QUEUE_LOCK, TURN_COUNTS, TURN_LOCKS } from './format.js';
 import { onAbort } from './on-abort.js';
 
 /** Whether somebody queues is looked at so often at most, ms. */
@@ -16,15 +16,26 @@ const LOOK_MS = 1;
 const PAUSE_MS = 1;
 /** Who had a turn that others waited for leaves them so long, ms. */
 const STEP_BACK_MS = 2;
-/** Who waits so long, ms, waits behind somebody that does not move. */
-const WAIT_MS_MAX = 1000;
-/** So long nobody is waited for then, ms. */
-const IGNORE_MS = 10_000;
+/** A turn that nobody takes for so long, ms, is had by somebody that does not move, such as a stopped process. */
+const STUCK_MS = 1000;
+/** So long another one takes its place then, ms. */
+const REPLACED_MS = 10_000;
+const TURNS = TURN_LOCKS.length / 2;
+const COUNT_BYTES = TURN_COUNTS.length / TURNS;
 
-/** A byte for whoever has the turn, and behind it one for all who wait for it. */
-interface Turn {
+/** Two names may have one turn: then they wait for each other for nothing. */
+class Turn {
+  readonly number: number;
+  /** The byte of whoever has it. */
   readonly held: number;
+  /** The byte of all who wait for it. */
   readonly awaited: number;
+
+  constructor(number: number) {
+    this.number = number;
+    this.held = TURN_LOCKS.offset + 2 * number;
+    this.awaited = this.held + 1;
+  }
 }
 
 export class TurnLocks {
@@ -36,7 +47,8 @@ export class TurnLocks {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #othersQueue = false;
   #stepBackUntil = Number.NEGATIVE_INFINITY;
-  #ignoreUntil = Number.NEGATIVE_INFINITY;
+  /** Until when other ones take the place of these. */
+  readonly #stuck = new Map<number, number>();
   #ended = false;
 
   /** @param file - the lock file, open for writing */
@@ -61,7 +73,7 @@ export class TurnLocks {
   /** Whether another process has the turn, or waits for it. */
   isBusy(name: string): boolean {
     if (!this.#areUsed) return false;
-    const { held, awaited } = turnOf(name);
+    const { held, awaited } = this.#turnOf(name);
     return this.#isHeldByOthers(held) || this.#isHeldByOthers(awaited);
   }
 
@@ -71,17 +83,17 @@ export class TurnLocks {
    */
   async take(name: string, signal: AbortSignal): Promise<() => void> {
     if (!this.#areUsed) return () => {};
-    const turn = turnOf(name);
+    let taken: Turn | undefined;
     this.#share(QUEUE_LOCK.offset);
-    this.#share(turn.awaited);
-    let taken = false;
     try {
-      taken = await this.#wait(turn, signal);
+      taken = await this.#taken(this.#turnOf(name), signal);
+      // Everybody finds out for himself that a turn is stuck, and all come together at the one in its place.
+      if (!taken) taken = await this.#taken(this.#turnOf(name), signal);
     } finally {
-      this.#giveBack(turn.awaited);
       if (!taken) this.#giveBack(QUEUE_LOCK.offset);
     }
-    return taken ? () => this.#leave(turn) : () => {};
+    const turn = taken;
+    return turn ? () => this.#leave(turn) : () => {};
   }
 
   /** The file is about to be closed. */
@@ -90,22 +102,62 @@ export class TurnLocks {
   }
 
   get #areUsed(): boolean {
-    return this.#disk.rangeLocks && !this.#ended && this.#now() >= this.#ignoreUntil;
+    return this.#disk.rangeLocks && !this.#ended;
   }
 
-  async #wait({ held }: Turn, signal: AbortSignal): Promise<boolean> {
-    const deadline = this.#now() + WAIT_MS_MAX;
+  #turnOf(name: string): Turn {
+    const number = crc32(name) % TURNS;
+    const until = this.#stuck.get(number);
+    if (until === undefined) return new Turn(number);
+    if (this.#now() < until) return new Turn((number + TURNS / 2) % TURNS);
+    this.#stuck.delete(number);
+    return new Turn(number);
+  }
+
+  /** `undefined` when it cannot be had, or is stuck. */
+  async #taken(turn: Turn, signal: AbortSignal): Promise<Turn | undefined> {
+    this.#share(turn.awaited);
+    try {
+      return (await this.#wait(turn, signal)) ? turn : undefined;
+    } finally {
+      this.#giveBack(turn.awaited);
+    }
+  }
+
+  async #wait(turn: Turn, signal: AbortSignal): Promise<boolean> {
+    let count = this.#count(turn);
+    let deadline = this.#now() + STUCK_MS;
     const stepBack = this.#stepBackUntil - this.#now();
     if (stepBack > 0) await pause(stepBack, signal);
     for (;;) {
-      const isTaken = this.#areUsed ? this.#tryHold(held) : undefined;
+      const isTaken = this.#areUsed ? this.#tryHold(turn.held) : undefined;
+      if (isTaken === true) this.#countOn(turn);
       if (isTaken !== false) return isTaken === true;
-      if (this.#now() > deadline) {
-        this.#ignoreUntil = this.#now() + IGNORE_MS;
-        return false;
+      const now = this.#now();
+      if (now > deadline) {
+        const latest = this.#count(turn);
+        if (latest === count) {
+          this.#stuck.set(turn.number, now + REPLACED_MS);
+          return false;
+        }
+        count = latest;
+        deadline = now + STUCK_MS;
       }
       await pause(PAUSE_MS, signal);
     }
+  }
+
+  /** How often somebody took the turn; the same number for longer than anybody keeps one tells that nobody moves. */
+  #count({ number }: Turn): number {
+    const bytes = Buffer.alloc(COUNT_BYTES);
+    fairly(() => this.#disk.read(this.#file, bytes, 0, COUNT_BYTES, countAt(number)));
+    return bytes.readUInt32LE();
+  }
+
+  #countOn(turn: Turn): void {
+    const bytes = Buffer.alloc(COUNT_BYTES);
+    bytes.writeUInt32LE((this.#count(turn) + 1) % 2 ** 32);
+    fairly(() => this.#disk.write(this.#file, bytes, 0, COUNT_BYTES, countAt(turn.number)));
   }
 
   #leave({ held, awaited }: Turn): void {
@@ -169,10 +221,8 @@ function fairly<T>(call: () => T): T | undefined {
   }
 }
 
-/** Two names may have one turn: then they wait for each other for nothing. */
-function turnOf(name: string): Turn {
-  const held = TURN_LOCKS.offset + 2 * (crc32(name) % (TURN_LOCKS.length / 2));
-  return { held, awaited: held + 1 };
+function countAt(number: number): number {
+  return TURN_COUNTS.offset + number * COUNT_BYTES;
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -10,7 +10,7 @@ import { onAbort } from '../log/on-abort.js';
 import type { Turns } from './source.js';
 
 /** So long a lane is kept to one transaction, ms. */
-const HELD_MS_MAX = 100;
+const HELD_MS_MAX = 500;
 /** So long a process passes its turn on among its own transactions before others have theirs, ms. */
 const PASSED_ON_MS_MAX = 10;
 

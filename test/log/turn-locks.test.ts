@@ -119,20 +119,41 @@ describe('a turn', () => {
     (await third?.locks.take('key', signal))?.();
   });
 
-  test('that never ends is waited for once, and then for a while by nobody', async () => {
-    const { all, clock } = processes(2);
-    const [stopped, other] = all as [(typeof all)[0], (typeof all)[0]];
+  test('that never ends has another one in its place for a while, for all who waited', async () => {
+    const { all, clock } = processes(3);
+    const [stopped, a, b] = all as [(typeof all)[0], (typeof all)[0], (typeof all)[0]];
     const end = await stopped.locks.take('key', signal);
-    const waiting = other.locks.take('key', signal);
-    expect(await isSettled(waiting)).toBe(false);
+    const waiting = [a.locks.take('key', signal), b.locks.take('key', signal)] as const;
+    expect(await isSettled(Promise.race(waiting))).toBe(false);
     clock.now += 1001;
-    (await waiting)();
-    expect([other.areContested(), other.locks.isBusy('key')]).toEqual([false, false]);
-    (await other.locks.take('key', signal))();
+    const first = await Promise.race(waiting);
+    // One of them has it, and the other one waits for it.
+    expect(await isSettled(Promise.all(waiting))).toBe(false);
+    first();
+    for (const leave of await Promise.all(waiting)) if (leave !== first) leave();
+    expect(a.locks.isBusy('key')).toBe(false);
+    (await a.locks.take('key', signal))();
     clock.now += 10_000;
-    expect([other.areContested(), other.locks.isBusy('key')]).toEqual([true, true]);
+    expect(a.locks.isBusy('key')).toBe(true);
     end();
-    expect([other.areContested(), other.locks.isBusy('key')]).toEqual([false, false]);
+    expect([a.areContested(), a.locks.isBusy('key')]).toEqual([false, false]);
+  });
+
+  test('is waited for as long as others take it', async () => {
+    const { all, clock } = processes(3);
+    const [a, b, c] = all as [(typeof all)[0], (typeof all)[0], (typeof all)[0]];
+    let end = await a.locks.take('key', signal);
+    const controller = new AbortController();
+    const waiting = c.locks.take('key', controller.signal);
+    for (const other of [b, a, b, a]) {
+      // The one that waits cannot have it in between: its attempts are a millisecond apart.
+      end();
+      end = await other.locks.take('key', signal);
+      clock.now += 600;
+      expect(await isSettled(waiting)).toBe(false);
+    }
+    end();
+    (await waiting)();
   });
 
   test("is nobody's where locks cannot be had, and nobody waits", async () => {

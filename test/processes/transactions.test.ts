@@ -85,10 +85,15 @@ describe('four processes that add to one counter by transactions', () => {
     expect(new Set(acknowledged.map(({ value }) => value)).size).toBe(acknowledged.length);
   });
 
-  test.each([1, 4])('none of %i callers in each uses up its retries', async (callers) => {
+  test.each([
+    { callers: 1, isolation: 'serializable' },
+    { callers: 4, isolation: 'serializable' },
+    { callers: 4, isolation: 'snapshot' },
+  ] as const)('none of $callers $isolation in each uses up its retries', async (kind) => {
+    const { callers, isolation } = kind;
     const directory = temporaryDirectory();
     const four = ['a', 'b', 'c', 'd'].map((writer) =>
-      counting({ directory, writer, count: 150, callers, options: {} }),
+      counting({ directory, writer, count: 150, callers, options: { isolation } }),
     );
     await Promise.all(four.map(({ program }) => program.ended));
     expect(four.flatMap(failedBy)).toEqual([]);
