@@ -111,6 +111,9 @@ const BACK_OFF_MS = 2;
 const BACK_OFF_FACTOR = 1.5;
 const BACK_OFF_MS_MAX = 250;
 
+/** Of so many conditions it is asked whether somebody queues for them. */
+const BUSY_LANES_ASKED_MAX = 50;
+
 const LEVELS: Readonly<Record<Isolation, Level>> = {
   serializable: 'serializable',
   snapshot: 'snapshot',
@@ -144,11 +147,12 @@ function checkedNumber(value: unknown, name: string, otherwise: number): number 
 /** Runs the transactions of one open store. */
 export class Transactions {
   readonly #source: TransactionSource;
-  readonly #lanes = new Lanes();
+  readonly #lanes: Lanes;
   readonly #counts = new TransactionCounts();
 
   constructor(source: TransactionSource) {
     this.#source = source;
+    this.#lanes = new Lanes(source.turns, () => source.monotonic());
   }
 
   get stats(): TransactionStats {
@@ -291,7 +295,11 @@ export class Transactions {
    */
   #busyLane(attempt: Attempt): string | undefined {
     if (this.#lanes.isEmpty) return undefined;
+    let asked = 0;
     for (const [projection, key] of attempt.conditions()) {
+      // To ask for all that a long listing read would take longer than to lose once.
+      if (asked === BUSY_LANES_ASKED_MAX) return undefined;
+      asked += 1;
       const lane = laneOf(projection, key);
       if (this.#lanes.isBusy(lane)) return lane;
     }

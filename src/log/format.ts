@@ -39,6 +39,12 @@ export const CREATION_LOCK: ByteRange = { offset: 2 ** 40 + 2, length: 1 };
 export const WAITING_LOCK: ByteRange = { offset: 2 ** 40 + 3, length: 1 };
 /** Held, shared, by copies that wait for COMPACTION_LOCK: no compaction begins meanwhile, or several that take turns would keep a copy out. */
 export const COPY_LOCK: ByteRange = { offset: 2 ** 40 + 4, length: 1 };
+/** Held, shared, by processes whose transactions have a turn or wait for one: others see that they must not pass them. */
+export const QUEUE_LOCK: ByteRange = { offset: 2 ** 40 + 5, length: 1 };
+/** Two bytes for each turn: held by whoever has it, and shared by whoever waits for it. */
+export const TURN_LOCKS: ByteRange = { offset: 2 ** 41, length: 2 ** 13 };
+/** In the lock file, four bytes for each turn: how often it was taken, little-endian, from 0 again behind the largest number. */
+export const TURN_COUNTS: ByteRange = { offset: 4096, length: 2 ** 14 };
 /** In a file of its own for each name of a subscription. */
 export const SUBSCRIPTION_LOCK: ByteRange = { offset: 2 ** 40, length: 1 };
 

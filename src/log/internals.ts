@@ -7,6 +7,7 @@ import type { CommitGuard } from './guard.js';
 import type { Io } from './io.js';
 import type { Paths } from './paths.js';
 import type { Segments } from './segments.js';
+import type { TurnLocks } from './turn-locks.js';
 import type {
   AsyncSequence,
   CommitOptions,
@@ -80,6 +81,8 @@ export interface LogInternals {
   tryCompactionLock(): (() => void) | undefined;
   /** The error for a right to compact that did not come in time. */
   compactionTimeout(): Error;
+  /** Turns among the transactions of all processes; `undefined` for a log that was opened for reading only. */
+  readonly turnLocks: TurnLocks | undefined;
   /** Waits for others that long, ms. */
   readonly lockTimeoutMs: number;
   /** True when `freshen` would not look: asking costs less than running it. */

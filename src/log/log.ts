@@ -39,6 +39,7 @@ import { asStoreError } from './section.js';
 import type { LogState } from './state.js';
 import { WriterThread } from './thread.js';
 import { positionAt } from './time-search.js';
+import { TurnLocks } from './turn-locks.js';
 import type {
   Appended,
   AppendOptions,
@@ -126,6 +127,7 @@ export class Log {
   #closing: Promise<void> | undefined;
   #indexing: Promise<void> | undefined;
   #unindexed = false;
+  readonly #turnLocks: TurnLocks | undefined;
   #internals: LogInternals | undefined;
 
   /** @internal Made by `openLog`. */
@@ -172,6 +174,7 @@ export class Log {
         state,
         found.section,
       );
+      this.#turnLocks = new TurnLocks(environment.disk, found.lockFile, environment.monotonic);
       openLogs.add(this);
     }
     state.onAdvance(() => this.#changes.wake());
@@ -353,6 +356,7 @@ export class Log {
       storeId: this.#found.store.id,
       writable: this.#writer !== undefined,
       snapshotsAtOpening: this.#snapshotsAtOpening,
+      turnLocks: this.#turnLocks,
       segments: state.segments,
       lockTimeoutMs: this.#settings.lockTimeoutMs,
       get position() {
@@ -622,6 +626,7 @@ export class Log {
     const { disk } = this.#environment;
     this.#found.section?.close();
     runSync(disk, this.#state.segments.close());
+    this.#turnLocks?.end();
     closeQuietly(disk, this.#found.lockFile);
   }
 

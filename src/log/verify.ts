@@ -42,6 +42,7 @@ export const VERIFY_OPTIONS: ReadonlySet<string> = optionNames<VerifyOptions>({
   onProgress: true,
 });
 
+/** Of all that was walked, also of what another process dropped since. */
 export interface VerifyProgress {
   readonly segments: number;
   readonly commits: number;
@@ -139,8 +140,8 @@ class Verification {
   #events = 0;
   #streams = 0;
   #bytes = 0;
-  /** Of segments that were walked, and dropped since. */
-  #bytesBefore = 0;
+  /** Of segments that were walked, and dropped since: no longer counted, but the way went through them. */
+  #passed = { segments: 0, commits: 0, bytes: 0 };
   #totalBytes: number | undefined;
 
   constructor(
@@ -199,7 +200,7 @@ class Verification {
 
   /** Bytes of what is about to be walked; what cannot be measured is told by the walk. */
   *#measure(segments: readonly number[]): Io<number | undefined> {
-    let bytes = this.#bytesBefore;
+    let { bytes } = this.#passed;
     for (const first of segments) {
       if (first < this.#place.segment || first > this.#to.segment) continue;
       try {
@@ -215,17 +216,31 @@ class Verification {
   /** Goes along what is left of dropped segments, from where the walk stands; gives the segments that are there. */
   *#begin(): Io<readonly number[]> {
     const listing = yield* listLog(this.#paths);
-    const segments = readable(listing);
+    let segments = readable(listing);
     const isDropped = (first: number) =>
       !segments.includes(first) && listing.dropped.includes(first);
-    while (isDropped(this.#place.segment)) yield* this.#stepOver(this.#place.segment);
+    while (isDropped(this.#place.segment)) {
+      const { segment } = this.#place;
+      if (yield* this.#isAnyThere(segments.filter((first) => first < segment))) break;
+      yield* this.#stepOver(segment);
+    }
     if (this.#place.segment > this.#to.segment) {
       // All that was to be walked is gone; the anchor stands in what is there.
       const anchor = yield* anchorOf(this.#paths);
       this.#to = anchor && anchor.segment >= this.#place.segment ? anchor : this.#place;
+      segments = readable(yield* listLog(this.#paths));
     }
     if (this.#options.onProgress) this.#totalBytes = yield* this.#measure(segments);
     return segments;
+  }
+
+  /** The oldest go first: where one of these is still there, none behind them was dropped, whatever is noted of it. */
+  *#isAnyThere(segments: readonly number[]): Io<boolean> {
+    for (const first of segments) {
+      if (yield* ask('facts', this.#paths.archived(first))) return true;
+      if (yield* ask('facts', this.#paths.segment(first))) return true;
+    }
+    return false;
   }
 
   /** What was walked so far is no longer there: it is counted from behind it. */
@@ -234,10 +249,15 @@ class Verification {
     for (const [stream, version] of yield* remainsVersions(this.#paths, dropped)) {
       this.#versions.set(Buffer.from(JSON.stringify(stream).slice(1, -1)), version);
     }
+    const { segments, commits, bytes } = this.#passed;
+    this.#passed = {
+      segments: segments + this.#segments,
+      commits: commits + this.#place.position - this.#before,
+      bytes: bytes + this.#bytes,
+    };
     this.#place = { segment: last + 1, offset: 0, position: last, seal };
     this.#time = lastTime;
     this.#before = last;
-    this.#bytesBefore += this.#bytes;
     this.#segments = 0;
     this.#groups = 0;
     this.#events = 0;
@@ -360,10 +380,11 @@ class Verification {
       }
       this.#place = walker.place;
       this.#bytes = bytesBefore + walker.place.offset;
+      const passed = this.#passed;
       this.#options.onProgress?.({
-        segments: this.#segments,
-        commits: this.#place.position - this.#before,
-        bytes: this.#bytesBefore + this.#bytes,
+        segments: passed.segments + this.#segments,
+        commits: passed.commits + this.#place.position - this.#before,
+        bytes: passed.bytes + this.#bytes,
         totalBytes: this.#totalBytes,
       });
       if (problem) return problem;

@@ -18,6 +18,7 @@ export function transactionSource(
 ): TransactionSource {
   const { log, engine } = reads;
   return {
+    turns: log.turnLocks,
     actor: reads.settings.actor,
     checkGet(projection: Projection, key: string) {
       reads.projection(projection);

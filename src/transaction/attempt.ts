@@ -102,15 +102,21 @@ export class Attempt {
     return this.#buffer.size === 0;
   }
 
-  /** Names of the keys and prefixes that the commit rests on. */
-  conditions(): Iterable<readonly [projection: string, key: string]> {
-    return this.#level === 'serializable' ? this.#reads.names() : [];
+  /** Names of the keys and prefixes that the commit rests on, and of streams, whose versions it rests on, with the projection left empty. */
+  *conditions(): Generator<readonly [projection: string, key: string]> {
+    if (this.#level === 'serializable') {
+      yield* this.#reads.names();
+      for (const stream of this.#versions.keys()) yield ['', stream];
+    }
+    if (this.#level === 'snapshot') {
+      for (const { stream } of this.#buffer.parts()) yield ['', stream];
+    }
   }
 
   async get(projection: Projection, key: string): Promise<unknown> {
     this.#check();
     this.#source.checkGet(projection, key);
-    this.#awaitTurn(projection, key);
+    this.#awaitTurn(projection.name, key);
     this.#reads.key(projection, key);
     const position = await this.#readAt();
     return await this.#state(
@@ -140,6 +146,7 @@ export class Attempt {
   async version(stream: string): Promise<number> {
     this.#check();
     checkName(stream, 'stream');
+    this.#awaitTurn('', stream);
     const below = await this.#versionBelow(stream);
     const version = below + this.#buffer.count(stream);
     if (this.#level === 'read-committed') this.#tell(stream, version);
@@ -216,8 +223,8 @@ export class Attempt {
    * Before the first read, where others who lost over the key queue: behind them and as of then the attempt does what it would have to do again
    * otherwise.
    */
-  #awaitTurn(projection: Projection, key: string): void {
-    const turn = this.#queue?.(projection.name, key);
+  #awaitTurn(projection: string, key: string): void {
+    const turn = this.#queue?.(projection, key);
     this.#queue = undefined;
     if (!turn) return;
     const take = async () => {

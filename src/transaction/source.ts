@@ -11,7 +11,16 @@ import type {
 import type { Projection } from '../projections/define.js';
 import type { EntriesOptions } from '../projections/types.js';
 
+/** Turns among the transactions of all processes (src/log/turn-locks.ts). */
+export interface Turns {
+  readonly areContested: boolean;
+  isBusy(name: string): boolean;
+  take(name: string, signal: AbortSignal): Promise<() => void>;
+}
+
 export interface TransactionSource {
+  /** Where other processes may have transactions of their own. */
+  readonly turns: Turns | undefined;
   /** Who writes when the transaction names nobody. */
   readonly actor: string | undefined;
   /** Looks for other processes' commits and gives the position of the last one. */

@@ -1,8 +1,18 @@
 /** A store that is verified while another process drops its oldest segments, at each disk call of the walk. */
 import { expect, test } from 'vitest';
+import { rest, runSync } from '#src/log/io.js';
 import type { StoreReport } from '#src/log/maintenance.js';
+import { writeRemains } from '#src/log/remains-write.js';
 import type { VerifyProgress } from '#src/log/verify.js';
-import { append, DAY_MS, openOn, verified, verifying } from '../support/aging-store.js';
+import {
+  append,
+  DAY_MS,
+  listing,
+  openOn,
+  paths,
+  verified,
+  verifying,
+} from '../support/aging-store.js';
 import { oneOf, timeoutMs } from '../support/runs.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
 import { type Stepped, step } from '../support/stepping.js';
@@ -63,9 +73,10 @@ test('counts from behind what was dropped before it came there', {
     expect(report.head).toEqual(head);
     expect(report.commits).toBe(head.position - firstPosition + 1);
     expect(report.events).toBe(report.commits);
-    expect(told.map(({ bytes }) => bytes)).toEqual(
-      told.map(({ bytes }) => bytes).toSorted((a, b) => a - b),
-    );
+    for (const what of ['segments', 'commits', 'bytes'] as const) {
+      const counted = told.map((progress) => progress[what]);
+      expect(counted).toEqual(counted.toSorted((a, b) => a - b));
+    }
     const { bytes = 0, totalBytes } = told.at(-1) ?? {};
     expect(bytes).toBe(totalBytes);
     // Whoever looks behind it sees no more than is left.
@@ -95,4 +106,25 @@ test('goes as far as the log is durable when all that it was to walk was dropped
     expect(report.commits).toBe(report.head.position - (report.firstPosition ?? 1) + 1);
   });
   expect(gone).toBeGreaterThan(0);
+});
+
+test('takes no segment for dropped while an older one is there, whatever is noted of it', async () => {
+  const disk = new SimulatedDisk();
+  const store = await openOn(disk, 'a');
+  await append(store, disk, ['a/1', 'b/1'], 80);
+  await store.compact();
+  const { archived } = listing(disk);
+  const dropping = disk.process('d');
+  for (const [place, first] of archived.slice(0, 3).entries()) {
+    const last = (archived[place + 1] as number) - 1;
+    runSync(dropping, writeRemains({ paths, storeId: store.id, first, last }, rest));
+  }
+  // A drop that went no further than its notes is no damage.
+  expect(verified(disk)).toMatchObject({ ok: true, commits: store.head.position });
+  const third = archived[2] as number;
+  dropping.remove(paths.archived(third));
+  const { ok, commits, damage } = verified(disk);
+  expect({ ok, commits }).toEqual({ ok: false, commits: third - 1 });
+  expect(damage).toMatchObject({ position: third, problem: 'the segment is missing' });
+  await store.close();
 });

@@ -85,14 +85,18 @@ describe('four processes that add to one counter by transactions', () => {
     expect(new Set(acknowledged.map(({ value }) => value)).size).toBe(acknowledged.length);
   });
 
-  test('use up no retries by far when they have enough of them', async () => {
+  test.each([
+    { callers: 1, isolation: 'serializable' },
+    { callers: 4, isolation: 'serializable' },
+    { callers: 4, isolation: 'snapshot' },
+  ] as const)('none of $callers $isolation in each uses up its retries', async (kind) => {
+    const { callers, isolation } = kind;
     const directory = temporaryDirectory();
-    const options = { retries: 100 };
     const four = ['a', 'b', 'c', 'd'].map((writer) =>
-      counting({ directory, writer, count: 100, callers: 1, options }),
+      counting({ directory, writer, count: 150, callers, options: { isolation } }),
     );
     await Promise.all(four.map(({ program }) => program.ended));
     expect(four.flatMap(failedBy)).toEqual([]);
-    expect((await afterwards(directory)).n).toBe(400);
+    expect((await afterwards(directory)).n).toBe(600);
   });
 });

@@ -1,6 +1,7 @@
 /** Lanes: turns for transactions that lost over the same key. */
 import { describe, expect, test } from 'vitest';
 import { Lanes } from '#src/transaction/lanes.js';
+import type { Turns } from '#src/transaction/source.js';
 
 const { signal } = new AbortController();
 
@@ -60,6 +61,89 @@ describe('a lane', () => {
     late();
     expect(lanes.isBusy('lane')).toBe(true);
     next();
+    expect(lanes.isEmpty).toBe(true);
+  });
+});
+
+/** Turns among processes that are there for the asking. */
+class GivenTurns implements Turns {
+  areContested = false;
+  taken = 0;
+  ended = 0;
+
+  isBusy(name: string): boolean {
+    return name === 'elsewhere';
+  }
+
+  async take(name: string): Promise<() => void> {
+    if (name === 'broken') throw new Error('no turn');
+    this.taken += 1;
+    return () => {
+      this.ended += 1;
+    };
+  }
+}
+
+describe('a lane among processes', () => {
+  function among() {
+    const turns = new GivenTurns();
+    const clock = { now: 0 };
+    return { turns, clock, lanes: new Lanes(turns, () => clock.now) };
+  }
+
+  test('is busy, or may be, where another process says so', () => {
+    const { turns, lanes } = among();
+    expect([lanes.isEmpty, lanes.isBusy('elsewhere'), lanes.isBusy('lane')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    turns.areContested = true;
+    expect(lanes.isEmpty).toBe(false);
+  });
+
+  test('is passed on within the process for a while, and then given back', async () => {
+    const { turns, clock, lanes } = among();
+    const leave = await lanes.enter('lane', 2, signal);
+    const [second, third] = [lanes.enter('lane', 2, signal), lanes.enter('lane', 2, signal)];
+    clock.now += 9;
+    leave();
+    const leaveSecond = await second;
+    expect(turns).toMatchObject({ taken: 1, ended: 0 });
+    clock.now += 1;
+    leaveSecond();
+    (await third)();
+    expect(turns).toMatchObject({ taken: 2, ended: 1 });
+  });
+
+  test('is kept for who comes again at once, and for nobody else', async () => {
+    const { turns, lanes } = among();
+    (await lanes.enter('lane', 2, signal))();
+    (await lanes.enter('lane', 0, signal))();
+    expect(turns).toMatchObject({ taken: 1, ended: 0 });
+    expect(lanes.isBusy('lane')).toBe(true);
+    await settled();
+    expect(turns).toMatchObject({ taken: 1, ended: 1 });
+    expect(lanes.isEmpty).toBe(true);
+    (await lanes.enter('lane', 2, signal))();
+    expect(turns.taken).toBe(2);
+  });
+
+  test('is asked for by who lost in the lane, or when others queue', async () => {
+    const { turns, lanes } = among();
+    (await lanes.enter('lane', 1, signal))();
+    expect(turns.taken).toBe(0);
+    turns.areContested = true;
+    (await lanes.enter('lane', 0, signal))();
+    expect(turns.taken).toBe(1);
+  });
+
+  test('is left by who cannot have the turn, and those behind go on', async () => {
+    const { lanes } = among();
+    const failed = lanes.enter('broken', 2, signal);
+    const behind = lanes.enter('broken', 2, signal);
+    await expect(failed).rejects.toThrow('no turn');
+    await expect(behind).rejects.toThrow('no turn');
     expect(lanes.isEmpty).toBe(true);
   });
 });
