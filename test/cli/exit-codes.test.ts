@@ -27,6 +27,7 @@ const CASES: readonly Case[] = [
   { why: 'the version', argv: ['--version'], code: 0 },
   { why: 'help', argv: ['--help'], code: 0 },
   { why: 'help of a command', argv: ['help', 'log'], code: 0 },
+  { why: 'help of help', argv: ['help', 'help'], code: 0 },
   { why: 'a log', argv: ['log', 'memory'], code: 0 },
   {
     why: 'a seal that is not in it',
