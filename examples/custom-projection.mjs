@@ -1,4 +1,4 @@
-/** Events and readings of your own, beside the models: what was bought, and what is left of a budget. */
+/** Event types and a projection of your own, beside the models: what was bought, and what is left of a budget. */
 import { defineEvents, defineProjection, event, openMemory } from 'recollect';
 
 const events = defineEvents({

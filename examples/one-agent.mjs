@@ -1,4 +1,4 @@
-/** What an agent remembers, and finds again. */
+/** What an agent remembers, and how it finds it again. */
 import { openMemory } from 'recollect';
 
 const memory = await openMemory(process.argv[2] ?? './example-memory', { actor: 'assistant' });

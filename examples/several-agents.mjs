@@ -1,4 +1,4 @@
-/** Several processes on one memory: each counts what it does in the same record, and no count is lost. */
+/** Several processes with one memory: each counts what it does in the same record, and no count is lost. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

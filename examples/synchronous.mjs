@@ -1,4 +1,4 @@
-/** The same without promises: every call has a twin that does it at once, and both may be mixed. */
+/** The same without promises: most calls have a synchronous twin, and both kinds may be mixed. */
 import { openMemorySync } from 'recollect';
 
 const memory = openMemorySync(process.argv[2] ?? './example-memory', { actor: 'tool' });

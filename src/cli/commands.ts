@@ -282,7 +282,7 @@ const care: readonly CommandSpec[] = [
     about:
       'Refused when later events changed the same. Nothing is taken out of the log, and undoing can be undone.',
     given: [DIRECTORY, ['<position>', 'of the commit']],
-    options: [ACTOR, REASON, IDEMPOTENCY_KEY, DRY_RUN, YES, ...CONFIG],
+    options: [ACTOR, REASON, IDEMPOTENCY_KEY, DRY_RUN, YES, LOCAL, ...CONFIG],
     examples: ['recollect undo ./memory 42 --reason "wrong person" --yes'],
     reads: false,
     load: async () => (await import('./commands/undo.js')).undo,
@@ -344,7 +344,7 @@ const care: readonly CommandSpec[] = [
       ['<source>', 'the damaged store; it is only read'],
       ['<target>', 'a directory that does not exist yet'],
     ],
-    options: [LOCAL],
+    options: [],
     examples: ['recollect salvage ./memory ./memory-salvaged'],
     reads: false,
     load: async () => (await import('./commands/salvage.js')).salvage,
@@ -392,7 +392,6 @@ const care: readonly CommandSpec[] = [
       { flags: '--restart', what: 'take a source that has changed from its beginning' },
       ACTOR,
       REASON,
-      LOCAL,
     ],
     examples: [
       'recollect import events.ndjson ./memory-imported --format ndjson',

@@ -4,7 +4,7 @@
  * To read such a file is to run it, and a store may have come from anywhere with one beside it. Therefore one that nobody named is run only when whoever
  * calls stands in its directory or below, and only when nobody else could have written it (docs/decisions/0011-a-config-file-is-run-where-you-stand.md).
  */
-import { lstatSync, type Stats } from 'node:fs';
+import { existsSync, lstatSync, type Stats } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type {
@@ -129,6 +129,10 @@ export function membersOf({
 
 /** What a module exports. @throws WrongUse when it cannot be loaded */
 export async function exportsOf(file: string): Promise<Record<string, unknown>> {
+  // What Node says of it names the module that asked.
+  if (!existsSync(file)) {
+    throw new WrongUse(`${plain(file)} cannot be loaded: there is no such file`);
+  }
   serveOwnPackage();
   try {
     return { ...((await import(pathToFileURL(file).href)) as Record<string, unknown>) };

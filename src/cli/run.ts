@@ -65,11 +65,12 @@ export async function run(
   }
 }
 
-/** Help for a command that there is not would be that for all of them, without a word about it. */
+/** Help for a command that there is not would be that for all of them, without a word about it; help for help is that for all of them. */
 function understood(argv: readonly string[]): string[] {
   const [first, name = ''] = argv;
+  if (first === 'help' && name === 'help') return ['help'];
   const isUnknown = /^\w/.test(name) && !commands.some((spec) => spec.name === name);
-  return first === 'help' && name !== 'help' && isUnknown ? argv.slice(1) : [...argv];
+  return first === 'help' && isUnknown ? argv.slice(1) : [...argv];
 }
 
 /** Whether errors are wanted as JSON, also those of a command line that makes no sense. */

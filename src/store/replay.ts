@@ -14,7 +14,7 @@ import {
 import type { LogInternals } from '../log/internals.js';
 import type { LogOptions } from '../log/log-options.js';
 import { openLog } from '../log/open-log.js';
-import type { RecordedEvent } from '../log/types.js';
+import type { RecordedEvent, Recovery } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 import type { Events, RecordedEventOf } from '../projections/events.js';
 import { type StoreOptions, type StoreSettings, storeSettings } from './options.js';
@@ -86,7 +86,11 @@ export interface ReplayReport {
   readonly commits: number;
   readonly events: number;
   readonly projections: readonly ReplayedProjection[];
-  /** The store gives the same for every key. A key that is stopped on both sides, at the same event, counts as the same. */
+  /** What opening the store found. When it is damaged, only what stands before the damage was folded. */
+  readonly recovery: Recovery;
+  /**
+   * The store is not damaged and gives the same for every key. A key that is stopped on both sides, at the same event, counts as the same.
+   */
   readonly ok: boolean;
   readonly elapsedMs: number;
 }
@@ -120,7 +124,10 @@ export async function replayStore<E extends Events = Events>(
     allowFileSystem,
   });
   try {
-    return await replayLog(log.internals, settings, untyped);
+    const { recovery } = log;
+    const report = await replayLog(log.internals, settings, untyped);
+    const ok = report.ok && recovery.state !== 'damaged';
+    return Object.freeze({ ...report, recovery, ok });
   } finally {
     await log.close();
   }
@@ -136,7 +143,7 @@ export async function replayLog(
   settings: StoreSettings,
   options: ReplayOptions,
   stored: StoreSettings = settings,
-): Promise<ReplayReport> {
+): Promise<Omit<ReplayReport, 'recovery'>> {
   const { monotonic } = log.environment;
   const began = monotonic();
   const to = options.to ?? log.position;

@@ -147,8 +147,20 @@ describe('--config', () => {
     expect(JSON.parse(snapshot.stdout)).toMatchObject({ parts: [{ name: 'notes', keys: 1 }] });
   });
 
+  test('leaves the events of the models as they are', async () => {
+    const cwd = await world();
+    writeFileSync(join(cwd, 'mine.mjs'), CONFIG);
+    const append = (stream: string, type: string, data: string) =>
+      cli({ cwd }, 'append', 'memory', stream, type, data, '--config', 'mine.mjs');
+    const remembered = await append('users/anna', 'user.remembered', '{"text":"likes tea"}');
+    expect(remembered).toMatchObject({ code: 0, stderr: '' });
+    expect((await append('users/anna', 'user.rememberd', '{}')).stderr).toContain('not declared');
+    const recalled = await cli({ cwd }, 'recall', 'memory', 'tea', '--config', 'mine.mjs');
+    expect(recalled.stdout).toContain('likes tea');
+  });
+
   test.each([
-    ['is not there', undefined, /cannot be loaded/],
+    ['is not there', undefined, /mine\.mjs cannot be loaded: there is no such file"/],
     ['does not parse', 'export const = 1;', /cannot be loaded/],
     ['exports what nobody asks for', 'export const projektions = [];', /projektions/],
     [

@@ -27,6 +27,7 @@ const CASES: readonly Case[] = [
   { why: 'the version', argv: ['--version'], code: 0 },
   { why: 'help', argv: ['--help'], code: 0 },
   { why: 'help of a command', argv: ['help', 'log'], code: 0 },
+  { why: 'help of help', argv: ['help', 'help'], code: 0 },
   { why: 'a log', argv: ['log', 'memory'], code: 0 },
   {
     why: 'a seal that is not in it',
@@ -130,9 +131,12 @@ describe('exit codes', () => {
     const bytes = readFileSync(file);
     bytes[bytes.length - 10] = (bytes[bytes.length - 10] as number) ^ 1;
     writeFileSync(file, bytes);
-    const { code, stderr } = await cli({ cwd }, 'log', 'memory');
-    expect(code).toBe(1);
-    expect(stderr).toContain('damaged');
+    for (const argv of [['log'], ['list'], ['replay'], ['replay', '--step']]) {
+      const [command = '', ...more] = argv;
+      const { code, stderr } = await cli({ cwd }, command, 'memory', ...more);
+      expect({ argv, code }).toEqual({ argv, code: 1 });
+      expect(stderr).toContain('damaged');
+    }
   });
 
   test('130: interrupted before it began, and while it read', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { momentOf, positionOf, shownBytes, shownDuration, shownTime } from '#src/cli/times.js';
-import { openStore } from '#src/index.js';
+import { openMemory, openStore } from '#src/index.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { cli } from './support.js';
 
@@ -37,6 +37,16 @@ describe('times', () => {
     expect(local.stdout).toMatch(/ \d{4}-\d\d-\d\dT\S+\+05:30 /);
     const stored = await cli({ cwd }, 'log', 'memory');
     expect(stored.stdout).toMatch(/ \d{4}-\d\d-\d\dT\S+Z /);
+  });
+
+  test('are local in what undo shows', async () => {
+    const cwd = temporaryDirectory();
+    const memory = await openMemory(`${cwd}/memory`);
+    const { position } = await memory.records.store('tea', 'green');
+    await memory.close();
+    process.env.TZ = 'Asia/Kolkata';
+    const argv = ['undo', 'memory', String(position), '--dry-run', '--local'];
+    expect((await cli({ cwd }, ...argv)).stdout).toMatch(/ \d{4}-\d\d-\d\dT\S+\+05:30 /);
   });
 });
 

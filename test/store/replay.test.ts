@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -157,6 +157,21 @@ describe('replayStore', () => {
     });
     expect(report).toMatchObject({ position: 3, commits: 3, ok: true });
     expect(store.head.position).toBe(10);
+  });
+
+  test('folds what stands before damage, and says that the store is damaged', async () => {
+    const directory = temporaryDirectory();
+    await transfers(directory);
+    const [segment = ''] = readdirSync(join(directory, 'log'));
+    const file = join(directory, 'log', segment);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('account.closed', 'account.closes'));
+    const report = await replayStore(directory, { events, projections });
+    expect(report).toMatchObject({
+      position: 2,
+      projections: [{ different: 0 }],
+      recovery: { state: 'damaged', position: 2 },
+      ok: false,
+    });
   });
 
   test('takes keys that stop on both sides at the same event for the same, and names them', async () => {

@@ -57,18 +57,20 @@ export async function append(
   }
 }
 
-/** Types that are declared somewhere are checked as everywhere; others go as they are. */
+/** Types that are declared are checked as everywhere: those of the config file and, beside them, those of the stream's model. Others go as they are. */
 async function schemasFor(
   context: Context,
   directory: string,
   stream: string,
   events: readonly NewEvent[],
 ): Promise<Pick<StoreOptions, 'events' | 'upcasters'>> {
-  const config = await loadConfig(context, directory);
-  if (config.events) return given({ events: config.events, upcasters: config.upcasters });
+  const { events: own, upcasters } = await loadConfig(context, directory);
   const model = await modelNamed(categoryOf(stream));
-  const isOfModel = events.every(({ type }) => model?.events.types.includes(type));
-  return model && isOfModel ? { events: model.events } : {};
+  const isOfModel = events.every(
+    ({ type }) => model?.events.types.includes(type) && !Object.hasOwn(own?.map ?? {}, type),
+  );
+  if (model && isOfModel) return { events: model.events };
+  return own ? given({ events: own, upcasters }) : {};
 }
 
 function eventOf(type: string, data: string | undefined, options: AppendOptions): NewEvent {

@@ -10,7 +10,7 @@ import { eventLine } from '../event-line.js';
 import { DIFFERS, FINE, WrongUse } from '../exit-codes.js';
 import { given } from '../input.js';
 import { eventsWithin, firstOf } from '../moments.js';
-import { type Chosen, chooseAmong, reading } from '../opening.js';
+import { type Chosen, chooseAmong, reading, tellOfDamage } from '../opening.js';
 import { Pace } from '../pace.js';
 import { tableLines } from '../table.js';
 import { momentOf, shownDuration } from '../times.js';
@@ -48,6 +48,7 @@ export async function replay(
       signal: context.signal,
     });
     context.progress.stop();
+    tellOfDamage(context, report);
     if (!step) await print(context, report);
     return report.ok ? FINE : DIFFERS;
   } catch (error) {
@@ -86,7 +87,7 @@ async function print(context: Context, report: ReplayReport): Promise<void> {
     await out.json(report);
     return;
   }
-  const { position, time, commits, events, projections, ok, elapsedMs } = report;
+  const { position, time, commits, events, projections, elapsedMs } = report;
   await out.line(
     `${commits} commits, ${events} events up to position ${position} (${context.time(time)}) in ${shownDuration(elapsedMs)}`,
   );
@@ -105,8 +106,9 @@ async function print(context: Context, report: ReplayReport): Promise<void> {
       await out.line(`    stored   ${context.brief(stored, 13)}`);
     }
   }
+  const isSame = projections.every(({ different }) => different === 0);
   await out.line(
-    ok ? paint.good('the store says the same') : paint.bad('the store says something else'),
+    isSame ? paint.good('the store says the same') : paint.bad('the store says something else'),
   );
 }
 
