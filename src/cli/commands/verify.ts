@@ -47,7 +47,7 @@ export async function verify(
   if (recovery.state === 'torn') {
     await out.line(
       paint.warning(
-        `behind the last whole group stand ${recovery.bytes ?? 0} bytes that were never acknowledged; the next writer takes them away`,
+        `behind the last whole group stand ${recovery.bytes ?? 0} bytes of what was not written to its end; the next writer takes them away`,
       ),
     );
   }
