@@ -3,6 +3,7 @@
  * docs/ERRORS.md lists each with what to do; a test compares that table with this file.
  */
 import { quote, RecollectError } from './errors/base.js';
+import { shellWord } from './errors/shell-word.js';
 
 export {
   excerpt,
@@ -36,6 +37,7 @@ export {
   UnknownSchemaVersionError,
   UpcastFailedError,
 } from './errors/projections.js';
+export { shellWord } from './errors/shell-word.js';
 export { SubscriptionInUseError } from './errors/subscriptions.js';
 export {
   type MovedRead,
@@ -105,20 +107,29 @@ export class LimitExceededError extends RecollectError {
   readonly max: number;
   readonly actual: number;
 
-  constructor(limit: string, max: number, actual: number, where: string, code = 'LIMIT_EXCEEDED') {
+  constructor(
+    limit: string,
+    max: number,
+    actual: number,
+    where: string,
+    told: { readonly code?: string; readonly message?: string } = {},
+  ) {
+    const { code = 'LIMIT_EXCEEDED', message } = told;
     // Limits with `Max` in their names are the format's and cannot be raised; the others are options.
     const advice = limit.endsWith('Max') ? '' : ` or raise the option ${limit}`;
-    super(code, `${where}: ${actual} is beyond ${limit} = ${max}. Make it smaller${advice}.`);
+    const problem = `${where}: ${actual} is beyond ${limit} = ${max}. Make it smaller${advice}.`;
+    super(code, message ?? problem);
     this.limit = limit;
     this.max = max;
     this.actual = actual;
   }
 }
 
-/** So much waits to be written that another append was refused (code `QUEUE_FULL`). Nothing was written. */
+/** So much waits to be written that another append was refused (code `QUEUE_FULL`). Nothing was written. `max` is twice the option `queueBytes`. */
 export class QueueFullError extends LimitExceededError {
   constructor(max: number, actual: number) {
-    super('queueBytes', max, actual, 'The queue of waiting appends is full', 'QUEUE_FULL');
+    const message = `Nothing was written: ${actual} bytes would wait to be written, and at most ${max} may, twice the option queueBytes. Wait for earlier appends before calling again, or raise queueBytes.`;
+    super('queueBytes', max, actual, '', { code: 'QUEUE_FULL', message });
   }
 }
 
@@ -154,13 +165,10 @@ export class StoreClosedError extends RecollectError {
   }
 }
 
-/** The store was opened with `readOnly: true`, or lies on a read-only file system. */
+/** The store was opened with `readOnly: true`, or the memory is that of an earlier moment. */
 export class StoreReadOnlyError extends RecollectError {
-  constructor(directory: string) {
-    super(
-      'STORE_READ_ONLY',
-      `${directory} is open for reading only. Open it without readOnly to write.`,
-    );
+  constructor(what: string, advice = 'Open it without readOnly to write.') {
+    super('STORE_READ_ONLY', `${what} is open for reading only. ${advice}`);
   }
 }
 
@@ -197,7 +205,8 @@ export class StoreDamagedError extends RecollectError {
     problem: string;
     cause?: unknown;
   }) {
-    const command = `recollect salvage ${facts.directory} ${facts.directory}-salvaged`;
+    const { directory } = facts;
+    const command = `recollect salvage ${shellWord(directory)} ${shellWord(`${directory}-salvaged`)}`;
     const at = facts.position === undefined ? '' : `, position ${facts.position}`;
     super(
       'STORE_DAMAGED',

@@ -2,7 +2,7 @@
 import type { RecordedEvent } from '../log/types.js';
 
 export interface ExportedEvent extends RecordedEvent {
-  /** What the writer's clock said, where it stood more than a second before the time of the last commit. */
+  /** What the writer's clock said, where the commit keeps it because it stood before the time of the commit before. */
   readonly clock?: string;
 }
 

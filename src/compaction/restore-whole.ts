@@ -10,7 +10,7 @@ import { readFully } from '../log/open-files.js';
 import { listLog, type Paths, readable } from '../log/paths.js';
 import { type Place, samePlace } from '../log/place.js';
 import { remainsVersions } from '../log/remains.js';
-import { decodeStoreFile, type StoreFacts } from '../log/store-file.js';
+import { type StoreFacts, storeFactsOf } from '../log/store-file.js';
 import { verifyLog } from '../log/verify.js';
 import { putInPlace, writeWhole } from '../log/whole-file.js';
 import { copyLive } from './live-copy.js';
@@ -82,7 +82,7 @@ function* copyBackup(copy: StoreCopy, manifest: Manifest): Io<Copied> {
     checkFile(directory, file, yield* copy.take(file.name, false));
   }
   course.end();
-  const store = yield* storeFactsOf(copy);
+  const store = yield* factsIn(copy);
   if (store.id !== manifest.store) {
     const problem = 'it is of another store than the manifest says';
     throw new StoreDamagedError({ directory, file: copy.source.store, offset: 0, problem });
@@ -115,9 +115,9 @@ function* readSmall(path: string): Io<Buffer> {
   }
 }
 
-function* storeFactsOf(copy: StoreCopy): Io<StoreFacts> {
-  const bytes = yield* readSmall(copy.paths.store);
-  return decodeStoreFile(bytes, copy.source.store);
+function* factsIn({ paths, source }: StoreCopy): Io<StoreFacts> {
+  const bytes = yield* readSmall(paths.store);
+  return storeFactsOf(bytes, source.directory, source.store);
 }
 
 function* finish(

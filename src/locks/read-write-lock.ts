@@ -114,7 +114,7 @@ export function readWriteQueue(
 const UNNAMED = 'a lock without a label';
 const KINDS = Object.freeze({ read: 'read', write: 'write' } as const);
 
-function timeoutErrorOf(queue: LockQueue, mode: Mode, timeoutMs: number): LockTimeoutError {
+function timeoutErrorOf(queue: LockQueue, _mode: Mode, timeoutMs: number): LockTimeoutError {
   const [holder] = queue.holders as [Held?];
   const heldMs = holder === undefined ? 0 : performance.now() - holder.since;
   const who = holder?.label ?? holder?.owner?.name;
@@ -126,7 +126,7 @@ function timeoutErrorOf(queue: LockQueue, mode: Mode, timeoutMs: number): LockTi
     since: holder === undefined ? undefined : new Date(Date.now() - heldMs),
     label: who,
     holder: toldHolders(queue, holder, heldMs),
-    advice: `Look at what it does so long, or raise timeoutMs to ${mode}.`,
+    advice: 'Look at what takes so long there, or raise timeoutMs.',
   });
 }
 

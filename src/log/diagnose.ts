@@ -219,8 +219,12 @@ class Diagnosing {
       this.#fail(`the log is damaged: ${problem ?? ''}`, 'Restore a backup, or salvage it.');
     }
     if (state === 'torn') {
+      const what =
+        draft.store?.durability === 'os'
+          ? 'that a lost sync left torn, and that may have been acknowledged,'
+          : 'that were never acknowledged';
       this.#warn(
-        `${bytes ?? 0} bytes that were never acknowledged stand at the end of the log`,
+        `${bytes ?? 0} bytes ${what} stand at the end of the log`,
         'Nothing: the next writer takes them away.',
       );
     }

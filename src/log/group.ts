@@ -63,7 +63,7 @@ export abstract class Waiting {
 
 const UNDECIDED: Decision = { kind: 'conflict', failures: [] };
 
-/** An earlier commit with the same key, and the how-manieth commit with a key it is, from 1. */
+/** An earlier commit with the same key, and its number among all commits with a key, from 1. */
 export interface FoundCommit extends EarlierCommit {
   readonly ordinal: number;
 }

@@ -32,7 +32,7 @@ export interface SnapshotKey {
   readonly position: number;
   readonly segment: number;
   readonly offset: number;
-  /** The how-manieth commit with a key of the log, from 1. */
+  /** Its number among all commits of the log with a key, from 1. */
   readonly ordinal: number;
 }
 

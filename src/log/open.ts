@@ -1,4 +1,4 @@
-import { StoreDamagedError, systemCode } from '../errors.js';
+import { StoreDamagedError } from '../errors.js';
 import { nextPause } from '../locks/wait.js';
 import { tryCompactionLock } from './compaction-lock.js';
 import { type CreateOptions, tryCreateStore } from './create.js';
@@ -13,7 +13,7 @@ import type { Found, OpenFiles, OpenSettings } from './open-settings.js';
 import type { Paths } from './paths.js';
 import { asStoreError, Section, type SectionOptions } from './section.js';
 import { listSnapshots, removeSnapshotLeftovers } from './snapshot-files.js';
-import { decodeStoreFile, type StoreFacts } from './store-file.js';
+import { storeFactsOf } from './store-file.js';
 import { lockTimeout } from './write-lock.js';
 
 /** Waits between two attempts: blocks the thread, or does not. */
@@ -148,20 +148,7 @@ function openFiles(environment: Environment, settings: OpenSettings): OpenFiles 
   const { disk } = environment;
   const { paths, readOnly } = settings;
   const bytes = readSmall(disk, paths.store);
-  let store: StoreFacts;
-  try {
-    store = decodeStoreFile(bytes, paths.store);
-  } catch (error) {
-    if (systemCode(error) !== 'STORE_FILE_BROKEN') throw error;
-    const problem = 'it is not what was written';
-    throw new StoreDamagedError({
-      directory: paths.directory,
-      file: paths.store,
-      offset: 0,
-      problem,
-      cause: error,
-    });
-  }
+  const store = storeFactsOf(bytes, paths.directory, paths.store);
   const facts = disk.facts(paths.lock);
   if (facts === undefined) {
     const problem = 'the lock file is missing; it is never deleted while a store exists';

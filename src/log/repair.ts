@@ -61,7 +61,8 @@ export function proveEnd(
   if (end.kind === 'unfinished-segment') {
     const broken = end.bytes > 0 ? copyAside(environment, paths, report, 0, end.bytes) : undefined;
     const place = createSegment(disk, paths, storeId, report.place);
-    return { place, time: report.time, recovery: repaired(paths, place, 0, end.bytes, broken) };
+    const cut = { offset: 0, bytes: end.bytes, broken };
+    return { place, time: report.time, recovery: repaired(paths, place, cut, options) };
   }
   const { segment, offset } = report.place;
   const broken = copyAside(environment, paths, report, end.offset, end.bytes);
@@ -72,7 +73,8 @@ export function proveEnd(
   } finally {
     closeQuietly(disk, file);
   }
-  const recovery = repaired(paths, report.place, offset, end.bytes, broken);
+  const cut = { offset, bytes: end.bytes, broken };
+  const recovery = repaired(paths, report.place, cut, options);
   return { place: report.place, time: report.time, recovery };
 }
 
@@ -80,12 +82,22 @@ function clean(report: TailReport): Recovery {
   return { state: 'clean', position: report.place.position };
 }
 
+interface Cut {
+  readonly offset: number;
+  readonly bytes: number;
+  readonly broken: string | undefined;
+}
+
+const UNACKNOWLEDGED = 'the last group was torn; it had not been acknowledged and was cut off';
+/** Durability `os` acknowledges what is not synced yet. */
+const UNSYNCED =
+  "what stands behind the last whole group was torn and was cut off; with durability 'os' it may have been acknowledged";
+
 function repaired(
   paths: Paths,
   place: Place,
-  offset: number,
-  bytes: number,
-  broken: string | undefined,
+  { offset, bytes, broken }: Cut,
+  { laterGroupsProve: isSynced }: ExamineOptions,
 ): Recovery {
   if (bytes === 0) return { state: 'clean', position: place.position };
   return {
@@ -94,7 +106,7 @@ function repaired(
     offset,
     bytes,
     position: place.position,
-    problem: 'the last group was torn; it had not been acknowledged and was cut off',
+    problem: isSynced ? UNACKNOWLEDGED : UNSYNCED,
     ...(broken === undefined ? {} : { broken }),
   };
 }

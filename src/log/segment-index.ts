@@ -6,7 +6,7 @@ export interface KeyPlace {
   readonly position: number;
   /** Offset of the commit line in the segment. */
   readonly offset: number;
-  /** The how-manieth commit with a key of this segment, from 1. */
+  /** Its number among the commits of this segment with a key, from 1. */
   readonly ordinal: number;
 }
 

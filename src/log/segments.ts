@@ -37,7 +37,7 @@ export interface SegmentsOptions extends ClosedSegmentsOptions {
   readonly sorted?: SortedFiles | undefined;
 }
 
-/** A commit with the key, and the how-manieth commit with a key it is, as `Segments.keyed` counts. */
+/** A commit with the key, and its number among all commits with a key, as `Segments.keyed` counts. */
 export interface FoundKey extends KeyPlace {
   /** First position (name) of its segment. */
   readonly segment: number;

@@ -1,5 +1,5 @@
 /** store.json: what a store is. Written once, last, when the store is made; never changed. */
-import { FormatTooNewError, RecollectError } from '../errors.js';
+import { FormatTooNewError, RecollectError, StoreDamagedError, systemCode } from '../errors.js';
 import { checksumHolds } from './decode.js';
 import { finishedLine } from './encode.js';
 import { FORMAT } from './format.js';
@@ -24,6 +24,20 @@ export function encodeStoreFile(facts: StoreFacts): Buffer {
   return finishedLine(
     `{"format":${FORMAT},"id":"${facts.id}","created":"${facts.created}","durability":"${facts.durability}","idempotencyWindow":${facts.idempotencyWindow}`,
   );
+}
+
+/**
+ * The facts of the store in that directory, whose file these bytes are.
+ * @throws FormatTooNewError, StoreDamagedError
+ */
+export function storeFactsOf(bytes: Buffer, directory: string, file: string): StoreFacts {
+  try {
+    return decodeStoreFile(bytes, file);
+  } catch (cause) {
+    if (systemCode(cause) !== 'STORE_FILE_BROKEN') throw cause;
+    const problem = 'it is not what was written';
+    throw new StoreDamagedError({ directory, file, offset: 0, problem, cause });
+  }
 }
 
 /**

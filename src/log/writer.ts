@@ -187,7 +187,7 @@ export class Writer {
     if (this.#settling || this.#sync > 0) {
       throw new RecollectError(
         'REENTRANT_SYNC_CALL',
-        'A synchronous append was made from inside the log (a handler or an acknowledgement). Use the asynchronous form there.',
+        'A synchronous append was made from inside another one, such as from the function passed as clock. Append asynchronously there.',
       );
     }
     this.#sync += 1;

@@ -101,5 +101,8 @@ export class ViewAccess implements Access {
 }
 
 function isPast(): StoreReadOnlyError {
-  return new StoreReadOnlyError('the memory as of an earlier moment');
+  return new StoreReadOnlyError(
+    'The memory as of an earlier moment',
+    'Write to the memory that it was taken of.',
+  );
 }

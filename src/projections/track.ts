@@ -1,5 +1,5 @@
 /** Projections and indexes that stand at the same position of the log, and the feed that brings them on together. */
-import { StoreClosedError } from '../errors.js';
+import { RecollectError, StoreClosedError } from '../errors.js';
 import { type Io, rest } from '../log/io.js';
 import type { Consume, Feed, FeedCommit, LogSource, Runtime } from './ports.js';
 
@@ -125,7 +125,10 @@ export class Track {
   /** A key function or an index that reads the store would see it half routed. */
   #checkCalm(): void {
     if (!this.#routing) return;
-    throw new Error('a key function or an index must not read the store it belongs to');
+    throw new RecollectError(
+      'REENTRANT_SYNC_CALL',
+      'The key function of a projection, or an index, read the store that it belongs to. Read before or after.',
+    );
   }
 
   #route(commit: FeedCommit): void {

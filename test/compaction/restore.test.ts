@@ -1,7 +1,11 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { encodeManifest, readManifest } from '#src/compaction/manifest.js';
 import { openStore, type Progress, restoreStore, verifyStore } from '#src/index.js';
+import { runSync } from '#src/log/io.js';
+import { RealDisk } from '#src/log/real-disk.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const noted = (number: number) => ({ type: 'noted', data: { number, text: 'x'.repeat(200) } });
@@ -172,6 +176,26 @@ describe('a restore', () => {
       file: join(log, first),
       problem: /missing/,
     });
+    await store.close();
+  });
+
+  test('of a backup whose store.json was broken before its manifest was written tells of damage', async () => {
+    const { store, root } = await storeWith(1);
+    const backup = join(root, 'backup');
+    await store.backup(backup);
+    const file = join(backup, 'store.json');
+    const broken = readFileSync(file, 'utf8').replace('"durability":"os"', '"durability":"is"');
+    writeFileSync(file, broken);
+    const manifest = runSync(new RealDisk(), readManifest(backup));
+    if (!manifest) throw new Error('the backup has no manifest');
+    const sha256 = createHash('sha256').update(broken).digest('hex');
+    const files = manifest.files.map((each) =>
+      each.name === 'store.json' ? { ...each, sha256 } : each,
+    );
+    writeFileSync(join(backup, 'manifest.json'), encodeManifest({ ...manifest, files }));
+    const restoring = restoreStore(backup, join(root, 'restored'));
+    await expect(restoring).rejects.toMatchObject({ code: 'STORE_DAMAGED', file });
+    expect(readdirSync(root).sort()).toEqual(['backup', 'store']);
     await store.close();
   });
 

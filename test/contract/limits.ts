@@ -139,7 +139,12 @@ export function limits(make: MakePlace): void {
         const { reason } = outcome as PromiseRejectedResult;
         expect(reason).toBeInstanceOf(QueueFullError);
         expect(reason).toBeInstanceOf(LimitExceededError);
-        expect(reason).toMatchObject({ code: 'QUEUE_FULL', limit: 'queueBytes' });
+        expect(reason).toMatchObject({
+          ...{ code: 'QUEUE_FULL', limit: 'queueBytes', max: 2 * 8192 },
+          message: expect.stringContaining(
+            'at most 16384 may, twice the option queueBytes. Wait for earlier appends',
+          ) as string,
+        });
       }
       expect(await log.version('a/1')).toBe(40 - refused.length);
       expect(log.stats().queue).toEqual({ commits: 0, bytes: 0 });

@@ -6,11 +6,19 @@
  * code 0, and must not complain.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
+import { openStore } from '#src/index.js';
 import { codeBlocksOf } from '../support/code-blocks.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { writeExample } from '../support/worked-example.js';
@@ -140,6 +148,29 @@ describe('docs/FORMAT.md', () => {
     expect(start(program, damaged)).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('AssertionError') as string,
+    });
+  });
+
+  test('has a program that goes on behind what retention dropped', async () => {
+    const directory = join(temporaryDirectory(), 'store');
+    const options = { segmentBytes: 4096, compaction: false, retention: { bytes: 1 } } as const;
+    const store = await openStore(directory, options);
+    for (let number = 0; number < 40; number += 1) {
+      await store.append('notes', { type: 'noted', data: 'x'.repeat(400) });
+      if (number === 30) expect((await store.compact()).dropped.length).toBeGreaterThan(0);
+    }
+    const { position, seal } = store.head;
+    await store.close();
+    const files = new Map<string, Buffer>();
+    for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      files.set(relative(directory, path), readFileSync(path));
+    }
+    const [program] = programs as [Program];
+    expect(start(program, files)).toMatchObject({
+      status: 0,
+      stdout: `${position} commits, sealed by ${seal}\n`,
     });
   });
 });

@@ -118,6 +118,7 @@ describe('a lock of readers and writers', () => {
         label: 'checkout',
         since: expect.any(Date) as Date,
         timeoutMs,
+        message: expect.stringMatching(/or raise timeoutMs\.$/) as string,
       });
     }
     expect(lock.status().waiters).toEqual([]);

@@ -68,7 +68,10 @@ describe.each(kinds)('records on a %s', (kind) => {
       expect((await memory.at(1, START).records.list()).items).toHaveLength(1);
       expect(memory.at(2, '2026-01-01T02:00:00.000Z').records.getSync('k')).toBeUndefined();
       const past = memory.at(1, START).records.store('k', 2);
-      await expect(past).rejects.toMatchObject({ code: 'STORE_READ_ONLY' });
+      await expect(past).rejects.toMatchObject({
+        code: 'STORE_READ_ONLY',
+        message: expect.stringContaining('Write to the memory that it was taken of.') as string,
+      });
     });
   });
 

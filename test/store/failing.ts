@@ -102,6 +102,29 @@ export function failing(make: MakePlace, { canReopen }: Factory): void {
       }
     });
 
+    test('that reads its own store for the key of an event is told that it must not', async () => {
+      const sums = summing(1, undefined);
+      let read = (): unknown => undefined;
+      const reading = defineProjection({
+        name: 'reading',
+        version: 1,
+        initial: 0,
+        key: ({ stream }) => {
+          read();
+          return stream;
+        },
+        on: { added: (count) => count + 1 },
+      });
+      const store = await make().open({ projections: [reading, sums] });
+      read = () => store.getSync(sums, 'a');
+      const calls = way(store);
+      await calls.append('a', plain('added', 1));
+      await expectFailure(() => calls.get(reading, 'a'), ProjectionFailedError, {
+        cause: expect.objectContaining({ code: 'REENTRANT_SYNC_CALL' }) as unknown,
+      });
+      expect(await calls.get(sums, 'a')).toEqual({ n: 1 });
+    });
+
     test('does not disturb appends, other projections, indexes or figures', async () => {
       const sums = summing(1, 13);
       const groups = grouping(1, 13);

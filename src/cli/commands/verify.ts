@@ -1,4 +1,5 @@
 /** `recollect verify` */
+import { shellWord } from '../../errors.js';
 import type { Context } from '../context.js';
 import { DIFFERS, FINE } from '../exit-codes.js';
 import { shownBytes } from '../times.js';
@@ -40,13 +41,13 @@ export async function verify(
     const { file, offset, position, problem } = damage;
     await out.line(paint.bad(`damage: ${file}, byte ${offset}, position ${position}: ${problem}`));
     await out.line(
-      `save what can be read with: recollect salvage ${paint.name(directory)} <target>`,
+      `save what can be read with: recollect salvage ${paint.name(shellWord(directory))} <target>`,
     );
   }
   if (recovery.state === 'torn') {
     await out.line(
       paint.warning(
-        `behind the last whole group stand ${recovery.bytes ?? 0} bytes that were never acknowledged; the next writer takes them away`,
+        `behind the last whole group stand ${recovery.bytes ?? 0} bytes of what was not written to its end; the next writer takes them away`,
       ),
     );
   }
