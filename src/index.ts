@@ -279,6 +279,7 @@ export type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './project
 export type { Upcaster, Upcasters } from './projections/upcast.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export type { CompactionStats } from './store/compacting.js';
+export type { StoreReadAllOptions, StoreReadStreamOptions } from './store/event-reading.js';
 export type { StoreOptions } from './store/options.js';
 export {
   type ReplayedProjection,
@@ -294,7 +295,7 @@ export type {
   SubscriptionStats,
 } from './store/subscription.js';
 export type { SubscribeOptions } from './store/subscription-options.js';
-export type { StoreReadAllOptions, StoreReadStreamOptions, StoreView } from './store/view.js';
+export type { StoreView } from './store/view.js';
 export {
   type CommandOptions,
   type CommandResult,
