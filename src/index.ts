@@ -101,8 +101,9 @@ export {
   type LockHolder,
 } from './log/diagnose.js';
 export type { DamageFacts } from './log/examine.js';
-export { Log, type LogStats } from './log/log.js';
+export { Log } from './log/log.js';
 export type { LogOptions } from './log/log-options.js';
+export type { LogStats } from './log/log-stats.js';
 export {
   type SalvageStoreOptions,
   type StoreReport,

@@ -2,7 +2,7 @@
 import { getLockManager } from '../locks/lock-manager.js';
 import type { LockTotals } from '../locks/statistics.js';
 import { deepFreeze } from '../log/decode.js';
-import type { LogStats } from '../log/log.js';
+import type { LogStats } from '../log/log-stats.js';
 import type { TransactionStats } from '../transaction.js';
 import type { CompactionStats } from './compacting.js';
 import type { Reads } from './reads.js';
