@@ -36,8 +36,8 @@ import {
   readStream,
   versionAt,
 } from './reader.js';
-import { asStoreError } from './section.js';
 import type { LogState } from './state.js';
+import { asStoreError } from './store-error.js';
 import { WriterThread } from './thread.js';
 import { positionAt } from './time-search.js';
 import type {

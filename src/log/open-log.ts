@@ -14,11 +14,11 @@ import { findStore, findStoreSync } from './open.js';
 import type { Found, OpenSettings } from './open-settings.js';
 import { pathsOf } from './paths.js';
 import { RealDisk } from './real-disk.js';
-import { asStoreError } from './section.js';
 import { Segments } from './segments.js';
 import { listSnapshots } from './snapshot-files.js';
 import { SortedFiles } from './sorted-read.js';
 import { LogState } from './state.js';
+import { asStoreError } from './store-error.js';
 import type { Recovery } from './types.js';
 
 /** An options object whose log lives in memory only. */

@@ -16,19 +16,15 @@ import type { Environment } from './environment.js';
 import { errorOf } from './error-letter.js';
 import { WRITE_LOCK } from './format.js';
 import { Group, NotReady, type Waiting } from './group.js';
+import type { GroupRequest, GroupResult, MovedGroup } from './group-request.js';
 import { runAsync, runSync } from './io.js';
 import { anchorDelayMs, groupBytesMax } from './limits.js';
 import { onAbort } from './on-abort.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
-import {
-  asStoreError,
-  type GroupRequest,
-  type GroupResult,
-  type MovedGroup,
-  type Section,
-} from './section.js';
+import type { Section } from './section.js';
 import type { LogState } from './state.js';
+import { asStoreError } from './store-error.js';
 import { WriterThread } from './thread.js';
 import { Turns } from './turns.js';
 import { WaitingLine } from './waiting-line.js';
