@@ -194,7 +194,7 @@ export class Engine {
     this.checkOpen();
     const track = this.#tracks.of(runtime);
     if (track.ready) return undefined;
-    const arrival = track.wait();
+    const arrival = track.wait(runtime);
     track.problem = undefined;
     this.#slices.wake();
     return arrival;

@@ -3,8 +3,9 @@ import { StoreClosedError } from '../errors.js';
 import { type Io, rest } from '../log/io.js';
 import type { Consume, Feed, FeedCommit, LogSource, Runtime } from './ports.js';
 
-/** Somebody who waits for a track to be ready. */
+/** Somebody who waits for a member to be readable. */
 interface Waiter {
+  readonly member: Runtime;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -55,9 +56,9 @@ export class Track {
     return this.#waiters.length > 0;
   }
 
-  /** Resolves when it is ready; rejects with what stops it, or with StoreClosedError. */
-  wait(): Promise<void> {
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  /** Resolves when the member's track is ready, also when it is another one by then; rejects with what stops it, or with StoreClosedError. */
+  wait(member: Runtime): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiters.push({ member, resolve, reject }));
   }
 
   /** It is ready from now on. */
@@ -113,15 +114,16 @@ export class Track {
     return this.#members.splice(0);
   }
 
-  /** Gives up its members: whoever waits for it waits for the track that each of them is given from now on, and what could be read still can. */
+  /** Gives up its members: whoever waits for one of them waits for the track that it is given, and what could be read still can. */
   moveTo(trackFor: (member: Runtime) => Track): void {
     const waiters = this.#leaveWaiters();
     for (const member of this.leave()) {
       const next = trackFor(member);
       // One that could be read must not wait again; whoever reads it brings it the rest of the way.
       if (this.#ready && !next.#ready) next.arrive();
-      if (next.#ready) for (const { resolve } of waiters) resolve();
-      else next.#waiters.push(...waiters);
+      const own = waiters.filter((waiter) => waiter.member === member);
+      if (next.#ready) for (const { resolve } of own) resolve();
+      else next.#waiters.push(...own);
     }
   }
 
