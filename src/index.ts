@@ -101,8 +101,9 @@ export {
   type LockHolder,
 } from './log/diagnose.js';
 export type { DamageFacts } from './log/examine.js';
-export { Log, type LogStats } from './log/log.js';
+export { Log } from './log/log.js';
 export type { LogOptions } from './log/log-options.js';
+export type { LogStats } from './log/log-stats.js';
 export {
   type SalvageStoreOptions,
   type StoreReport,
@@ -279,6 +280,7 @@ export type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './project
 export type { Upcaster, Upcasters } from './projections/upcast.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
 export type { CompactionStats } from './store/compacting.js';
+export type { StoreReadAllOptions, StoreReadStreamOptions } from './store/event-reading.js';
 export type { StoreOptions } from './store/options.js';
 export {
   type ReplayedProjection,
@@ -294,7 +296,7 @@ export type {
   SubscriptionStats,
 } from './store/subscription.js';
 export type { SubscribeOptions } from './store/subscription-options.js';
-export type { StoreReadAllOptions, StoreReadStreamOptions, StoreView } from './store/view.js';
+export type { StoreView } from './store/view.js';
 export {
   type CommandOptions,
   type CommandResult,

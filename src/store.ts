@@ -8,15 +8,11 @@ import type { HistoryEntry } from './audit/history.js';
 import type { Moment } from './audit/moment.js';
 import { type BackupOptions, type BackupReport, backupStoreOn } from './compaction/backup.js';
 import type { CompactionReport, CompactOptions } from './compaction/compaction.js';
-import { Course, type CourseOptions } from './compaction/course.js';
 import type { SnapshotReport } from './compaction/snapshot-source.js';
-import { checkOptionNames, invalidArgument, optionNames, StoreClosedError } from './errors.js';
-import { getLockManager } from './locks/lock-manager.js';
-import type { LockTotals } from './locks/statistics.js';
-import { deepFreeze } from './log/decode.js';
+import { StoreClosedError } from './errors.js';
 import type { Environment } from './log/environment.js';
-import { type EventWork, mapped } from './log/event-sequence.js';
-import type { Log, LogStats } from './log/log.js';
+import type { EventWork } from './log/event-sequence.js';
+import type { Log } from './log/log.js';
 import { openLogAt, openLogAtSync, openLogOn, openLogOnSync } from './log/open-log.js';
 import type {
   Appended,
@@ -39,31 +35,27 @@ import { NEEDS_IO } from './projections/key-reader.js';
 import type { AsyncEntries, EntriesOptions, Entry, SyncEntries } from './projections/types.js';
 import { Audit, type BlameOptions, type DiffKeys, type HistoryOptions } from './store/audit.js';
 import { findBases } from './store/bases.js';
-import { Compacting, type CompactionStats } from './store/compacting.js';
+import { type CommandOptions, type CommandResult, runCommand } from './store/command.js';
+import { Compacting } from './store/compacting.js';
+import {
+  interpreted,
+  readingAll,
+  readingStream,
+  type StoreReadAllOptions,
+  type StoreReadStreamOptions,
+} from './store/event-reading.js';
 import { Incoming } from './store/incoming.js';
 import { type StoreOptions, type StoreSettings, storeSettings } from './store/options.js';
 import { checkEntries, checkKey, Reads } from './store/reads.js';
-import { Snapshots } from './store/snapshots.js';
-import type { Subscription, SubscriptionStats } from './store/subscription.js';
+import { courseOf, type SnapshotOptions, Snapshots } from './store/snapshots.js';
+import { type StoreStats, statisticsOf } from './store/statistics.js';
+import type { Subscription } from './store/subscription.js';
 import type { SubscribeOptions } from './store/subscription-options.js';
 import { Subscriptions } from './store/subscriptions.js';
 import { transactionSource } from './store/transaction-source.js';
-import {
-  interpreted,
-  rawAllOf,
-  rawStreamOf,
-  type StoreReadAllOptions,
-  type StoreReadStreamOptions,
-  StoreView,
-  whenReady,
-} from './store/view.js';
-import {
-  TRANSACTION_MEMBERS,
-  type Transaction,
-  type TransactionOptions,
-  type TransactionStats,
-  Transactions,
-} from './transaction.js';
+import { StoreView } from './store/view.js';
+import { whenReady } from './store/when-ready.js';
+import { type Transaction, type TransactionOptions, Transactions } from './transaction.js';
 
 /** Options of a store that lives in memory only. */
 export type MemoryStoreOptions<E extends Events = Events> = StoreOptions<E> & {
@@ -73,64 +65,6 @@ export type MemoryStoreOptions<E extends Events = Events> = StoreOptions<E> & {
 /** Events for one stream inside a commit of a store with declared events. */
 export interface StoreCommitPart<E extends Events> extends CommitPart {
   readonly events: NewEventOf<E> | readonly NewEventOf<E>[];
-}
-
-/** One projection or index of an open store. */
-export interface ProjectionStats {
-  readonly name: string;
-  readonly version: number;
-  /** The last commit it has seen. */
-  readonly position: number;
-  /** From 0 to 1; 1 when it can be read. 0 while an index that was saved is not loaded. */
-  readonly progress: number;
-  /** Keys in the snapshot in use, and keys with an event since: some may be counted twice. 0 for an index. */
-  readonly keys: number;
-  /** Of an index itself, once it is loaded, or of the notes where a projection's events stand. */
-  readonly bytes: number;
-}
-
-export interface StoreStats extends LogStats {
-  readonly projections: readonly ProjectionStats[];
-  readonly cache: { readonly states: number; readonly bytes: number };
-  readonly transactions: TransactionStats;
-  readonly compaction: CompactionStats;
-  /** Those that somebody reads. */
-  readonly subscriptions: readonly SubscriptionStats[];
-  readonly locks: StoreLocks;
-}
-
-/** Locks, as they matter to a store. */
-export interface StoreLocks {
-  /** Calls that waited longer than `lockTimeoutMs` for the store's own lock between processes, since it was opened. */
-  readonly timeouts: number;
-  /** Groups that others came before at that lock. */
-  readonly moved: number;
-  /** What became of the locks of `getLockManager()` (`recollect/locks`), whatever they were taken for. */
-  readonly manager: LockTotals;
-}
-
-export interface SnapshotOptions {
-  /**
-   * Called with how many of its parts are made, of how many: at most every 100 ms, and when the last one is. What it throws ends the snapshot: parts that are
-   * made stay.
-   */
-  readonly onProgress?: CourseOptions['onProgress'];
-}
-
-const SNAPSHOT_OPTIONS = optionNames<SnapshotOptions>({ onProgress: true });
-
-export interface CommandOptions extends TransactionOptions {
-  /** Where the events go. Default: the stream named as the key. */
-  readonly stream?: string | undefined;
-}
-
-const COMMAND_OPTIONS = optionNames<CommandOptions>({ ...TRANSACTION_MEMBERS, stream: true });
-
-export interface CommandResult<State> {
-  /** False when the decision gave no event: nothing was written. */
-  readonly changed: boolean;
-  /** The state with the decided events; undefined when the key is absent. */
-  readonly state: State | undefined;
 }
 
 /** An open store. Calls with a `Sync` twin do the same synchronously. An idle open store keeps no process alive, and it prints nothing. */
@@ -164,22 +98,7 @@ export class Store<E extends Events = Events> {
       projections: [...settings.projections, ...settings.indexes],
       append: (stream, event) => internals.commitOwn([{ stream, events: event }]),
       relieved: () => this.#snapshots.relieved(),
-      snapshotAll: async (dryRun, course) => {
-        if (dryRun) {
-          const { position, parts } = await this.#snapshots.plan();
-          const covered = (isCovered: boolean) => (isCovered ? position : 0);
-          const projections = parts.map(({ name, isCovered }) => {
-            return { name, covered: covered(isCovered) };
-          });
-          return { position, projections };
-        }
-        const { position, parts } = await this.#snapshots.make(course);
-        // What a state is folded from must stay.
-        const covered = ({ skipped, unsaved = 0 }: { skipped?: string; unsaved?: number }) =>
-          skipped === undefined && unsaved === 0 ? position : 0;
-        const projections = parts.map((part) => ({ name: part.name, covered: covered(part) }));
-        return { position, projections };
-      },
+      snapshotAll: (dryRun, course) => this.#snapshots.cover(dryRun, course),
     });
   }
 
@@ -250,12 +169,14 @@ export class Store<E extends Events = Events> {
 
   /** Events by position. Commits of other processes are seen within `freshnessMs`. */
   readAll(options: StoreReadAllOptions = {}): AsyncSequence<RecordedEventOf<E>> {
-    return this.#asyncEvents(this.#readingAll(options));
+    this.#checkOpen();
+    return this.#asyncEvents(readingAll(this.#reads, options));
   }
 
   /** {@link Store.readAll}, at once. */
   readAllSync(options: StoreReadAllOptions = {}): SyncSequence<RecordedEventOf<E>> {
-    return this.#syncEvents(this.#readingAll(options));
+    this.#checkOpen();
+    return this.#syncEvents(readingAll(this.#reads, options));
   }
 
   /** Events of one stream by version. */
@@ -263,7 +184,8 @@ export class Store<E extends Events = Events> {
     stream: string,
     options: StoreReadStreamOptions = {},
   ): AsyncSequence<RecordedEventOf<E>> {
-    return this.#asyncEvents(this.#readingStream(stream, options));
+    this.#checkOpen();
+    return this.#asyncEvents(readingStream(this.#reads, stream, options));
   }
 
   /** {@link Store.readStream}, at once. */
@@ -271,7 +193,8 @@ export class Store<E extends Events = Events> {
     stream: string,
     options: StoreReadStreamOptions = {},
   ): SyncSequence<RecordedEventOf<E>> {
-    return this.#syncEvents(this.#readingStream(stream, options));
+    this.#checkOpen();
+    return this.#syncEvents(readingStream(this.#reads, stream, options));
   }
 
   /**
@@ -283,23 +206,6 @@ export class Store<E extends Events = Events> {
   subscribe(options: SubscribeOptions = {}): Subscription<E> {
     this.#checkOpen();
     return this.#subscriptions.subscribe<E>(options);
-  }
-
-  #readingAll(options: StoreReadAllOptions): () => EventWork {
-    this.#checkOpen();
-    const [raw, range] = rawAllOf(options);
-    return this.#interpreting(this.#reads.log.readingAll(range), raw);
-  }
-
-  #readingStream(stream: string, options: StoreReadStreamOptions): () => EventWork {
-    this.#checkOpen();
-    const [raw, range] = rawStreamOf(options);
-    return this.#interpreting(this.#reads.log.readingStream(stream, range), raw);
-  }
-
-  #interpreting(begin: () => EventWork, raw: boolean): () => EventWork {
-    if (raw || !this.#reads.settings.typed) return begin;
-    return () => mapped(begin(), interpreted(this.#reads));
   }
 
   #asyncEvents(begin: () => EventWork): AsyncSequence<RecordedEventOf<E>> {
@@ -516,22 +422,7 @@ export class Store<E extends Events = Events> {
     options: CommandOptions = {},
   ): Promise<CommandResult<State>> {
     this.#checkOpen();
-    if (typeof decide !== 'function') throw invalidArgument('a command takes a function');
-    checkOptionNames(options, COMMAND_OPTIONS, 'a command');
-    const { stream = key, ...rest } = options;
-    return await this.#transactions.run(async (transaction: Transaction<E>) => {
-      const before = await transaction.get(projection, key);
-      const decided = await decide(before);
-      if (typeof decided !== 'object' || decided === null) {
-        throw invalidArgument('a decision must give an event or a list of events, [] for none');
-      }
-      const events = Array.isArray(decided)
-        ? (decided as NewEventOf<E>[])
-        : [decided as NewEventOf<E>];
-      if (events.length === 0) return Object.freeze({ changed: false, state: before });
-      transaction.append(stream, events);
-      return Object.freeze({ changed: true, state: await transaction.get(projection, key) });
-    }, rest);
+    return await runCommand(this.#transactions, projection, key, decide, options);
   }
 
   /**
@@ -582,8 +473,7 @@ export class Store<E extends Events = Events> {
    */
   async snapshot(options: SnapshotOptions = {}): Promise<SnapshotReport> {
     this.#checkOpen();
-    checkOptionNames(options, SNAPSHOT_OPTIONS, 'snapshot');
-    return await this.#snapshots.make(new Course({ onProgress: options.onProgress }));
+    return await this.#snapshots.make(courseOf(options));
   }
 
   /** {@link Store.snapshot}, at once. */
@@ -615,39 +505,7 @@ export class Store<E extends Events = Events> {
   }
 
   stats(): StoreStats {
-    const { engine } = this.#reads;
-    const projections: ProjectionStats[] = [];
-    for (const [{ name, version }, runtime] of this.#reads.projections()) {
-      projections.push({
-        name,
-        version,
-        position: runtime.position,
-        progress: engine.progress(runtime),
-        keys: runtime.keyCount,
-        bytes: runtime.postingBytes,
-      });
-    }
-    for (const [{ name, version }, runtime] of this.#reads.indexes()) {
-      const { position, bytes } = runtime;
-      projections.push({
-        name,
-        version,
-        position,
-        progress: engine.progress(runtime),
-        keys: 0,
-        bytes,
-      });
-    }
-    const log = this.#log.stats();
-    return deepFreeze({
-      ...log,
-      locks: {
-        timeouts: log.lockTimeouts,
-        moved: log.moved,
-        manager: getLockManager().totals(),
-      },
-      projections,
-      cache: this.#reads.stats,
+    return statisticsOf(this.#log.stats(), this.#reads, {
       transactions: this.#transactions.stats,
       compaction: this.#compacting.stats,
       subscriptions: this.#subscriptions.stats,
@@ -843,8 +701,11 @@ export {
 export { ABSENT, fold } from './projections/fold.js';
 export type { EntriesOptions, Entry } from './projections/types.js';
 export type { BlameOptions, DiffKeys, HistoryOptions } from './store/audit.js';
+export type { CommandOptions, CommandResult } from './store/command.js';
 export type { CompactionStats } from './store/compacting.js';
 export { jsonValue } from './store/json-value.js';
 export { STORE_OPTIONS, type StoreOptions } from './store/options.js';
+export type { SnapshotOptions } from './store/snapshots.js';
+export type { ProjectionStats, StoreLocks, StoreStats } from './store/statistics.js';
 export type { StoreView } from './store/view.js';
 export type { Transaction, TransactionOptions } from './transaction.js';

@@ -23,7 +23,7 @@ import { ask, closeQuietly, type Io, runAsync } from '../log/io.js';
 import { MemoryDisk } from '../log/memory-disk.js';
 import type { Found } from '../log/open-settings.js';
 import { listSegments, type Paths } from '../log/paths.js';
-import { asStoreError } from '../log/section.js';
+import { asStoreError } from '../log/store-error.js';
 import type { Head } from '../log/types.js';
 import { verifyLog } from '../log/verify.js';
 import { putInPlace, writeWhole } from '../log/whole-file.js';

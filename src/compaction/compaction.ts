@@ -14,7 +14,7 @@ import type { Io } from '../log/io.js';
 import { listLog } from '../log/paths.js';
 import { readRemains } from '../log/remains.js';
 import { removeArchiveLeftovers, removeRemains, removeSegment } from '../log/remains-write.js';
-import { asStoreError } from '../log/section.js';
+import { asStoreError } from '../log/store-error.js';
 import type { NewEvent, RecordedEvent } from '../log/types.js';
 import { Course, type CourseOptions } from './course.js';
 import { ThreadDied, ThreadWork } from './heavy-thread.js';

@@ -16,7 +16,7 @@ import type { Io } from '../log/io.js';
 import type { Log } from '../log/log.js';
 import { openLogOn } from '../log/open-log.js';
 import { RealDisk } from '../log/real-disk.js';
-import { asStoreError } from '../log/section.js';
+import { asStoreError } from '../log/store-error.js';
 import type { Head } from '../log/types.js';
 import { toCloudEvent } from './cloud-events.js';
 import { Course, type CourseOptions } from './course.js';

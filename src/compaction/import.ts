@@ -26,7 +26,7 @@ import { type BuildOptions, LogBuilder } from '../log/log-builder.js';
 import { checkOptions } from '../log/log-options.js';
 import { onAbort } from '../log/on-abort.js';
 import { RealDisk } from '../log/real-disk.js';
-import { asStoreError } from '../log/section.js';
+import { asStoreError } from '../log/store-error.js';
 import type { Durability } from '../log/store-file.js';
 import type { Head } from '../log/types.js';
 import { removeTree } from '../log/whole-file.js';

@@ -20,7 +20,7 @@ import { ask, type Io, runAsync } from '../log/io.js';
 import type { Log } from '../log/log.js';
 import { openLogOn } from '../log/open-log.js';
 import { RealDisk } from '../log/real-disk.js';
-import { asStoreError } from '../log/section.js';
+import { asStoreError } from '../log/store-error.js';
 import { Course, type CourseOptions } from './course.js';
 import { readManifest, verifyFiles } from './manifest.js';
 import { restoreWhole } from './restore-whole.js';

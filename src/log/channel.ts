@@ -5,10 +5,10 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { SALT_DIGITS } from './format.js';
+import type { GroupResult, MovedGroup } from './group-request.js';
 import type { Writer } from './mark.js';
 import type { Place } from './place.js';
 import type { RebaseFacts } from './rebase.js';
-import type { GroupResult, MovedGroup } from './section.js';
 import type { StoreFacts } from './store-file.js';
 
 /** Whose turn it is. */

@@ -1,18 +1,18 @@
 /** The log as programs use it. Everything below checks nothing twice; every public call here checks its arguments and state. */
 import {
   checkOptionNames,
-  invalidArgument,
   optionNames,
   StoreClosedError,
   StoreDamagedError,
   StoreReadOnlyError,
 } from '../errors.js';
+import { Appending } from './appending.js';
 import { Changes } from './changes.js';
 import { commitAt, commitNow, commitsAt } from './commits-at.js';
 import { compactionLockTimeout, tryCompactionLock } from './compaction-lock.js';
-import { deepFreeze } from './decode.js';
 import type { Environment } from './environment.js';
 import { asyncSequence, syncSequence } from './event-sequence.js';
+import { forgetAtExit, tellAtExit } from './exit.js';
 import { LogFeed } from './feed.js';
 import { checkedFrom, type FollowSource, followFrom } from './follow.js';
 import { Freshness } from './freshness.js';
@@ -20,12 +20,13 @@ import type { LogInternals } from './internals.js';
 import { closeQuietly, type Io, newPace, runAsync, runSync } from './io.js';
 import type { LogSettings } from './log-options.js';
 import { writeLogSnapshot } from './log-snapshot-write.js';
+import { type LogStats, logStats } from './log-stats.js';
 import { verifyFound } from './maintenance.js';
 import { checkName } from './names.js';
 import { checkSignal } from './on-abort.js';
 import type { Found } from './open-settings.js';
 import { pathsOf } from './paths.js';
-import { type CommitExtras, type EncodedCommit, encodeCommit, encodeSingle } from './payload.js';
+import { PendingIndexes } from './pending-indexes.js';
 import {
   checkedStream,
   type ReadSource,
@@ -35,8 +36,8 @@ import {
   readStream,
   versionAt,
 } from './reader.js';
-import { asStoreError } from './section.js';
 import type { LogState } from './state.js';
+import { asStoreError } from './store-error.js';
 import { WriterThread } from './thread.js';
 import { positionAt } from './time-search.js';
 import { TurnLocks } from './turn-locks.js';
@@ -44,7 +45,6 @@ import type {
   Appended,
   AppendOptions,
   AsyncEvents,
-  CommitContext,
   CommitOptions,
   CommitPart,
   Committed,
@@ -58,52 +58,9 @@ import type {
   SyncEvents,
 } from './types.js';
 import { VERIFY_OPTIONS, type VerifyOptions, type VerifyReport } from './verify.js';
-import { WaitingAppend, WaitingCommit, type WaitingKind } from './waiting.js';
 import { lockTimeout } from './write-lock.js';
 import { Writer } from './writer.js';
 
-/** Figures of an open log. Counts are of this process since it opened the log, unless they say otherwise. */
-export interface LogStats {
-  readonly head: Head;
-  /** Whether it takes appends: `read-only` as it was opened, `poisoned` when an earlier failure of the disk stopped the writer for good. */
-  readonly mode: 'normal' | 'read-only' | 'poisoned';
-  /** Of the whole log. */
-  readonly segments: number;
-  readonly queue: { readonly commits: number; readonly bytes: number };
-  readonly groups: number;
-  readonly commits: number;
-  readonly conflicts: number;
-  readonly repeats: number;
-  /** Groups that others wrote before, so that they came to stand behind it. */
-  readonly moved: number;
-  /** Those of them whose decision held as it was, because what others had written touched nothing of it. */
-  readonly rebased: number;
-  readonly lockTimeouts: number;
-  readonly writeErrors: number;
-  /** Furthest that the clock stood behind the log, ms. */
-  readonly skewMsMax: number;
-  readonly anchors: number;
-}
-
-const NO_OPTIONS: AppendOptions = Object.freeze({});
-const APPEND_OPTIONS = optionNames<AppendOptions>({
-  expectedVersion: true,
-  actor: true,
-  reason: true,
-  correlationId: true,
-  causationId: true,
-  idempotencyKey: true,
-  signal: true,
-});
-const COMMIT_OPTIONS = optionNames<CommitOptions>({
-  checks: true,
-  actor: true,
-  reason: true,
-  correlationId: true,
-  causationId: true,
-  idempotencyKey: true,
-  signal: true,
-});
 const FOLLOW_OPTIONS = optionNames<FollowOptions>({
   from: true,
   types: true,
@@ -118,6 +75,8 @@ export class Log {
   readonly #found: Found;
   readonly #state: LogState;
   readonly #writer: Writer | undefined;
+  readonly #appending: Appending;
+  readonly #indexes: PendingIndexes;
   readonly #changes: Changes;
   readonly #freshness: Freshness;
   readonly #recovery: Recovery;
@@ -125,8 +84,6 @@ export class Log {
   readonly #snapshotsAtOpening: readonly string[];
   #closed = false;
   #closing: Promise<void> | undefined;
-  #indexing: Promise<void> | undefined;
-  #unindexed = false;
   readonly #turnLocks: TurnLocks | undefined;
   #internals: LogInternals | undefined;
 
@@ -147,6 +104,8 @@ export class Log {
     this.#found = found;
     this.#state = state;
     this.#recovery = Object.freeze(recovery);
+    this.#appending = new Appending(environment, settings, () => this.#checkWritable());
+    this.#indexes = new PendingIndexes(environment.disk, state.segments);
     const paths = pathsOf(directory);
     this.#changes = new Changes(environment.disk, paths.lock);
     this.#freshness = new Freshness(environment, state, {
@@ -175,10 +134,10 @@ export class Log {
         found.section,
       );
       this.#turnLocks = new TurnLocks(environment.disk, found.lockFile, environment.monotonic);
-      openLogs.add(this);
+      tellAtExit(this);
     }
     state.onAdvance(() => this.#changes.wake());
-    if (found.section) state.onRotate(() => this.#writeIndexes());
+    if (found.section) state.onRotate(() => this.#indexes.write());
   }
 
   /** The store's id, a UUID. */
@@ -208,64 +167,28 @@ export class Log {
   append(
     stream: string,
     events: NewEvent | readonly NewEvent[],
-    options: AppendOptions = NO_OPTIONS,
+    options?: AppendOptions,
   ): Promise<Appended> {
-    let commit: EncodedCommit;
-    try {
-      commit = this.#encodeAppend(stream, events, options);
-      checkSignal(options.signal);
-      this.#checkWritable().check(commit.bytesMax);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return this.#enqueue(commit, options.signal, WaitingAppend);
+    return this.#appending.append(stream, events, options);
   }
 
   /** {@link Log.append}, at once. Waits for the lock on the calling thread. */
   appendSync(
     stream: string,
     events: NewEvent | readonly NewEvent[],
-    options: AppendOptions = NO_OPTIONS,
+    options?: AppendOptions,
   ): Appended {
-    const commit = this.#encodeAppend(stream, events, options);
-    checkSignal(options.signal);
-    return this.#enqueueSync(commit, options.signal, WaitingAppend);
+    return this.#appending.appendSync(stream, events, options);
   }
 
   /** Appends to several streams: all or nothing. Errors as {@link Log.append}. */
   commit(parts: readonly CommitPart[], options: CommitOptions = {}): Promise<Committed> {
-    return this.#commit(parts, options);
-  }
-
-  #commit(
-    parts: readonly CommitPart[],
-    options: CommitOptions,
-    extras?: CommitExtras,
-  ): Promise<Committed> {
-    let commit: EncodedCommit;
-    try {
-      commit = this.#encode(parts, options, extras);
-      checkSignal(options.signal);
-      this.#checkWritable().check(commit.bytesMax);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return this.#enqueue(commit, options.signal, WaitingCommit);
+    return this.#appending.commit(parts, options);
   }
 
   /** {@link Log.commit}, at once. */
   commitSync(parts: readonly CommitPart[], options: CommitOptions = {}): Committed {
-    return this.#commitSync(parts, options);
-  }
-
-  #commitSync(
-    parts: readonly CommitPart[],
-    options: CommitOptions,
-    extras?: CommitExtras,
-  ): Committed {
-    const commit = this.#encode(parts, options, extras);
-    checkSignal(options.signal);
-    return this.#enqueueSync(commit, options.signal, WaitingCommit);
+    return this.#appending.commitSync(parts, options);
   }
 
   /** Events by position. Commits of other processes are seen within `freshnessMs`. @throws StoreDamagedError */
@@ -377,9 +300,10 @@ export class Log {
       commitNow: (segment, offset) => commitNow(state, segment, offset),
       commitsAt: (segment, offsets) => commitsAt(state, segment, offsets),
       positionAt: (time, bound) => positionAt(state, time, bound),
-      commit: (parts, options, guard) => this.#commit(parts, options, { guard }),
-      commitOwn: (parts, options = {}) => this.#commit(parts, options, { own: true }),
-      commitOwnSync: (parts, options = {}) => this.#commitSync(parts, options, { own: true }),
+      commit: (parts, options, guard) => this.#appending.commit(parts, options, { guard }),
+      commitOwn: (parts, options = {}) => this.#appending.commit(parts, options, { own: true }),
+      commitOwnSync: (parts, options = {}) =>
+        this.#appending.commitSync(parts, options, { own: true }),
       endSegment: () => this.#endSegment(),
       endSegmentSync: () => this.#endSegmentSync(),
       snapshotLog: () => this.#snapshotLog(),
@@ -436,7 +360,7 @@ export class Log {
       if (typeof ended === 'object') {
         await this.#run(this.#state.readOn(ended));
         // Else the names of that segment would have to be sorted once more, all at once.
-        await this.#indexing;
+        await this.#indexes.settled();
         return;
       }
       if (this.#environment.monotonic() >= deadline) throw this.#lockTimeout();
@@ -540,28 +464,7 @@ export class Log {
   }
 
   stats(): LogStats {
-    const counts = this.#writer?.counts;
-    return deepFreeze({
-      head: this.head,
-      mode: this.#mode(),
-      segments: this.#state.segments.count,
-      queue: this.#writer?.waiting ?? { commits: 0, bytes: 0 },
-      groups: counts?.groups ?? 0,
-      commits: counts?.commits ?? 0,
-      conflicts: counts?.conflicts ?? 0,
-      repeats: counts?.repeats ?? 0,
-      moved: counts?.moved ?? 0,
-      rebased: counts?.rebased ?? 0,
-      lockTimeouts: counts?.lockTimeouts ?? 0,
-      writeErrors: counts?.writeErrors ?? 0,
-      skewMsMax: counts?.skewMsMax ?? 0,
-      anchors: counts?.anchors ?? 0,
-    });
-  }
-
-  #mode(): LogStats['mode'] {
-    if (!this.#writer) return 'read-only';
-    return this.#writer.poison === undefined ? 'normal' : 'poisoned';
+    return logStats(this.#state, this.#writer);
   }
 
   /** Writes what waits, then closes all files. Calling it again does nothing. */
@@ -574,7 +477,7 @@ export class Log {
     if (this.#closed) return;
     try {
       await this.#writer?.close();
-      await this.#indexing;
+      await this.#indexes.settled();
     } finally {
       this.#release();
     }
@@ -602,26 +505,10 @@ export class Log {
     this.#writer?.anchorNow(0);
   }
 
-  /** Index files are derived and never needed for writing: they are written when there is time, and a failure is none of the caller's. */
-  #writeIndexes(): void {
-    this.#unindexed = true;
-    this.#indexing ??= this.#indexAll();
-  }
-
-  async #indexAll(): Promise<void> {
-    // A segment may be closed while the index of the one before it is written.
-    while (this.#unindexed) {
-      this.#unindexed = false;
-      const work = this.#state.segments.writePendingIndexes();
-      await runAsync(this.#environment.disk, work).catch(() => {});
-    }
-    this.#indexing = undefined;
-  }
-
   #release(): void {
     if (this.#closed) return;
     this.#closed = true;
-    openLogs.delete(this);
+    forgetAtExit(this);
     this.#changes.close();
     const { disk } = this.#environment;
     this.#found.section?.close();
@@ -647,70 +534,6 @@ export class Log {
     this.#checkOpen();
     if (!this.#writer) throw new StoreReadOnlyError(this.#directory);
     return this.#writer;
-  }
-
-  #encodeAppend(
-    stream: string,
-    events: NewEvent | readonly NewEvent[],
-    options: AppendOptions,
-  ): EncodedCommit {
-    if (options !== NO_OPTIONS) checkAppendOptions(options);
-    const { expectedVersion } = options;
-    const context = this.#context(options);
-    if (Array.isArray(events)) {
-      const part = { stream, events, expectedVersion };
-      return encodeCommit([part], undefined, context, this.#settings);
-    }
-    return encodeSingle(stream, events as NewEvent, expectedVersion, context, this.#settings);
-  }
-
-  #encode(
-    parts: readonly CommitPart[],
-    options: CommitOptions,
-    extras?: CommitExtras,
-  ): EncodedCommit {
-    checkOptionNames(options, COMMIT_OPTIONS, 'commit');
-    return encodeCommit(parts, options.checks, this.#context(options), this.#settings, extras);
-  }
-
-  #context(options: CommitContext): CommitContext {
-    const { actor } = this.#settings;
-    return actor === undefined || options.actor !== undefined ? options : { ...options, actor };
-  }
-
-  #enqueue<T>(
-    commit: EncodedCommit,
-    signal: AbortSignal | undefined,
-    Kind: WaitingKind<T>,
-  ): Promise<T> {
-    if (signal?.aborted) return Promise.reject(signal.reason as Error);
-    const writer = this.#writer as Writer;
-    const { lockTimeoutMs } = this.#settings;
-    const deadline = this.#environment.monotonic() + lockTimeoutMs;
-    return new Promise<T>((resolve, reject) => {
-      writer.enqueue(new Kind(commit, deadline, lockTimeoutMs, signal, resolve, reject));
-    });
-  }
-
-  #enqueueSync<T>(commit: EncodedCommit, signal: AbortSignal | undefined, Kind: WaitingKind<T>): T {
-    const writer = this.#checkWritable();
-    writer.check(commit.bytesMax);
-    signal?.throwIfAborted();
-    const { lockTimeoutMs } = this.#settings;
-    const deadline = this.#environment.monotonic() + lockTimeoutMs;
-    const outcomes: ({ readonly value: T } | { readonly error: unknown })[] = [];
-    const waiting = new Kind(
-      commit,
-      deadline,
-      lockTimeoutMs,
-      undefined,
-      (value) => outcomes.push({ value }),
-      (error) => outcomes.push({ error }),
-    );
-    writer.enqueueSync(waiting, () => outcomes.length > 0);
-    const [outcome] = outcomes;
-    if (outcome && 'value' in outcome) return outcome.value;
-    throw outcome?.error;
   }
 
   #followed(): FollowSource {
@@ -778,24 +601,4 @@ function damageOf(directory: string, recovery: Recovery): StoreDamagedError | un
   if (recovery.state !== 'damaged') return undefined;
   const { file = directory, offset = 0, position = 0, problem = 'it is damaged' } = recovery;
   return new StoreDamagedError({ directory, file, offset, position: position + 1, problem });
-}
-
-function checkAppendOptions(options: AppendOptions): void {
-  if ((options as CommitOptions | null)?.checks !== undefined) {
-    throw invalidArgument('append takes no checks; use commit([{ stream, events }], { checks })');
-  }
-  checkOptionNames(options, APPEND_OPTIONS, 'append');
-}
-
-/** Logs open for writing; one listener serves them all. */
-const openLogs = new Set<Log>();
-let listening = false;
-
-/** @internal Gives the logs that are open when the process ends a moment to move their anchor. */
-export function listenForExit(): void {
-  if (listening) return;
-  listening = true;
-  process.on('exit', () => {
-    for (const log of openLogs) log.onExit();
-  });
 }

@@ -21,7 +21,7 @@ import { type Paths, pathsOf } from './paths.js';
 import type { Place } from './place.js';
 import { RealDisk } from './real-disk.js';
 import { type SalvageReport, salvageLog } from './salvage.js';
-import { asStoreError } from './section.js';
+import { asStoreError } from './store-error.js';
 import type { Recovery } from './types.js';
 import {
   anchorOf,

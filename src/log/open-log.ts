@@ -3,9 +3,10 @@ import { checkOptionNames, invalidArgument } from '../errors.js';
 import { realDirectory } from './directory.js';
 import type { Disk } from './disk.js';
 import { type Environment, realEnvironment } from './environment.js';
+import { listenForExit } from './exit.js';
 import { closeQuietly, type Io, runAsync, runSync } from './io.js';
 import { readLayout } from './layout.js';
-import { Log, listenForExit } from './log.js';
+import { Log } from './log.js';
 import { checkOptions, LOG_OPTIONS, type LogOptions, type LogSettings } from './log-options.js';
 import { newestLogSnapshot } from './log-snapshot.js';
 import { MemoryDisk } from './memory-disk.js';
@@ -13,11 +14,11 @@ import { findStore, findStoreSync } from './open.js';
 import type { Found, OpenSettings } from './open-settings.js';
 import { pathsOf } from './paths.js';
 import { RealDisk } from './real-disk.js';
-import { asStoreError } from './section.js';
 import { Segments } from './segments.js';
 import { listSnapshots } from './snapshot-files.js';
 import { SortedFiles } from './sorted-read.js';
 import { LogState } from './state.js';
+import { asStoreError } from './store-error.js';
 import type { Recovery } from './types.js';
 
 /** An options object whose log lives in memory only. */

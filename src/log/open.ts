@@ -11,8 +11,9 @@ import { readFully } from './open-files.js';
 import { endForReading } from './open-read-only.js';
 import type { Found, OpenFiles, OpenSettings } from './open-settings.js';
 import type { Paths } from './paths.js';
-import { asStoreError, Section, type SectionOptions } from './section.js';
+import { Section, type SectionOptions } from './section.js';
 import { listSnapshots, removeSnapshotLeftovers } from './snapshot-files.js';
+import { asStoreError } from './store-error.js';
 import { storeFactsOf } from './store-file.js';
 import { lockTimeout } from './write-lock.js';
 

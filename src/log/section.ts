@@ -10,75 +10,33 @@
  */
 import {
   OutcomeUnknownError,
-  StoreAccessError,
   StoreDamagedError,
-  StoreFullError,
   StoreMovedError,
   StorePoisonedError,
-  systemCode,
 } from '../errors.js';
-import { HOLDER_BYTES } from '../locks/holder.js';
-import { type Anchor, moveAnchor, readAnchor } from './anchor.js';
 import { closingLine, sealGroup } from './encode.js';
 import type { Environment } from './environment.js';
 import { type ExamineOptions, placeStands } from './examine.js';
-import { closeQuietly, runSync, SyncFailure, syncDirectory, syncFile, writeFully } from './io.js';
+import {
+  type GroupRequest,
+  type GroupResult,
+  MOVED_BYTES_MAX,
+  type Moved,
+  type MovedGroup,
+} from './group-request.js';
+import { runSync, SyncFailure, syncDirectory, syncFile, writeFully } from './io.js';
 import { readLayout } from './layout.js';
-import { bootDigits, decodeMark, MARK_BYTES, MarkEncoder, markHolds } from './mark.js';
+import { OwnAnchor } from './own-anchor.js';
+import { OwnMark } from './own-mark.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
-import { type Rebased, type RebaseFacts, rebase } from './rebase.js';
+import { type Rebased, rebase } from './rebase.js';
 import { createSegment, damagedError, proveEnd, type Repaired } from './repair.js';
+import { SectionFiles } from './section-files.js';
+import { asStoreError } from './store-error.js';
 import type { StoreFacts } from './store-file.js';
 import { SegmentProblem } from './walk.js';
 import { type LockPatience, WriteLock } from './write-lock.js';
-
-/** Commit lines ready to be sealed and written behind `base`. */
-export interface GroupRequest {
-  /** Where the log ended when the group was decided. */
-  readonly base: Place;
-  /** Holds the commit lines at `[0, bytes)`, with room for the seal line behind them. */
-  readonly buffer: Buffer;
-  readonly bytes: number;
-  readonly firstPosition: number;
-  /** `firstPosition - 1` for a group that only refuses or repeats: it is checked against the end of the log and nothing is written. */
-  readonly lastPosition: number;
-  readonly salt: string;
-  /** There when the group may be moved behind what others wrote without a new decision, if that touches nothing of it. */
-  readonly rebase?: RebaseFacts | undefined;
-}
-
-/** What the owner of a group that was moved must know to follow it. */
-export interface MovedGroup {
-  /** What others wrote: whole groups between the group's base, at this offset, and its place. */
-  readonly others: Buffer;
-  readonly offset: number;
-  readonly firstPosition: number;
-  readonly bytes: number;
-  readonly time: string;
-}
-
-export type GroupResult =
-  /** Durable. `place` is the new end; the group's lines begin at `start` in its segment. */
-  | {
-      readonly kind: 'written';
-      readonly place: Place;
-      readonly start: number;
-      /** When the segment was changed first: where the one before it ended. */
-      readonly closed?: Place;
-      /** When others had written and the group was moved behind it. */
-      readonly moved?: MovedGroup;
-    }
-  /** Others wrote and no new decision came in time, or too much to hand over under the lock. Nothing was written. */
-  | { readonly kind: 'moved'; readonly place: Place }
-  | { readonly kind: 'timeout' }
-  | { readonly kind: 'interrupted' };
-
-/** Decides a group again on what others wrote: the bytes from the group's base to `place`, all whole groups. */
-export type Moved = (bytes: Buffer, place: Place) => GroupRequest | undefined;
-
-/** More than this is read on without the lock. */
-export const MOVED_BYTES_MAX: number = 2 * 1024 * 1024;
 
 export interface SectionOptions {
   readonly paths: Paths;
@@ -92,19 +50,12 @@ export class Section {
   readonly #environment: Environment;
   readonly #options: SectionOptions;
   readonly #lock: WriteLock;
-  readonly #lockFile: number;
   readonly #lockInode: number;
   readonly #examine: ExamineOptions;
-  #segment: { readonly first: number; readonly file: number } | undefined;
-  #anchorFile: number | undefined;
-  #anchor: Anchor | undefined;
-  /** The last move failed: what the file seems to hold may not be durable. */
-  #anchorFailed = false;
   #poison: unknown;
-  readonly #lockBytes: Buffer = Buffer.alloc(MARK_BYTES + HOLDER_BYTES);
-  readonly #marks: MarkEncoder;
-  /** Where the mark stands that this section wrote last; its bytes are those of `#marks`. */
-  #ownMark: Place | undefined;
+  readonly #files: SectionFiles;
+  readonly #mark: OwnMark;
+  readonly #anchor: OwnAnchor;
 
   /** `lockFile` is this writer's own descriptor of the lock file, `lockInode` the inode it was opened as. */
   constructor(
@@ -115,11 +66,12 @@ export class Section {
   ) {
     this.#environment = environment;
     this.#options = options;
-    this.#lockFile = lockFile;
     this.#lockInode = lockInode;
     this.#lock = new WriteLock(environment, lockFile, options.label);
-    const boot = bootDigits(environment.disk.bootId());
-    this.#marks = new MarkEncoder(environment.writer, boot, lockInode);
+    const { disk, writer } = environment;
+    this.#mark = new OwnMark(disk, lockFile, lockInode, writer);
+    this.#files = new SectionFiles(disk, options.paths);
+    this.#anchor = new OwnAnchor(disk, this.#files);
     this.#examine = { laterGroupsProve: options.store.durability === 'sync' };
   }
 
@@ -137,7 +89,7 @@ export class Section {
     if (taken !== 'taken') return taken;
     try {
       this.#checkMoved();
-      const mark = this.#mark();
+      const mark = this.#marked();
       let from: Place;
       if (mark) {
         this.#checkStands(mark, this.#options.paths.lock);
@@ -147,8 +99,8 @@ export class Section {
       }
       const proven = this.#prove(from, () => this.#checkSound(from));
       this.#syncLog(proven.place);
-      this.#writeMark(proven.place);
-      this.#moveAnchor(proven.place);
+      this.#mark.write(proven.place);
+      this.#anchor.move(proven.place);
       return proven;
     } catch (error) {
       throw this.#told(error);
@@ -246,9 +198,9 @@ export class Section {
       if (this.#options.store.durability === 'os') {
         this.#beforeSync();
         this.#syncLog(place);
-        this.#writeMark(place);
+        this.#mark.write(place);
       }
-      this.#moveAnchor(place);
+      this.#anchor.move(place);
       return 'done';
     } catch (error) {
       throw this.#told(error);
@@ -259,11 +211,7 @@ export class Section {
 
   /** Closes the files it opened; the lock file is the caller's. */
   close(): void {
-    const { disk } = this.#environment;
-    if (this.#segment) closeQuietly(disk, this.#segment.file);
-    if (this.#anchorFile !== undefined) closeQuietly(disk, this.#anchorFile);
-    this.#segment = undefined;
-    this.#anchorFile = undefined;
+    this.#files.close();
   }
 
   /** @throws StoreAccessError */
@@ -289,12 +237,12 @@ export class Section {
 
   /** The proven end of the log, proving it if the last writer could not. */
   #end(): Place {
-    const mark = this.#mark();
+    const mark = this.#marked();
     if (!mark) {
       const { place } = this.#proveAndMark(this.#anchored());
       return place;
     }
-    const size = this.#environment.disk.size(this.#segmentFile(mark.segment));
+    const size = this.#environment.disk.size(this.#files.segment(mark.segment));
     if (size === mark.offset) return placeOf(mark);
     if (size < mark.offset) {
       throw this.#damaged(
@@ -309,7 +257,7 @@ export class Section {
   #proveAndMark(from: Place): Repaired {
     const proven = this.#prove(from);
     this.#syncLog(proven.place);
-    this.#writeMark(proven.place);
+    this.#mark.write(proven.place);
     return proven;
   }
 
@@ -328,25 +276,18 @@ export class Section {
     runSync(this.#environment.disk, readLayout(paths, store, to, false));
   }
 
-  /** The mark, if it holds; and signs the lock. One read for both, and no decoding when nobody else wrote since. */
-  #mark(): Place | undefined {
-    const { disk } = this.#environment;
-    const bytes = this.#lockBytes;
-    const count = disk.read(this.#lockFile, bytes, 0, bytes.length, 0);
-    if (count < bytes.length) bytes.fill(0, count);
-    this.#lock.sign(bytes.subarray(MARK_BYTES));
-    if (this.#ownMark && bytes.compare(this.#marks.bytes, 0, MARK_BYTES, 0, MARK_BYTES) === 0) {
-      return this.#ownMark;
-    }
-    const mark = decodeMark(bytes.subarray(0, MARK_BYTES));
-    return mark && markHolds(mark, disk, this.#lockInode) ? mark : undefined;
+  /** The mark, if it holds; and signs the lock. One read for both. */
+  #marked(): Place | undefined {
+    const place = this.#mark.read();
+    this.#lock.sign(this.#mark.holder);
+    return place;
   }
 
   /** The place from which to prove when no mark helps. */
   #anchored(): Place {
     const { disk } = this.#environment;
     const { paths } = this.#options;
-    const anchor = runSync(disk, readAnchor(this.#openAnchor()));
+    const anchor = this.#anchor.read();
     if (!anchor) {
       throw new StoreDamagedError({
         directory: paths.directory,
@@ -387,7 +328,7 @@ export class Section {
     if (place.segment !== base.segment || bytes > MOVED_BYTES_MAX) return undefined;
     if (bytes <= 0) throw this.#damaged(place, place.offset, 'the log is not what it was');
     const buffer = Buffer.allocUnsafe(bytes);
-    const file = this.#segmentFile(place.segment);
+    const file = this.#files.segment(place.segment);
     let filled = 0;
     while (filled < bytes) {
       const count = this.#environment.disk.read(
@@ -425,7 +366,7 @@ export class Section {
 
   #append(place: Place, group: GroupRequest, sealed: { seal: string; length: number }): Place {
     const { disk } = this.#environment;
-    const file = this.#segmentFile(place.segment);
+    const file = this.#files.segment(place.segment);
     try {
       writeFully(disk, file, group.buffer.subarray(0, sealed.length), place.offset);
     } catch (error) {
@@ -440,7 +381,7 @@ export class Section {
     };
     try {
       if (this.#options.store.durability === 'sync') disk.sync(file);
-      this.#writeMark(after);
+      this.#mark.write(after);
     } catch (error) {
       throw this.#poisoned(error);
     }
@@ -451,7 +392,7 @@ export class Section {
   #nextSegment(place: Place): Place {
     const { disk } = this.#environment;
     const { paths, store } = this.#options;
-    const file = this.#segmentFile(place.segment);
+    const file = this.#files.segment(place.segment);
     const line = closingLine(place.position, place.seal);
     try {
       writeFully(disk, file, line, place.offset);
@@ -463,8 +404,8 @@ export class Section {
     syncFile(disk, file);
     const closed = { ...place, offset: place.offset + line.length };
     const next = createSegment(disk, paths, store.id, closed);
-    this.#writeMark(next);
-    this.#moveAnchor(next);
+    this.#mark.write(next);
+    this.#anchor.move(next);
     return next;
   }
 
@@ -475,7 +416,7 @@ export class Section {
       disk.truncate(file, place.offset);
       this.#beforeSync();
       disk.sync(file);
-      if (this.#options.store.durability === 'os') this.#writeMark(place);
+      if (this.#options.store.durability === 'os') this.#mark.write(place);
     } catch (error) {
       this.#forgetMark();
       throw this.#poisoned(
@@ -489,9 +430,8 @@ export class Section {
    * it writes there. Best effort, since this disk fails.
    */
   #forgetMark(): void {
-    this.#ownMark = undefined;
     try {
-      writeFully(this.#environment.disk, this.#lockFile, Buffer.alloc(MARK_BYTES), 0);
+      this.#mark.erase();
     } catch {
       // Then the mark stands; the cut is as durable as this disk makes it.
     }
@@ -504,13 +444,7 @@ export class Section {
 
   /** Durability `os` leaves written groups unsynced; before an anchor names them they must be synced. */
   #syncLog(place: Place): void {
-    syncFile(this.#environment.disk, this.#segmentFile(place.segment));
-  }
-
-  #writeMark(place: Place): void {
-    this.#ownMark = undefined;
-    writeFully(this.#environment.disk, this.#lockFile, this.#marks.encode(place), 0);
-    this.#ownMark = place;
+    syncFile(this.#environment.disk, this.#files.segment(place.segment));
   }
 
   /**
@@ -519,52 +453,12 @@ export class Section {
    */
   #beforeSync(): void {
     if (this.#options.store.durability === 'sync') return;
-    this.#ownMark = undefined;
-    writeFully(this.#environment.disk, this.#lockFile, Buffer.alloc(MARK_BYTES), 0);
-  }
-
-  #moveAnchor(place: Place): void {
-    const { disk } = this.#environment;
-    const file = this.#openAnchor();
-    const before = runSync(disk, readAnchor(file));
-    if (before && samePlace(before, place) && !this.#anchorFailed) return;
-    this.#anchorFailed = true;
-    this.#anchor = moveAnchor(disk, file, before, place);
-    this.#anchorFailed = false;
+    this.#mark.erase();
   }
 
   /** The place the anchor was last moved to by this section. */
   get anchored(): Place | undefined {
-    return this.#anchor;
-  }
-
-  #openAnchor(): number {
-    const { directory, anchor } = this.#options.paths;
-    try {
-      this.#anchorFile ??= this.#environment.disk.open(anchor, 'write');
-    } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw error;
-      const problem = 'the anchor is missing';
-      throw new StoreDamagedError({ directory, file: anchor, offset: 0, problem });
-    }
-    return this.#anchorFile;
-  }
-
-  #segmentFile(first: number): number {
-    const { disk } = this.#environment;
-    if (this.#segment?.first === first) return this.#segment.file;
-    if (this.#segment) closeQuietly(disk, this.#segment.file);
-    this.#segment = undefined;
-    const path = this.#options.paths.segment(first);
-    try {
-      const file = disk.open(path, 'write');
-      this.#segment = { first, file };
-      return file;
-    } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw error;
-      const facts = { file: path, offset: 0, position: first, problem: 'the segment is missing' };
-      throw damagedError(this.#options.paths.directory, facts);
-    }
+    return this.#anchor.last;
   }
 
   #checkMoved(): void {
@@ -587,24 +481,3 @@ function placeOf(place: Place): Place {
   const { segment, offset, position, seal } = place;
   return { segment, offset, position, seal };
 }
-
-/** A system error of the disk as the error that says what to do; any other error as it is. */
-export function asStoreError(error: unknown, directory: string): unknown {
-  const code = systemCode(error);
-  if (!(error instanceof Error) || code === undefined || 'hint' in error) return error;
-  if (!('syscall' in error) && !('errno' in error) && !DISK_CODES.has(code)) return error;
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
-    return new StoreFullError(directory, error);
-  }
-  const hint =
-    code === 'EMFILE' || code === 'ENFILE'
-      ? 'Too many files are open: close some, or raise the limit (ulimit -n), and try again.'
-      : code === 'EACCES' || code === 'EPERM'
-        ? 'The user of this process must own the directory and its files.'
-        : code === 'EROFS'
-          ? 'The file system is read-only: open the store with readOnly.'
-          : 'Nothing was changed; the next attempt may work.';
-  return new StoreAccessError(directory, error, hint);
-}
-
-const DISK_CODES = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'EACCES', 'EROFS']);

@@ -15,8 +15,8 @@ import {
   Turn,
   Word,
 } from './channel.js';
+import { type GroupRequest, MOVED_BYTES_MAX } from './group-request.js';
 import type { Place } from './place.js';
-import { type GroupRequest, MOVED_BYTES_MAX } from './section.js';
 
 type Setup = Omit<ThreadSetup, 'control' | 'letters' | 'moved' | 'port'>;
 

@@ -17,10 +17,11 @@ import {
   Word,
 } from './channel.js';
 import { realEnvironment } from './environment.js';
+import type { GroupRequest, GroupResult } from './group-request.js';
 import { pathsOf } from './paths.js';
 import type { Place } from './place.js';
 import { RealDisk } from './real-disk.js';
-import { type GroupRequest, type GroupResult, Section } from './section.js';
+import { Section } from './section.js';
 
 const setup = workerData as ThreadSetup;
 const control = new Int32Array(setup.control);

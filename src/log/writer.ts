@@ -9,30 +9,27 @@
  */
 import fastq from 'fastq';
 import { QueueFullError, RecollectError, StoreClosedError, StorePoisonedError } from '../errors.js';
-import { acknowledge, type EndedCommits } from './acknowledge.js';
+import { acknowledge } from './acknowledge.js';
+import { AnchorTimer } from './anchor-timer.js';
 import type { AnchorLetter, Result, SegmentLetter } from './channel.js';
-import { SEAL_LINE_ROOM } from './encode.js';
 import type { Environment } from './environment.js';
 import { errorOf } from './error-letter.js';
 import { WRITE_LOCK } from './format.js';
 import { Group, NotReady, type Waiting } from './group.js';
+import { GroupBuffers } from './group-buffers.js';
+import type { GroupRequest, GroupResult, MovedGroup } from './group-request.js';
 import { runAsync, runSync } from './io.js';
-import { anchorDelayMs, groupBytesMax } from './limits.js';
 import { onAbort } from './on-abort.js';
+import { OwnThread, type StartThread } from './own-thread.js';
 import type { Paths } from './paths.js';
 import { type Place, samePlace } from './place.js';
-import {
-  asStoreError,
-  type GroupRequest,
-  type GroupResult,
-  type MovedGroup,
-  type Section,
-} from './section.js';
+import type { Section } from './section.js';
 import type { LogState } from './state.js';
-import { WriterThread } from './thread.js';
+import { asStoreError } from './store-error.js';
 import { Turns } from './turns.js';
 import { WaitingLine } from './waiting-line.js';
 import { lockTimeout } from './write-lock.js';
+import { newCounts, type WriterCounts } from './writer-counts.js';
 
 /** Handed over at once when the writer is idle: a large burst is then written in parts while the rest is still encoded. */
 const EARLY_COMMITS = 128;
@@ -53,19 +50,7 @@ export interface WriterOptions {
   readonly queueBytes: number;
   readonly idempotencyWindow: number;
   /** Makes the writer thread; left out where no other thread could open the files. */
-  readonly startThread?: (onDeath: (error: Error) => void) => WriterThread;
-}
-
-export interface WriterCounts extends EndedCommits {
-  groups: number;
-  moved: number;
-  rebased: number;
-  lockTimeouts: number;
-  writeErrors: number;
-  skewMsMax: number;
-  anchors: number;
-  waitingCommits: number;
-  waitingBytes: number;
+  readonly startThread?: StartThread;
 }
 
 interface Flight {
@@ -99,8 +84,7 @@ export class Writer {
   #open: Group | undefined;
   #flight: Flight | undefined;
   #anchoring = false;
-  #thread: WriterThread | undefined;
-  #threadFailed = false;
+  readonly #thread: OwnThread;
   #scheduled = false;
   readonly #turns: Turns;
   #lookingUp = false;
@@ -110,27 +94,13 @@ export class Writer {
   #poison: unknown;
   #closing = false;
   #absorbFailure: unknown;
-  #anchorTimer: NodeJS.Timeout | undefined;
-  #unanchored = false;
-  readonly #free: Buffer[] = [];
+  readonly #anchorTimer: AnchorTimer;
+  readonly #buffers: GroupBuffers;
   #idle: (() => void)[] = [];
   #bytes = 0;
   /** Commits ever taken into the queue. */
   #enqueued = 0;
-  readonly counts: WriterCounts = {
-    groups: 0,
-    commits: 0,
-    conflicts: 0,
-    repeats: 0,
-    moved: 0,
-    rebased: 0,
-    lockTimeouts: 0,
-    writeErrors: 0,
-    skewMsMax: 0,
-    anchors: 0,
-    waitingCommits: 0,
-    waitingBytes: 0,
-  };
+  readonly counts: WriterCounts = newCounts();
 
   constructor(environment: Environment, options: WriterOptions, state: LogState, section: Section) {
     this.#environment = environment;
@@ -138,6 +108,13 @@ export class Writer {
     this.#options = options;
     this.#state = state;
     this.#section = section;
+    this.#thread = new OwnThread(options.startThread, (error) => this.#threadDied(error));
+    this.#buffers = new GroupBuffers(options.queueBytes, (buffer) =>
+      this.#thread.started?.release(buffer),
+    );
+    this.#anchorTimer = new AnchorTimer(() => {
+      if (!this.#closing) this.#line.push({ kind: 'anchor' });
+    });
     this.#line = fastq((task: Task, done) => this.#work(task, () => done(null)), 1);
   }
 
@@ -170,7 +147,7 @@ export class Writer {
     if (this.#flight) {
       this.#fill();
       // A long run of callers keeps this thread from its event loop; the disk must not stand idle meanwhile.
-      if ((this.#open?.members.length ?? 0) >= EARLY_COMMITS) this.#thread?.poll();
+      if ((this.#open?.members.length ?? 0) >= EARLY_COMMITS) this.#thread.started?.poll();
     } else if (this.#queue.length >= EARLY_COMMITS) {
       this.#start();
     } else {
@@ -237,8 +214,8 @@ export class Writer {
   /** Waits a little for the thread, so that this one need not wait for the disk. */
   async #threadStarted(): Promise<void> {
     const until = this.#environment.monotonic() + THREAD_START_MS;
-    const isWorthIt = () => !this.#closing && this.#poison === undefined && !this.#readyThread();
-    while (isWorthIt() && this.#thread && this.#environment.monotonic() < until) {
+    const isWorthIt = () => !this.#closing && this.#poison === undefined && !this.#thread.ready();
+    while (isWorthIt() && this.#thread.started && this.#environment.monotonic() < until) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
@@ -262,31 +239,32 @@ export class Writer {
   async close(): Promise<void> {
     this.#closing = true;
     await this.drain();
-    clearTimeout(this.#anchorTimer);
-    if (this.#unanchored && this.#poison === undefined) {
+    this.#anchorTimer.stop();
+    if (this.#anchorTimer.isWanted && this.#poison === undefined) {
       await new Promise<void>((resolve) => {
         this.#line.push({ kind: 'anchor' }, () => resolve());
       });
     }
-    await this.#thread?.close();
+    await this.#thread.started?.close();
   }
 
   closeSync(): void {
     this.#closing = true;
     this.drainSync();
-    clearTimeout(this.#anchorTimer);
+    this.#anchorTimer.stop();
     this.anchorNow(Math.min(CLOSING_ANCHOR_MS, this.#options.lockTimeoutMs));
     // A `close` that was waiting goes on behind this, when the files are closed.
-    this.#unanchored = false;
-    this.#thread?.closeSync();
+    this.#anchorTimer.done();
+    this.#thread.started?.closeSync();
   }
 
   /** Moves the anchor on this thread if anything was written since; best effort. */
   anchorNow(timeoutMs: number): void {
-    if (!this.#unanchored || this.#poison !== undefined || this.#flight || this.#anchoring) return;
+    const { isWanted } = this.#anchorTimer;
+    if (!isWanted || this.#poison !== undefined || this.#flight || this.#anchoring) return;
     try {
       const outcome = this.#section.anchor({ deadline: this.#environment.monotonic() + timeoutMs });
-      if (outcome === 'done') this.#unanchored = false;
+      if (outcome === 'done') this.#anchorTimer.done();
     } catch {
       // The log itself is durable; only the time in which a cut could pass unseen grows.
     }
@@ -314,7 +292,7 @@ export class Writer {
         this.#start();
       };
       // With a thread, its answers come with turns of the event loop.
-      if (!this.#thread && this.#turns.isDue) setImmediate(start);
+      if (!this.#thread.started && this.#turns.isDue) setImmediate(start);
       else start();
     });
   }
@@ -356,13 +334,13 @@ export class Writer {
       }
     }
     if (group?.members.length !== 0) return group;
-    this.#giveBack(group.buffer);
+    this.#buffers.giveBack(group.buffer);
     return undefined;
   }
 
   #newGroup(below: Group | undefined, buffer?: Buffer): Group {
     const group = new Group(
-      buffer ?? this.#takeBuffer(),
+      buffer ?? this.#buffers.take(this.#queue.first?.commit.bytesMax ?? 0),
       below ? below.end : this.#state.end,
       below ?? this.#state,
       this.#environment.clock(),
@@ -373,32 +351,13 @@ export class Writer {
     return group;
   }
 
-  /** Of a buffer: no group takes more than may wait at all. */
-  get #usualBytes(): number {
-    return Math.min(groupBytesMax, this.#options.queueBytes) + SEAL_LINE_ROOM;
-  }
-
-  /** A buffer with room for the commit that waits first, whatever its size. */
-  #takeBuffer(): Buffer {
-    const first = this.#queue.first;
-    const need = (first?.commit.bytesMax ?? 0) + SEAL_LINE_ROOM;
-    const usual = this.#usualBytes;
-    if (need > usual) return WriterThread.buffer(need);
-    return this.#free.pop() ?? WriterThread.buffer(usual);
-  }
-
-  #giveBack(buffer: Buffer): void {
-    if (buffer.length === this.#usualBytes) this.#free.push(buffer);
-    else this.#thread?.release(buffer);
-  }
-
   /** Puts the members of the open group back to where they waited. */
   #requeueOpen(): void {
     const open = this.#open;
     if (!open) return;
     this.#open = undefined;
     this.#queue.putBack(open.members);
-    this.#giveBack(open.buffer);
+    this.#buffers.giveBack(open.buffer);
   }
 
   /** Hands the open group over to be written, if nothing else is. */
@@ -431,7 +390,7 @@ export class Writer {
     this.#flight = { group, done };
     const request = this.#request(group);
     const moved = (bytes: Buffer, place: Place) => this.#decideAgain(bytes, place);
-    const thread = this.#readyThread();
+    const thread = this.#thread.ready();
     if (thread) {
       const letter = thread.letter(request, this.#deadline(group));
       thread.submit(letter, { moved, done: (result) => this.#settle(result) });
@@ -473,23 +432,8 @@ export class Writer {
     }
   }
 
-  #readyThread(): WriterThread | undefined {
-    const { startThread } = this.#options;
-    if (!startThread || this.#threadFailed) return undefined;
-    if (!this.#thread) {
-      try {
-        this.#thread = startThread((error) => this.#threadDied(error));
-      } catch {
-        // Where no thread can be started, this one goes on writing.
-        this.#threadFailed = true;
-        return undefined;
-      }
-    }
-    return this.#thread.ready ? this.#thread : undefined;
-  }
-
+  /** A request that was in flight may or may not have been done. */
   #threadDied(error: Error): void {
-    this.#threadFailed = true;
     if (!this.#flight && !this.#anchoring) return;
     this.#poison ??= error;
     try {
@@ -590,10 +534,10 @@ export class Writer {
     else this.#open?.rebase(this.#state);
     if (wrote) {
       this.counts.groups += 1;
-      this.#wantAnchor();
+      this.#anchorTimer.want();
     }
     for (const waiting of group.members) this.#acknowledge(waiting, group.time);
-    this.#giveBack(group.buffer);
+    this.#buffers.giveBack(group.buffer);
   }
 
   /** Takes over what others wrote before the group that was moved behind it. */
@@ -621,7 +565,7 @@ export class Writer {
     this.#requeueOpen();
     if (!group) return;
     this.#queue.putBack(group.members);
-    this.#giveBack(group.buffer);
+    this.#buffers.giveBack(group.buffer);
   }
 
   /** The lock was not taken in time, or somebody asked to stop waiting: those whose time is over are told, the others wait on. */
@@ -633,7 +577,7 @@ export class Writer {
       this.#fail(late, lockTimeout(this.#environment, lockFile, paths.lock, late.timeoutMs));
     }
     if (this.#sync > 0 || !this.#hasWork()) return;
-    if (this.#thread?.ready && !this.#threadFailed) return;
+    if (this.#thread.isReady) return;
     // Nobody waits for the lock on another thread: look again soon.
     this.#readingOn = true;
     setTimeout(() => {
@@ -645,7 +589,7 @@ export class Writer {
   #failed(group: Group | undefined, error: unknown): void {
     this.counts.writeErrors += 1;
     this.#requeueOpen();
-    if (group) this.#giveBack(group.buffer);
+    if (group) this.#buffers.giveBack(group.buffer);
     for (const waiting of group?.members ?? []) this.#fail(waiting, error);
     if (this.#poison === undefined) return;
     for (const waiting of this.#queue.takeAll()) {
@@ -708,7 +652,7 @@ export class Writer {
 
   #aborted(waiting: Waiting): void {
     if (this.#flight?.group?.members.includes(waiting)) {
-      this.#thread?.interrupt();
+      this.#thread.started?.interrupt();
       return;
     }
     if (this.#open?.members.includes(waiting)) this.#requeueOpen();
@@ -721,8 +665,8 @@ export class Writer {
   #stepSync(): void {
     if (this.#flight || this.#anchoring) {
       // A wait for the lock is given up to this thread; what is past that point ends on its own.
-      this.#thread?.interrupt();
-      this.#thread?.settleSync();
+      this.#thread.started?.interrupt();
+      this.#thread.started?.settleSync();
       return;
     }
     if (this.#poison !== undefined) {
@@ -767,7 +711,7 @@ export class Writer {
       return;
     }
     this.#anchoring = true;
-    const thread = this.#readyThread();
+    const thread = this.#thread.ready();
     if (!thread) {
       try {
         const ended = this.#section.endSegment({ deadline: this.#environment.monotonic() });
@@ -792,37 +736,27 @@ export class Writer {
     });
   }
 
-  #wantAnchor(): void {
-    this.#unanchored = true;
-    if (this.#anchorTimer !== undefined) return;
-    this.#anchorTimer = setTimeout(() => {
-      this.#anchorTimer = undefined;
-      if (!this.#closing && this.#unanchored) this.#line.push({ kind: 'anchor' });
-    }, anchorDelayMs);
-    this.#anchorTimer.unref();
-  }
-
   #writeAnchor(done: () => void): void {
     const finish = (outcome: string) => {
       this.#anchoring = false;
       if (outcome === 'done') {
         this.counts.anchors += 1;
-        this.#unanchored = false;
+        this.#anchorTimer.done();
       } else if (this.#poison === undefined && !this.#closing) {
-        this.#wantAnchor();
+        this.#anchorTimer.want();
       }
       done();
       if (this.#sync === 0) this.#start();
     };
     if (this.#poison !== undefined || this.#sync > 0) {
-      if (this.#poison === undefined) this.#wantAnchor();
+      if (this.#poison === undefined) this.#anchorTimer.want();
       done();
       return;
     }
     this.#anchoring = true;
     const timeoutMs = this.#closing ? Math.min(CLOSING_ANCHOR_MS, this.#options.lockTimeoutMs) : 0;
     const deadline = this.#environment.monotonic() + timeoutMs;
-    const thread = this.#readyThread();
+    const thread = this.#thread.ready();
     if (thread) {
       const letter: AnchorLetter = { kind: 'anchor', deadline };
       thread.submit(letter, {

@@ -3,8 +3,9 @@ import { RecollectError, StoreClosedError } from '../errors.js';
 import { type Io, rest } from '../log/io.js';
 import type { Consume, Feed, FeedCommit, LogSource, Runtime } from './ports.js';
 
-/** Somebody who waits for a track to be built. */
-export interface Waiter {
+/** Somebody who waits for a member to be readable. */
+interface Waiter {
+  readonly member: Runtime;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -30,20 +31,54 @@ export class Track {
   #closed = false;
   /** Where it began. */
   readonly start: number;
-  /** Near enough to the head that a reader brings it the rest of the way. */
-  ready: boolean;
+  #ready: boolean;
   /** It is brought on in the background although it is ready: too much waits. */
   draining = false;
   /** What stopped building it. */
   problem: unknown;
-  waiters: Waiter[] = [];
+  #waiters: Waiter[] = [];
 
   constructor(log: LogSource, start: number, ready: boolean, unloaded?: Runtime) {
     this.#log = log;
     this.unloaded = unloaded;
     this.#feed = log.feed(start);
     this.start = start;
-    this.ready = ready;
+    this.#ready = ready;
+  }
+
+  /** Near enough to the head that a reader brings it the rest of the way. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Somebody waits for it to be ready. */
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  /** Resolves when the member's track is ready, also when it is another one by then; rejects with what stops it, or with StoreClosedError. */
+  wait(member: Runtime): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiters.push({ member, resolve, reject }));
+  }
+
+  /** It is ready from now on. */
+  arrive(): void {
+    this.#ready = true;
+    this.problem = undefined;
+    for (const { resolve } of this.#leaveWaiters()) resolve();
+  }
+
+  /** It does not go on until somebody asks for one of its members. */
+  stop(problem: unknown): void {
+    this.problem = problem;
+    this.draining = false;
+    for (const { reject } of this.#leaveWaiters()) reject(problem);
+  }
+
+  #leaveWaiters(): Waiter[] {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    return waiters;
   }
 
   get position(): number {
@@ -77,6 +112,19 @@ export class Track {
   /** Gives up its members to whoever takes them. */
   leave(): Runtime[] {
     return this.#members.splice(0);
+  }
+
+  /** Gives up its members: whoever waits for one of them waits for the track that it is given, and what could be read still can. */
+  moveTo(trackFor: (member: Runtime) => Track): void {
+    const waiters = this.#leaveWaiters();
+    for (const member of this.leave()) {
+      const next = trackFor(member);
+      // One that could be read must not wait again; whoever reads it brings it the rest of the way.
+      if (this.#ready && !next.#ready) next.arrive();
+      const own = waiters.filter((waiter) => waiter.member === member);
+      if (next.#ready) for (const { resolve } of own) resolve();
+      else next.#waiters.push(...own);
+    }
   }
 
   /** @throws StoreDamagedError, StoreClosedError */
@@ -116,9 +164,7 @@ export class Track {
 
   close(): void {
     this.#closed = true;
-    const { waiters } = this;
-    this.waiters = [];
-    for (const { reject } of waiters) reject(new StoreClosedError());
+    for (const { reject } of this.#leaveWaiters()) reject(new StoreClosedError());
     for (const member of this.leave()) member.close();
   }
 

@@ -10,8 +10,9 @@ import type { Io } from '../log/io.js';
 import type { AsyncSequence, SyncSequence } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 import type { ProjectionRuntime } from '../projections/projection.js';
+import { Fixed } from './fixed.js';
 import { checkKey, type Reads } from './reads.js';
-import { Fixed, whenReady } from './view.js';
+import { whenReady } from './when-ready.js';
 
 export interface HistoryOptions {
   /** The first event: at this position or behind it, or at this time or later. Default: the key's first. */

@@ -17,9 +17,9 @@ import { openLog } from '../log/open-log.js';
 import type { RecordedEvent, Recovery } from '../log/types.js';
 import type { Projection } from '../projections/define.js';
 import type { Events, RecordedEventOf } from '../projections/events.js';
+import { Fixed } from './fixed.js';
 import { type StoreOptions, type StoreSettings, storeSettings } from './options.js';
 import { Reads } from './reads.js';
-import { Fixed } from './view.js';
 
 /** What one event did to one key of one projection. */
 export interface ReplayStep<Event = RecordedEvent> extends StateDifference {

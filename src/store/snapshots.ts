@@ -1,5 +1,6 @@
 /** `store.snapshot`: ends the segment, waits for what is built, makes the snapshots, one caller at a time over all processes. */
-import { Course } from '../compaction/course.js';
+import type { SnapshotCover } from '../compaction/compaction.js';
+import { Course, type CourseOptions } from '../compaction/course.js';
 import {
   makeSnapshots,
   planSnapshots,
@@ -12,7 +13,13 @@ import {
   type SnapshotReport,
   type SnapshotSource,
 } from '../compaction/snapshot-source.js';
-import { RecollectError, StoreReadOnlyError, systemCode } from '../errors.js';
+import {
+  checkOptionNames,
+  optionNames,
+  RecollectError,
+  StoreReadOnlyError,
+  systemCode,
+} from '../errors.js';
 import type { Io } from '../log/io.js';
 import { isLeftToReaders } from '../projections/engine.js';
 import type { Runtime } from '../projections/ports.js';
@@ -24,6 +31,22 @@ const RETRY_MS = 5;
 const SLICE_MS = 3;
 /** Commits routed at once. */
 const PORTION_COMMITS = 500;
+
+export interface SnapshotOptions {
+  /**
+   * Called with how many of its parts are made, of how many: at most every 100 ms, and when the last one is. What it throws ends the snapshot: parts that are
+   * made stay.
+   */
+  readonly onProgress?: CourseOptions['onProgress'];
+}
+
+const SNAPSHOT_OPTIONS = optionNames<SnapshotOptions>({ onProgress: true });
+
+/** The options of one, checked. @throws TypeError */
+export function courseOf(options: SnapshotOptions): Course {
+  checkOptionNames(options, SNAPSHOT_OPTIONS, 'snapshot');
+  return new Course({ onProgress: options.onProgress });
+}
 
 /** What can be snapshotted, and what never can, because events that it needs were dropped. */
 interface Sorted {
@@ -93,7 +116,7 @@ export class Snapshots {
   }
 
   /** What one would cover now. */
-  async plan(): Promise<SnapshotPlan> {
+  async #planned(): Promise<SnapshotPlan> {
     await this.#reads.built();
     const { log } = this.#reads;
     return await log.run(this.#plan(), SLICE_MS);
@@ -104,6 +127,23 @@ export class Snapshots {
     const { position, parts } = yield* planSnapshots(source);
     const others = skipped.map(({ name }) => ({ name, isCovered: false }));
     return { position, parts: [...parts, ...others] };
+  }
+
+  /** Makes one, or, for a dry run, only says up to where everything would be covered by it: position 0 for what must still be folded from events. */
+  async cover(dryRun: boolean, course: Course): Promise<SnapshotCover> {
+    if (dryRun) {
+      const { position, parts } = await this.#planned();
+      const projections = parts.map(({ name, isCovered }) => {
+        return { name, covered: isCovered ? position : 0 };
+      });
+      return { position, projections };
+    }
+    const { position, parts } = await this.make(course);
+    // What a state is folded from must stay.
+    const projections = parts.map(({ name, skipped, unsaved = 0 }) => {
+      return { name, covered: skipped === undefined && unsaved === 0 ? position : 0 };
+    });
+    return { position, projections };
   }
 
   async #make(course: Course): Promise<SnapshotReport> {

@@ -9,7 +9,7 @@ import type { EntriesOptions, Entry } from '../projections/types.js';
 import type { TransactionSource } from '../transaction.js';
 import type { Incoming } from './incoming.js';
 import { checkEntries, checkKey, type Reads } from './reads.js';
-import { whenReady } from './view.js';
+import { whenReady } from './when-ready.js';
 
 export function transactionSource(
   reads: Reads,

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { StoreClosedError } from '#src/errors.js';
-import { runAsync } from '#src/log/io.js';
+import { HistoryPrunedError, StoreClosedError } from '#src/errors.js';
+import { type Io, runAsync } from '#src/log/io.js';
 import { Engine, type EngineOptions } from '#src/projections/engine.js';
 import { NEEDS_IO } from '#src/projections/key-reader.js';
-import type { Runtime } from '#src/projections/ports.js';
+import type { Consume, Feed, Runtime } from '#src/projections/ports.js';
 import { step } from '../support/stepping.js';
 import { counting, errors, FakeLog, NotReady, ReadFailure, run, world } from './fakes.js';
 
@@ -50,6 +50,38 @@ class Recorder implements Runtime {
 
   close(): void {
     this.closed = true;
+  }
+}
+
+/** A log whose commits up to 20 were dropped. */
+class PrunedLog extends FakeLog {
+  override feed(after: number): Feed {
+    const feed = super.feed(after);
+    const check = () => {
+      if (feed.position < 20) throw new HistoryPrunedError(21);
+    };
+    return {
+      get position() {
+        return feed.position;
+      },
+      *advance(consume: Consume, to?: number): Io<void> {
+        check();
+        yield* feed.advance(consume, to);
+      },
+      advanceNow(consume: Consume, to?: number) {
+        check();
+        return feed.advanceNow(consume, to);
+      },
+    };
+  }
+}
+
+/** Has a snapshot behind what was dropped. */
+class Jumping extends Recorder {
+  // biome-ignore lint/correctness/useYield: what it jumps to is in memory
+  *jump(): Io<boolean> {
+    this.position = 20;
+    return true;
   }
 }
 
@@ -317,6 +349,27 @@ describe('a projection added to a store with a long history', () => {
     await engine.whenReady(recorder);
     engine.buildSync();
     expect(recorder.seen).toEqual(range(1, 3000));
+    engine.close();
+  });
+});
+
+describe('projections that wait together for history that was dropped', () => {
+  test('each go on from a snapshot, or fail: none is taken for ready because another is', async () => {
+    const log = new PrunedLog();
+    for (let number = 0; number < 45; number += 1) log.append(added);
+    const { engine } = engineOn(log, ALL_LARGE);
+    const jumping = new Jumping();
+    const staying = new Recorder();
+    engine.add(jumping);
+    engine.add(staying);
+    const [stays, jumps] = await Promise.allSettled([
+      engine.whenReady(staying),
+      engine.whenReady(jumping),
+    ]);
+    expect(jumps).toMatchObject({ status: 'fulfilled' });
+    expect(jumping.seen).toEqual(range(21, 45));
+    expect(stays).toMatchObject({ status: 'rejected', reason: expect.any(HistoryPrunedError) });
+    expect(staying.seen).toEqual([]);
     engine.close();
   });
 });
