@@ -667,6 +667,7 @@ export type { CompactionOptions, RetentionOptions, RetentionRule } from './compa
 export type { Covered } from './compaction/retention.js';
 export type { SnapshotPart, SnapshotReport } from './compaction/snapshot-source.js';
 export { jsonText } from './log/json.js';
+export { Turns } from './log/turns.js';
 export type {
   Appended,
   AsyncSequence,

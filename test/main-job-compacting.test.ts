@@ -5,7 +5,7 @@ import { openMemory } from '#src/index.js';
 import { Agents } from '../scripts/main-job/agents.mjs';
 import { Compacting, tooLittle, uncompacted } from '../scripts/main-job/compacting.mjs';
 import { options } from '../scripts/main-job/projections.mjs';
-import { fileWith } from './support/imported.js';
+import { remarks } from './support/imported.js';
 import { temporaryDirectory } from './support/temporary-directory.js';
 
 describe('compaction in the main job', () => {
@@ -52,13 +52,15 @@ describe('compaction in the main job', () => {
 
   test('is made when an agent was killed, before it is replaced', async () => {
     const directory = join(temporaryDirectory(), 'memory');
-    const lines = Array.from({ length: 8 }, (_, index) => {
-      return `[2026-01-01T00:0${index}:00Z] Anna: remark ${index}`;
-    });
-    const path = fileWith(lines.join('\n'), 'chat.txt');
     const memory = await openMemory(directory, options);
     const compacting = new Compacting(memory);
-    const work = { directory, path, format: undefined, itemsPerCommit: 1, raiseEvery: 4 };
+    const work = {
+      directory,
+      path: remarks(8),
+      format: undefined,
+      itemsPerCommit: 1,
+      raiseEvery: 4,
+    };
     const said: string[] = [];
     const say = (line: string) => void said.push(line);
     // It was not begun: nothing else compacts.

@@ -37,6 +37,7 @@ export class Agents {
   #halfWay;
   /** @type {Set<import('node:child_process').ChildProcess>} */
   #running = new Set();
+  #isStopped = false;
 
   /**
    * @param {Work} work
@@ -67,8 +68,9 @@ export class Agents {
     );
   }
 
-  /** Ends what still runs. */
+  /** Ends what still runs, and starts nothing more. */
   stop() {
+    this.#isStopped = true;
     for (const child of this.#running) child.kill('SIGKILL');
   }
 
@@ -76,12 +78,14 @@ export class Agents {
   async #killAndReplace(index) {
     const total = this.#shares[index] ?? 0;
     const end = await this.#start(index, Math.floor(total / 2));
+    if (this.#isStopped) return;
     const { done = 0 } = this.states.get(nameOf(index)) ?? {};
     this.#say(`${nameOf(index)} ended by ${end} after ${done} of ${total} items; replacing it`);
     if (end !== 'SIGKILL' || done === total) {
       this.problems.push(`${nameOf(index)} was not killed in the middle of its work`);
     }
     await this.#halfWay();
+    if (this.#isStopped) return;
     await this.#mustEndWell(index);
   }
 

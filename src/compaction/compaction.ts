@@ -166,7 +166,6 @@ export class Compaction {
     });
     const release = dryRun ? () => {} : await this.#lock(patient);
     if (!release) return undefined;
-    this.#isHolding = !dryRun;
     try {
       if (!dryRun) await log.run(removeArchiveLeftovers(log.paths));
       const changes = dryRun
@@ -215,6 +214,8 @@ export class Compaction {
       await this.#source.relieved?.();
       this.#checkOpen();
       const release = log.tryCompactionLock();
+      // A synchronous snapshot may come as soon as the lock is taken: it must not wait for it.
+      this.#isHolding = release !== undefined;
       if (release || !patient) return release;
       if (monotonic() >= deadline) throw log.compactionTimeout();
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

@@ -1,5 +1,5 @@
 /** How an import goes on, told now and then. */
-import { monotonicMs } from '../log/environment.js';
+import { monotonicMs } from '../log/monotonic.js';
 import type { ImportSettings, MemoryImportProgress } from './options.js';
 
 const REPORT_MS = 100;

@@ -21,6 +21,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { DeadlockError, LockTimeoutError, StoreAccessError } from '../errors.js';
 import { nextToken } from './fence.js';
+import { GivenTokens } from './given-tokens.js';
 import type { Holder } from './holder.js';
 import type { Lease } from './lease.js';
 import { lastHolder, sign, thisProcess } from './lock-content.js';
@@ -51,8 +52,9 @@ interface Place {
 
 const places = new Map<string, Place>();
 
-/** The highest token that this thread has given out, by place: the file may say less when what was written to it never reached the disk. */
-const tokens = new Map<string, number>();
+/** Of so many files the highest token is remembered one by one: at some 200 bytes each. */
+const TOKEN_FILES_MAX = 10_000;
+const tokens = new GivenTokens(TOKEN_FILES_MAX);
 
 /** The same for all paths that lead to a file: its directory may be reached through symbolic links. What is no directory, opening the file tells. */
 function keyOf(path: string): string {
@@ -300,8 +302,8 @@ export class LockFile {
   }
 
   #token(file: number, { key }: Place): number {
-    const token = nextToken(new RealFenceFile(this.#path, file), { highest: tokens.get(key) });
-    tokens.set(key, token);
+    const token = nextToken(new RealFenceFile(this.#path, file), { highest: tokens.highest(key) });
+    tokens.given(key, token);
     return token;
   }
 

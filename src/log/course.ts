@@ -1,6 +1,6 @@
 /** How a long piece of work goes on: who watches it hears of it now and then, and may end it. */
 import { invalidArgument } from '../errors.js';
-import { monotonicMs } from './environment.js';
+import { monotonicMs } from './monotonic.js';
 import { checkSignal } from './on-abort.js';
 
 /** How far a piece of work has come. Of its phases each begins anew at 0. */

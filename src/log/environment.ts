@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Disk } from './disk.js';
 import type { Writer } from './mark.js';
+import { monotonicMs } from './monotonic.js';
 
 export interface Environment {
   readonly disk: Disk;
@@ -12,12 +13,6 @@ export interface Environment {
   readonly monotonic: () => number;
   readonly randomBytes: (count: number) => Buffer;
   readonly writer: Writer;
-}
-
-/** Milliseconds on the machine's monotonic clock. */
-export function monotonicMs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1000 + nanoseconds / 1e6;
 }
 
 const POOL_BYTES = 4096;

@@ -54,6 +54,7 @@ export class LogFeed {
   /** A buffer that the next read may take. */
   #spare: Buffer | undefined;
   #handingOut = false;
+  #isPaused = false;
 
   /** Begins behind position `after`. */
   constructor(source: FeedSource, after: number) {
@@ -71,7 +72,7 @@ export class LogFeed {
 
   /**
    * Hands out the commits up to position `to`, or up to the end of the log as this process knows it. Others may drive the feed meanwhile:
-   * what they handed out is not handed out here.
+   * what they handed out is not handed out here. `consume` may end it by {@link LogFeed.pause}.
    * @throws StoreDamagedError, and whatever `consume` throws
    */
   *advance(consume: (commit: FeedCommit) => void, to: number = Number.MAX_SAFE_INTEGER): Io<void> {
@@ -81,7 +82,7 @@ export class LogFeed {
     }
   }
 
-  /** {@link LogFeed.advance} as far as it goes without reading a file; true when that is all the way. */
+  /** {@link LogFeed.advance} as far as it goes without reading a file; true when that is all the way that it was to go. */
   advanceNow(consume: (commit: FeedCommit) => void, to: number = Number.MAX_SAFE_INTEGER): boolean {
     if (this.#handingOut) {
       const problem =
@@ -90,11 +91,12 @@ export class LogFeed {
     }
     const { recent } = this.#source;
     this.#handingOut = true;
+    this.#isPaused = false;
     recent?.hold();
     try {
       for (;;) {
         const last = Math.min(to, this.#source.place.position);
-        if (this.#position >= last) break;
+        if (this.#position >= last || this.#isPaused) break;
         const piece = this.#atHand();
         if (!piece) return false;
         this.#walk(piece, consume, last);
@@ -109,6 +111,11 @@ export class LogFeed {
       this.#spare = undefined;
     }
     return true;
+  }
+
+  /** From inside `consume`: nothing is handed out behind this commit until the feed is driven again. */
+  pause(): void {
+    this.#isPaused = true;
   }
 
   #goTo(segment: number, offset: number, walked: number): void {
@@ -137,7 +144,7 @@ export class LogFeed {
     const { segment, offset, bytes, end } = piece;
     let at = this.#offset - offset;
     try {
-      while (at < end && this.#position < last) {
+      while (at < end && this.#position < last && !this.#isPaused) {
         const next = bytes.indexOf(LF, at) + 1;
         const kind = lineKind(bytes, at);
         if (kind === 'commit' && this.#walked < this.#position) {

@@ -8,6 +8,7 @@
  */
 import { systemCode } from '../errors.js';
 import type { Disk, DiskCalls } from './disk.js';
+import { Turns, turn } from './turns.js';
 
 /** A disk call that a generator asks its driver to make. */
 export interface DiskRequest {
@@ -17,8 +18,10 @@ export interface DiskRequest {
 
 const REST: DiskRequest = Object.freeze({ method: 'rest', args: Object.freeze([]) });
 
-/** So long asynchronous work may go on without a return to the event loop, ms. */
+/** So long asynchronous work of its own may go on without a return to the event loop, ms. */
 const WORK_MS_MAX = 5;
+/** Of all other asynchronous work of this thread together: many callers at once must not each take that long in one turn. */
+const turns = new Turns();
 
 /** When asynchronous work began to go on without a return to the event loop. One for all pieces that follow each other. */
 export interface Pace {
@@ -69,8 +72,11 @@ export function runSync<T>(disk: Disk, work: Io<T>): T {
   return step.value;
 }
 
-/** Makes every call off this thread (on a disk without asynchronous calls: directly). */
-export async function runAsync<T>(disk: Disk, work: Io<T>, pace: Pace = newPace()): Promise<T> {
+/**
+ * Makes every call off this thread (on a disk without asynchronous calls: directly).
+ * @param pace - of its own; without it the work shares the turns of the event loop with all other
+ */
+export async function runAsync<T>(disk: Disk, work: Io<T>, pace?: Pace): Promise<T> {
   const calls = (disk.promises ?? disk) as unknown as Record<string, AnyCall>;
   let step = work.next();
   while (!step.done) {
@@ -78,6 +84,7 @@ export async function runAsync<T>(disk: Disk, work: Io<T>, pace: Pace = newPace(
     let answer: unknown;
     try {
       if (method !== 'rest') answer = await calls[method]?.apply(calls, [...args]);
+      else if (!pace) await turns.rest();
       else if (performance.now() - pace.began > pace.workMsMax) {
         await turn();
         pace.began = performance.now();
@@ -89,13 +96,6 @@ export async function runAsync<T>(disk: Disk, work: Io<T>, pace: Pace = newPace(
     step = work.next(answer);
   }
   return step.value;
-}
-
-/** Resolves behind whatever else the event loop has to do. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }
 
 /**

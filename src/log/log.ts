@@ -560,7 +560,11 @@ export class Log {
 
   async #run<T>(work: Io<T>, workMsMax?: number): Promise<T> {
     try {
-      return await runAsync(this.#environment.disk, work, newPace(workMsMax));
+      return await runAsync(
+        this.#environment.disk,
+        work,
+        workMsMax === undefined ? undefined : newPace(workMsMax),
+      );
     } catch (error) {
       throw this.#told(error);
     }

@@ -13,6 +13,7 @@ import type {
   Projection,
   RecordedEvent,
   Store,
+  Turns,
 } from '../store.js';
 import { checkDemands, checksOf, conditionOf, type Demand } from './conditions.js';
 import { Lanes } from './lanes.js';
@@ -20,6 +21,7 @@ import { carryOut, carryOutSync, type Plan } from './plan.js';
 import type { MemoryIndex } from './recall-index.js';
 import { asRepeated, changedNothing, refusalOf, repeatedEvent } from './repeats.js';
 import { latest } from './store-time.js';
+import { turns } from './turns.js';
 import { checkWriteOptions } from './write-options.js';
 
 /** Who, why and under which condition; always the last argument of a call that writes. */
@@ -196,8 +198,10 @@ export class StoreAccess implements Access {
     let lane: string | undefined;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const again = () => this.#attempt(commands, options);
-        return await (lane === undefined ? again() : this.#lanes.run(lane, again));
+        // Who lost hurries: others would write in its turns again.
+        return await (lane === undefined
+          ? this.#attempt(commands, options, turns)
+          : this.#lanes.run(lane, () => this.#attempt(commands, options)));
       } catch (error) {
         if (!isConflict(error, options) || attempt === ATTEMPTS_MAX) throw error;
         lane = error.failures[0]?.stream;
@@ -208,10 +212,12 @@ export class StoreAccess implements Access {
   async #attempt(
     commands: readonly Command<unknown>[],
     options: WriteOptions,
+    resting?: Turns,
   ): Promise<readonly Written[]> {
     const decided: Decided[] = [];
     try {
       for (const command of commands) {
+        if (decided.length > 0) await resting?.rest();
         // The version first: a state that is newer than it is found out when the commit is decided.
         const version = command.commutes ? 0 : await this.#store.version(command.stream);
         const state = await this.#store.get(command.projection, command.stream);

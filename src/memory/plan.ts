@@ -1,6 +1,7 @@
 /** Calls that are decided on several streams at once, and written as one commit. */
 import { VersionConflictError } from '../errors.js';
 import type { ExpectedVersion, NewEvent, Projection, Store } from '../store.js';
+import { turns } from './turns.js';
 
 /** Events for one stream. */
 export interface PlannedEvents {
@@ -47,6 +48,8 @@ export async function carryOut<State, Result>(
     const versions = new Map<string, number>();
     const states = new Map<string, State | undefined>();
     for (const stream of streams) {
+      // Who lost hurries: others would write in its turns again.
+      if (attempt === 1 && versions.size > 0) await turns.rest();
       // The version first: a state that is newer than it is found out when the commit is decided.
       versions.set(stream, await store.version(stream));
       states.set(stream, await store.get(projection, stream));

@@ -13,6 +13,7 @@ import { checkDemands, strictest } from './conditions.js';
 import type { ModelDefinition } from './model-definition.js';
 import type { Plan } from './plan.js';
 import { MemoryIndex } from './recall-index.js';
+import { turns } from './turns.js';
 import { checkWriteOptions } from './write-options.js';
 
 /** A transaction: what is written is committed at its end. It has no synchronous calls. */
@@ -115,7 +116,10 @@ export class TransactionAccess implements Access {
     options: WriteOptions,
   ): Promise<readonly Written[]> {
     const written: Written[] = [];
-    for (const command of commands) written.push(await this.run(command, options));
+    for (const command of commands) {
+      if (written.length > 0) await this.#rest();
+      written.push(await this.run(command, options));
+    }
     return written;
   }
 
@@ -130,6 +134,7 @@ export class TransactionAccess implements Access {
     const states = new Map<string, State | undefined>();
     // What a transaction has read is a condition of its commit; of isolation read-committed only where it writes.
     for (const stream of streams) {
+      if (versions.size > 0) await this.#rest();
       versions.set(stream, await this.#transaction.version(stream));
       states.set(stream, await this.#transaction.get(projection, stream));
     }
@@ -142,6 +147,11 @@ export class TransactionAccess implements Access {
       this.#transaction.append(stream, events, { expectedVersion });
     }
     return result;
+  }
+
+  /** Who lost hurries: others would write in its turns again. */
+  #rest(): Promise<void> | undefined {
+    return this.#transaction.attempt === 1 ? turns.rest() : undefined;
   }
 
   runPlanSync(): never {

@@ -9,8 +9,8 @@
  * - what stops one track stops no other, and is told to the readers of its members.
  */
 import { HistoryPrunedError, IndexFailedError } from '../errors.js';
-import { monotonicMs } from '../log/environment.js';
 import { type Io, rest, runSync } from '../log/io.js';
+import { monotonicMs } from '../log/monotonic.js';
 import { NEEDS_IO } from './key-reader.js';
 import type { LogSource, ReadErrors, Runtime } from './ports.js';
 import type { ProjectionRuntime } from './projection.js';
@@ -96,18 +96,29 @@ export class Engine {
    * @throws ProjectionFailedError, StoreClosedError
    */
   getNow(runtime: ProjectionRuntime, key: string): unknown {
-    if (runtime.position === this.#log.position) {
-      const state = runtime.hot.get(key);
-      if (state !== undefined) return state;
-    }
-    return this.#catchUpAndGet(runtime, key);
+    const hot = this.#hot(runtime, key);
+    return hot === undefined ? this.#catchUpAndGet(runtime, key, 'advanceNow') : hot;
   }
 
-  #catchUpAndGet(runtime: ProjectionRuntime, key: string): unknown {
+  /** {@link Engine.getNow} for who can wait: also `NEEDS_IO` when so much is to be brought up that others must have their turn meanwhile. */
+  getSoon(runtime: ProjectionRuntime, key: string): unknown {
+    const hot = this.#hot(runtime, key);
+    return hot === undefined ? this.#catchUpAndGet(runtime, key, 'advancePortion') : hot;
+  }
+
+  #hot(runtime: ProjectionRuntime, key: string): unknown {
+    return runtime.position === this.#log.position ? runtime.hot.get(key) : undefined;
+  }
+
+  #catchUpAndGet(
+    runtime: ProjectionRuntime,
+    key: string,
+    way: 'advanceNow' | 'advancePortion',
+  ): unknown {
     this.checkOpen();
     if (runtime.position !== this.#log.position) {
       const track = this.#tracks.of(runtime);
-      if (!track.ready || !track.advanceNow()) return NEEDS_IO;
+      if (!track.ready || !track[way]()) return NEEDS_IO;
     }
     return runtime.stateNow(key);
   }
@@ -130,7 +141,7 @@ export class Engine {
     const next = () => this.#tracks.all.find(isBehind);
     for (let track = next(); track; track = next()) {
       try {
-        yield* track.advance();
+        yield* track.advance(undefined, reader ? 'relieve' : 'settle');
         track.problem = undefined;
       } catch (error) {
         this.checkOpen();
@@ -146,13 +157,13 @@ export class Engine {
     if (!reader) throwFirst(stopped.values());
   }
 
-  /** The same without I/O: true when what is to be read is there. @throws StoreClosedError */
+  /** The same without I/O, a portion at most: true when what is to be read is there. @throws StoreClosedError */
   catchUpNow(reader?: Runtime): boolean {
     this.checkOpen();
     let all = true;
     let isThere = true;
     for (const track of this.#tracks.all) {
-      if (!track.ready || track.advanceNow()) continue;
+      if (!track.ready || track.advancePortion()) continue;
       all = false;
       if (!reader || track === this.#tracks.of(reader)) isThere = false;
     }

@@ -156,20 +156,16 @@ export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> imp
     }
   }
 
-  /** Events that were routed and are not applied. */
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
-  route(commit: FeedCommit): void {
+  route(commit: FeedCommit): boolean {
+    // One commit of very many events may wait whole, so that whoever lets others have their turn need not apply it in this one.
+    while (this.#isMuch(WAITING_GROUPS_MAX) && this.#apply(GROUP_EVENTS_MAX, GROUP_BYTES_MAX));
     for (let index = 0; index < commit.count && !this.#stop; index += 1) {
       if (this.#types && !this.#types.has(commit.type(index))) continue;
       this.#add(commit.events()[index] as RecordedEvent);
     }
     this.position = commit.position;
     // A little with each commit, so that no one of them has to wait for all that the others left.
-    if (this.#isMuch(1)) this.#apply(PORTION_EVENTS_MAX, PORTION_BYTES_MAX);
-    while (this.#isMuch(WAITING_GROUPS_MAX) && this.#apply(GROUP_EVENTS_MAX, GROUP_BYTES_MAX));
+    return this.#isMuch(1) && this.#apply(PORTION_EVENTS_MAX, PORTION_BYTES_MAX);
   }
 
   #isMuch(groups: number): boolean {
@@ -180,6 +176,11 @@ export class IndexRuntime<Index = unknown, Sink = unknown, Source = unknown> imp
   /** Applies what waits, in portions; nothing while it is saved. */
   *settle(): Io<void> {
     while (this.#apply(PORTION_EVENTS_MAX, PORTION_BYTES_MAX)) yield* rest();
+  }
+
+  /** {@link IndexRuntime.settle} until no more waits than may be left to whoever reads it. */
+  *relieve(): Io<void> {
+    while (this.#isMuch(1) && this.#apply(PORTION_EVENTS_MAX, PORTION_BYTES_MAX)) yield* rest();
   }
 
   /** {@link IndexRuntime.value}, in portions. */

@@ -29,6 +29,8 @@ export interface Feed {
   advance(consume: Consume, to?: number): Io<void>;
   /** The same without I/O. True when all of them were at hand. */
   advanceNow(consume: Consume, to?: number): boolean;
+  /** From inside `consume`: ends the advance behind this commit, as if it had been the last. */
+  pause(): void;
 }
 
 /** The log as the engine sees it. */
@@ -168,12 +170,12 @@ export interface Runtime {
    * it was.
    */
   jump?(head: number): Io<boolean>;
-  /** Takes the next commit. Never throws for what user code does. */
-  route(commit: FeedCommit): void;
-  /** Events that were routed and wait to be worked on. */
-  readonly waiting?: number;
-  /** Works on them, in portions. */
+  /** Takes the next commit. True when it worked on what waits, too. Never throws for what user code does. */
+  route(commit: FeedCommit): boolean;
+  /** Works on what was routed and waits, in portions. */
   settle?(): Io<void>;
+  /** The same until little waits. */
+  relieve?(): Io<void>;
   /** Lets go of all it holds. */
   close(): void;
 }

@@ -129,7 +129,7 @@ export class ProjectionRuntime implements Runtime {
     return this.#ground.postings.bytes;
   }
 
-  route(commit: FeedCommit): void {
+  route(commit: FeedCommit): boolean {
     const { position, count, segment, offset } = commit;
     const { keyIsStream } = this.definition;
     for (let index = 0; index < count && !this.#stop; index += 1) {
@@ -142,6 +142,7 @@ export class ProjectionRuntime implements Runtime {
     }
     this.position = position;
     this.#ahead?.rest();
+    return false;
   }
 
   /** From now on events are folded when they are routed, for a reader who wants the states of all keys. */

@@ -10,23 +10,22 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** Commits routed at once: between two portions others have their turn. Fewer where routing leaves much to be done. */
-const PORTION_COMMITS_MAX = 256;
-/** Events that a portion may leave to be worked on by one member. */
-const PORTION_WAITING_MAX = 128;
+/** Events routed at once: between two portions others have their turn. A commit is not divided. */
+const PORTION_EVENTS_MAX = 256;
 
 export class Track {
   readonly #log: LogSource;
   readonly #feed: Feed;
   readonly #members: Runtime[] = [];
-  readonly #consume: Consume = (commit) => this.#route(commit);
+  readonly #consume: Consume = (commit) => void this.#route(commit);
+  readonly #consumePortion: Consume = (commit) => this.#routePortion(commit);
   /** A member that was saved and is not loaded yet, alone on its track: nothing is routed before. */
   readonly unloaded: Runtime | undefined;
   /** How far loading it has come, if somebody began. */
   loading: Io<void> | undefined;
   /** Whether it is on its way right now, and cannot be gone on with by anybody else. */
   isLoading = false;
-  #portionCommits = PORTION_COMMITS_MAX;
+  #portionEvents = 0;
   #routing = false;
   #closed = false;
   /** Where it began. */
@@ -100,8 +99,6 @@ export class Track {
       throw new Error(`${runtime.name} is at ${runtime.position}, not at ${this.position}`);
     }
     this.#members.push(runtime);
-    // How much its events are is known when the first were routed.
-    if (runtime.settle) this.#portionCommits = 1;
   }
 
   /** Whether the other one's members can go on with this track. */
@@ -127,39 +124,42 @@ export class Track {
     }
   }
 
-  /** @throws StoreDamagedError, StoreClosedError */
-  *advance(to: number = this.#log.position): Io<void> {
+  /**
+   * @param work - whether members work on all that is routed to them, or only on what they would have too much of
+   * @throws StoreDamagedError, StoreClosedError
+   */
+  *advance(to: number = this.#log.position, work: 'settle' | 'relieve' = 'settle'): Io<void> {
     this.#checkCalm();
     // Without members there is nothing to do any more: they may go to another track meanwhile.
     while (this.#feed.position < to && (this.#members.length > 0 || this.#closed)) {
-      const portion = Math.min(to, this.#feed.position + this.#portionCommits);
-      yield* this.#feed.advance(this.#consume, portion);
-      yield* this.#settle();
+      this.#portionEvents = 0;
+      yield* this.#feed.advance(this.#consumePortion, to);
+      // It may be that others take them to another track meanwhile.
+      for (const member of [...this.#members]) {
+        const working = member[work]?.();
+        if (working) yield* working;
+      }
       if (this.#feed.position < to) yield* rest();
       this.#checkCalm();
     }
   }
 
-  /** A portion of many events is worked on in portions of its own, and the next one is smaller. */
-  *#settle(): Io<void> {
-    let most = 0;
-    // It may be that others take them to another track meanwhile.
-    for (const member of [...this.#members]) {
-      most = Math.max(most, member.waiting ?? 0);
-      if (member.settle) yield* member.settle();
-    }
-    if (most > PORTION_WAITING_MAX) {
-      this.#portionCommits = Math.max(1, Math.floor(this.#portionCommits / 2));
-    } else if (2 * most <= PORTION_WAITING_MAX) {
-      this.#portionCommits = Math.min(2 * this.#portionCommits, PORTION_COMMITS_MAX);
-    }
-  }
-
   /** True when it is at the head. */
   advanceNow(): boolean {
+    return this.#advanceNow(this.#consume);
+  }
+
+  /** {@link Track.advanceNow}, a portion at most. */
+  advancePortion(): boolean {
+    this.#portionEvents = 0;
+    return this.#advanceNow(this.#consumePortion);
+  }
+
+  #advanceNow(consume: Consume): boolean {
     this.#checkCalm();
     const to = this.#log.position;
-    return this.#feed.position >= to || this.#feed.advanceNow(this.#consume, to);
+    if (this.#feed.position >= to) return true;
+    return this.#feed.advanceNow(consume, to) && this.#feed.position >= to;
   }
 
   close(): void {
@@ -177,8 +177,15 @@ export class Track {
     );
   }
 
-  #route(commit: FeedCommit): void {
+  #routePortion(commit: FeedCommit): void {
+    this.#portionEvents += commit.count;
+    if (this.#route(commit) || this.#portionEvents >= PORTION_EVENTS_MAX) this.#feed.pause();
+  }
+
+  /** True when a member did more than take it. */
+  #route(commit: FeedCommit): boolean {
     if (this.#closed) throw new StoreClosedError();
+    let isWorked = false;
     this.#routing = true;
     try {
       for (const member of this.#members) {
@@ -189,10 +196,11 @@ export class Track {
             `${member.name} is at ${member.position}, commit ${commit.position} came`,
           );
         }
-        member.route(commit);
+        if (member.route(commit)) isWorked = true;
       }
     } finally {
       this.#routing = false;
     }
+    return isWorked;
   }
 }

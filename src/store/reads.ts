@@ -169,7 +169,9 @@ export class Reads {
     if (ready) await ready;
     const look = this.look.freshen();
     if (look) await look;
-    const known = this.engine.getNow(runtime, key);
+    const under = runtime.position < this.log.position && this.#catchingUp.get(runtime);
+    if (under) await under;
+    const known = this.engine.getSoon(runtime, key);
     if (known !== NEEDS_IO) return given(known);
     if (runtime.position < this.log.position) await this.#catchUpTogether(runtime);
     return await this.log.run(this.#getKnown(runtime, key));

@@ -152,7 +152,6 @@ export class Snapshots {
     const { monotonic } = log.environment;
     const began = monotonic();
     const release = await this.#lock(began + log.lockTimeoutMs);
-    this.#running = true;
     try {
       await log.endSegment();
       await this.#reads.built();
@@ -220,11 +219,18 @@ export class Snapshots {
     const { log } = this.#reads;
     for (;;) {
       await this.#relieving?.ended;
-      const release = await log.run(tryLock(log));
+      const release = await log.run(this.#take());
       if (release) return release;
       if (log.environment.monotonic() >= deadline) throw this.#late();
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
+  }
+
+  /** A synchronous call may come as soon as the lock is taken: it must not wait for it. */
+  *#take(): Io<(() => void) | undefined> {
+    const release = yield* tryLock(this.#reads.log);
+    this.#running = release !== undefined;
+    return release;
   }
 
   makeSync(): SnapshotReport {

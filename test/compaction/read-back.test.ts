@@ -1,22 +1,9 @@
 /** A disk that takes bytes and gives back others: whatever is made is read back before it counts, and nothing goes that it was to replace. */
 import { describe, expect, test } from 'vitest';
 import type { Disk } from '#src/log/disk.js';
-import { defineProjection, openStoreOn } from '#src/store.js';
-import { append, DAY_MS, listing, paths, verified } from '../support/aging-store.js';
+import { agedStore, DAY_MS, listing, paths, verified } from '../support/aging-store.js';
 import { again, copyings, environmentOf, furnishedDisk, SOURCE } from '../support/copying.js';
-import { SimulatedDisk } from '../support/simulated-disk.js';
-import { DIRECTORY, environmentOn, randomOn } from '../support/story.js';
-
-const sum = defineProjection({
-  name: 'sum',
-  version: 1,
-  initial: { n: 0 },
-  on: {
-    added: (draft) => {
-      draft.n += 1;
-    },
-  },
-});
+import type { SimulatedDisk } from '../support/simulated-disk.js';
 
 /** The same disk, which changes one bit of the first write of some bytes behind `from` to such a file. */
 function lying(disk: Disk, isMeant: (path: string) => boolean, from = 0) {
@@ -56,15 +43,12 @@ describe('in a store', () => {
     ['a segment in the archive', /archive\/[0-9]+\.ndjson\.gz/],
     ['what stays of a dropped segment', /archive\/[0-9]+\.dropped/],
   ])('%s is not believed to be there', async (_name, pattern) => {
-    const disk = new SimulatedDisk();
-    const environment = environmentOn(disk.process('a'), disk, randomOn(disk, 1));
-    const { liar, told } = lying(environment.disk, (path) => pattern.test(path));
-    const store = await openStoreOn({ ...environment, disk: liar }, DIRECTORY, {
-      segmentBytes: 4096,
-      projections: [sum],
-      retention: { days: 2 },
+    let told = { lies: 0 };
+    const { disk, store } = await agedStore({ retention: { days: 2 } }, (own) => {
+      const lie = lying(own, (path) => pattern.test(path));
+      ({ told } = lie);
+      return lie.liar;
     });
-    await append(store, disk, ['a/1', 'b/1'], 60);
     disk.clock.advance(DAY_MS);
     const before = listing(disk);
     await expect(store.compact()).rejects.toMatchObject({ code: 'STORE_ACCESS' });

@@ -1,7 +1,7 @@
 /** Everything that is made of a store, or in it, is durable before it gets its name, before what it replaces goes, and before anybody is told of it. */
 import { describe, expect, test } from 'vitest';
-import { defineProjection, type StoreOptions } from '#src/store.js';
-import { append, DAY_MS, openOn } from '../support/aging-store.js';
+import type { StoreOptions } from '#src/store.js';
+import { agedStore, DAY_MS, openOn } from '../support/aging-store.js';
 import {
   again,
   callsOf,
@@ -10,25 +10,12 @@ import {
   furnishedDisk,
   runAndDie,
 } from '../support/copying.js';
+import { counted } from '../support/counted.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
 import { syncProblems } from '../support/sync-order.js';
 
-const sum = defineProjection({
-  name: 'sum',
-  version: 1,
-  initial: { n: 0 },
-  on: {
-    added: (draft) => {
-      draft.n += 1;
-    },
-  },
-});
-
 async function aged(options: StoreOptions = {}) {
-  const disk = new SimulatedDisk();
-  const store = await openOn(disk, 'a', { projections: [sum], ...options });
-  await append(store, disk, ['a/1', 'b/1'], 60);
-  await store.flush();
+  const { disk, store } = await agedStore(options);
   const from = disk.trace.length;
   const calls = () => disk.trace.slice(from).filter(({ process }) => process === 'a');
   return { disk, store, calls };
@@ -77,7 +64,7 @@ describe('what is durable when it must be', () => {
 
   test('of a store that registers its projections as it opens', async () => {
     const disk = new SimulatedDisk();
-    const store = await openOn(disk, 'a', { projections: [sum] });
+    const store = await openOn(disk, 'a', { projections: [counted] });
     await store.compact();
     const calls = disk.trace.filter(({ process }) => process === 'a');
     expect(calls.some(({ path }) => path.includes('/registry/'))).toBe(true);

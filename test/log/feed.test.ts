@@ -258,6 +258,25 @@ describe('what a feed hands out', () => {
     }
   });
 
+  test('is the last one for now when its consumer pauses, and the next call goes on behind it', async () => {
+    const log = onMemory(new MemoryDisk());
+    const feed = log.internals.feed(0);
+    fill(log, 9);
+    const positions: number[] = [];
+    const take = ({ position }: { position: number }) => {
+      positions.push(position);
+      if (position % 3 === 0) feed.pause();
+    };
+    expect(feed.advanceNow(take)).toBe(true);
+    expect([feed.position, ...positions]).toEqual([3, 1, 2, 3]);
+    await log.internals.run(feed.advance(take));
+    expect(feed.position).toBe(6);
+    // One that came in vain ends no other call.
+    feed.pause();
+    log.internals.runSync(feed.advance(take));
+    expect(positions).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
   test('is not handed out again by a call from inside of the call it is handed to', () => {
     const log = onMemory(new MemoryDisk());
     const feed = log.internals.feed(0);

@@ -16,6 +16,7 @@ import { openStoreOn } from '#src/store.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
 import { environmentOn, randomOn } from '../support/story.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+import { turnsDuring } from '../support/turns.js';
 import { opened, places, refusal } from './support-memory.js';
 
 const chat = { conversationId: 'c', memoryType: 'working' } as const;
@@ -269,15 +270,9 @@ describe('counts that were followed', () => {
       clock.now,
       new Meter(1, clock.now),
     );
-    let turns = 0;
-    let ended = false;
-    const count = (): void => {
-      turns += 1;
-      if (!ended) setImmediate(count);
-    };
-    setImmediate(count);
-    const { models } = await reader.read();
-    ended = true;
+    const reading = reader.read();
+    const turns = await turnsDuring(() => reading);
+    const { models } = await reading;
     expect(models['records']).toMatchObject({ items: 5000 });
     expect(turns).toBeGreaterThan(2);
   });

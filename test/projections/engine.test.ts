@@ -33,10 +33,11 @@ class Recorder implements Runtime {
     this.position = position;
   }
 
-  route({ position }: { position: number }): void {
+  route({ position }: { position: number }): boolean {
     this.seen.push(position);
     this.position = position;
     this.onRoute(position);
+    return false;
   }
 
   /** Resolves in the midst of the work that brings it there. */
@@ -72,6 +73,7 @@ class PrunedLog extends FakeLog {
         check();
         return feed.advanceNow(consume, to);
       },
+      pause: () => feed.pause(),
     };
   }
 }
@@ -325,7 +327,7 @@ describe('a projection added to a store with a long history', () => {
       if (turn !== turnOf) slices.push(0);
       turnOf = turn;
       slices.push((slices.pop() ?? 0) + 1);
-      route(commit);
+      return route(commit);
     };
     const ticking = setInterval(() => {
       turn += 1;

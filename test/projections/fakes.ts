@@ -133,6 +133,7 @@ export class FakeLog implements LogSource {
 
 class FakeFeed implements Feed {
   readonly #log: FakeLog;
+  #isPaused = false;
   position: number;
 
   constructor(log: FakeLog, after: number) {
@@ -142,7 +143,8 @@ class FakeFeed implements Feed {
 
   *advance(consume: Consume, to: number = this.#log.position): Io<void> {
     const log = this.#log;
-    while (this.position < to) {
+    this.#isPaused = false;
+    while (this.position < to && !this.#isPaused) {
       const from = this.position;
       const atHand = from + 1 >= log.atHandFrom;
       if (!atHand) yield* ask('size', 0);
@@ -159,12 +161,17 @@ class FakeFeed implements Feed {
   advanceNow(consume: Consume, to: number = this.#log.position): boolean {
     if (this.position >= to) return true;
     if (this.position + 1 < this.#log.atHandFrom) return false;
+    this.#isPaused = false;
     this.#handOut(consume, to);
     return true;
   }
 
+  pause(): void {
+    this.#isPaused = true;
+  }
+
   #handOut(consume: Consume, to: number): void {
-    while (this.position < to) {
+    while (this.position < to && !this.#isPaused) {
       consume(this.#log.commit(this.position + 1));
       this.position += 1;
     }

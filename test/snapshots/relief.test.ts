@@ -15,6 +15,7 @@ describe('a runtime that keeps too much', () => {
       route(commit: { readonly position: number; readonly count: number }) {
         runtime.position = commit.position;
         runtime.noted += commit.count;
+        return false;
       },
       close() {},
     };

@@ -35,7 +35,6 @@ const total = defineIndex({
 });
 
 const options = {
-  durability: 'os',
   segmentBytes: 16 * 1024,
   compaction: false,
   retention: { bytes: 1 },
@@ -120,7 +119,6 @@ describe.each([0, 20, 200])(
 test('a memory left behind goes on as well', async () => {
   const directory = join(temporaryDirectory(), 'memory');
   const small = {
-    durability: 'os',
     segmentBytes: 16 * 1024,
     compaction: false,
     retention: { bytes: 1 },

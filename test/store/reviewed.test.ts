@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { defineProjection, openStore, ProjectionNotRegisteredError } from '#src/index.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+import { turnsDuring } from '../support/turns.js';
 import { added, counter, expectInvalidArgument, failureOf, options } from './support.js';
 
 describe('a store that looks for others at most every so often', () => {
@@ -56,20 +57,6 @@ describe('an asynchronous read that folds for long', () => {
       },
     },
   });
-
-  /** How often others had their turn while the work was done. */
-  async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
-    let turns = 0;
-    let over = false;
-    const next = (): void => {
-      turns += 1;
-      if (!over) setImmediate(next);
-    };
-    setImmediate(next);
-    await work();
-    over = true;
-    return turns;
-  }
 
   test('lets others have their turn, also where nothing is on a disk', async () => {
     await using store = await openStore({ memory: true, projections: [slow], cacheBytes: 0 });

@@ -1,5 +1,6 @@
 /** A store on a simulated disk whose events are days apart, for what is done with those that are old. */
 import type { StoreOptions } from '#src/index.js';
+import type { Disk } from '#src/log/disk.js';
 import type { Environment } from '#src/log/environment.js';
 import { type Io, runSync } from '#src/log/io.js';
 import { type StoreReport, verifyFound, verifyStoreOnSync } from '#src/log/maintenance.js';
@@ -8,7 +9,8 @@ import type { OpenSettings } from '#src/log/open-settings.js';
 import { type LogListing, listLog, pathsOf } from '#src/log/paths.js';
 import type { VerifyOptions } from '#src/log/verify.js';
 import { openStoreOn, type Store } from '#src/store.js';
-import type { SimulatedDisk } from './simulated-disk.js';
+import { counted } from './counted.js';
+import { SimulatedDisk } from './simulated-disk.js';
 import { DIRECTORY, environmentOn, randomOn } from './story.js';
 
 export const paths = pathsOf(DIRECTORY);
@@ -19,9 +21,23 @@ export async function openOn(
   disk: SimulatedDisk,
   name: string,
   options: StoreOptions = {},
+  diskOf = (own: Disk): Disk => own,
 ): Promise<Store> {
   const environment = environmentOn(disk.process(name), disk, randomOn(disk, name.charCodeAt(0)));
-  return await openStoreOn(environment, DIRECTORY, { segmentBytes: 4096, ...options });
+  const parts = { ...environment, disk: diskOf(environment.disk) };
+  return await openStoreOn(parts, DIRECTORY, { segmentBytes: 4096, ...options });
+}
+
+/**
+ * One of two streams with thirty events each, which a projection counts.
+ * @param diskOf - what it is to take for its disk
+ */
+export async function agedStore(options: StoreOptions = {}, diskOf?: (own: Disk) => Disk) {
+  const disk = new SimulatedDisk();
+  const store = await openOn(disk, 'a', { projections: [counted], ...options }, diskOf);
+  await append(store, disk, ['a/1', 'b/1'], 60);
+  await store.flush();
+  return { disk, store };
 }
 
 /** Appends so many events, ten a day, to these streams in turn. */

@@ -77,3 +77,12 @@ export function git(repository: string, ...parameters: readonly string[]): strin
     env: { ...process.env, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' },
   }).trim();
 }
+
+/** A chat of so many messages. */
+export function remarks(count: number): string {
+  const lines = Array.from({ length: count }, (_, index) => {
+    const at = new Date(Date.UTC(2026, 0, 1, 0, index)).toISOString();
+    return `[${at}] Anna: remark ${index}`;
+  });
+  return fileWith(lines.join('\n'), 'chat.txt');
+}
