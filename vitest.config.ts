@@ -16,7 +16,8 @@ const config: ViteUserConfig = defineConfig({
     include: ['test/**/*.test.ts', 'property-tests/**/*.test.ts'],
     exclude: ['test/long/**', '**/node_modules/**'],
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the processors of a small machine: many tests wait for syncs and for processes that they kill.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // A skipped or a focused test is a test that nobody runs.
