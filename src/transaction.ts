@@ -114,6 +114,9 @@ const BACK_OFF_MS_MAX = 250;
 /** Of so many conditions it is asked whether somebody queues for them. */
 const BUSY_LANES_ASKED_MAX = 50;
 
+/** A transaction waits in so many lanes at most. */
+const LANES_MAX = 8;
+
 const LEVELS: Readonly<Record<Isolation, Level>> = {
   serializable: 'serializable',
   snapshot: 'snapshot',
@@ -213,25 +216,35 @@ export class Transactions {
   }
 
   async #attempts<T>(work: Work<T>, settings: Settings, limit: TimeLimit): Promise<T> {
-    let lane: string | undefined;
+    // All that it lost over: who leaves one lane for another loses to those in the first again.
+    const lanes = new Set<string>();
     let conflicts = 0;
+    let tookMs = 0;
     for (let number = 1; ; number += 1) {
-      const leave = lane && (await this.#lanes.enter(lane, conflicts, limit.signal));
+      const left: (() => void)[] = [];
       let outcome: Outcome<T>;
+      let begun = 0;
       try {
+        // In one order everywhere, so that they do not wait for one another.
+        for (const lane of [...lanes].sort()) {
+          left.push(await this.#lanes.enter(lane, conflicts, limit.signal, tookMs));
+        }
+        begun = this.#source.monotonic();
         outcome = await this.#attempt(work, settings.parts, limit, number);
       } finally {
-        if (leave) leave();
+        for (const leave of left) leave();
       }
+      tookMs = this.#source.monotonic() - begun;
       if (outcome.kind === 'done') return outcome.value;
-      if (outcome.kind === 'yielded') lane = outcome.lane;
+      if (outcome.kind === 'yielded') lanes.add(outcome.lane);
       else {
         const { moved } = outcome;
         conflicts += 1;
         this.#counts.conflicted += 1;
         if (conflicts > settings.retries) throw new TransactionConflictError(number, moved);
         const [first] = moved;
-        lane = laneOf(first?.projection ?? '', first?.key ?? first?.stream ?? '');
+        if (lanes.size === LANES_MAX) lanes.clear();
+        lanes.add(laneOf(first?.projection ?? '', first?.key ?? first?.stream ?? ''));
         // Not in the lane: others may go meanwhile.
         await limit.pause(this.#backOff(conflicts));
       }

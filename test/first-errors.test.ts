@@ -84,6 +84,15 @@ describe('opening', () => {
     }
   });
 
+  test('a name with a slip is told what it is like, of however many there are', async () => {
+    const directory = temporaryDirectory();
+    for (const name of ['aa', 'bb', 'cc', 'dd', 'memory']) {
+      await (await openStore(join(directory, name))).close();
+    }
+    const { message } = await told(() => openStore(join(directory, 'memori'), { create: false }));
+    expect(message).toContain(join(directory, 'memory'));
+  });
+
   test('a path whose parents are missing makes them, or names what is there with create: false', async () => {
     const directory = temporaryDirectory();
     const path = join(directory, 'a', 'b', 'memory');

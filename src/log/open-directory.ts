@@ -83,7 +83,7 @@ function notFound(disk: Disk, paths: Paths, reason: string): StoreNotFoundError 
     try {
       for (const name of disk.list(directory).slice(0, NEARBY_LOOKED_AT)) {
         const candidate = join(directory, name);
-        if (candidate === paths.directory || nearby.length >= NEARBY_TOLD) continue;
+        if (candidate === paths.directory) continue;
         if (disk.facts(join(candidate, STORE_FILE))?.kind === 'file') nearby.push(candidate);
       }
     } catch {
@@ -92,7 +92,7 @@ function notFound(disk: Disk, paths: Paths, reason: string): StoreNotFoundError 
   }
   const wanted = basename(paths.directory).toLowerCase();
   nearby.sort((a, b) => likeness(b, wanted) - likeness(a, wanted));
-  return new StoreNotFoundError(paths.directory, reason, nearby);
+  return new StoreNotFoundError(paths.directory, reason, nearby.slice(0, NEARBY_TOLD));
 }
 
 function likeness(path: string, wanted: string): number {

@@ -18,6 +18,8 @@ const PAUSE_MS = 1;
 const STEP_BACK_MS = 2;
 /** A turn that nobody takes for so long, ms, is had by somebody that does not move, such as a stopped process. */
 const STUCK_MS = 1000;
+/** Who has one tells so often, ms, that it still moves. */
+const MOVES_MS = 250;
 /** So long another one takes its place then, ms. */
 const REPLACED_MS = 10_000;
 const TURNS = TURN_LOCKS.length / 2;
@@ -93,7 +95,12 @@ export class TurnLocks {
       if (!taken) this.#giveBack(QUEUE_LOCK.offset);
     }
     const turn = taken;
-    return turn ? () => this.#leave(turn) : () => {};
+    if (!turn) return () => {};
+    const moves = setInterval(() => this.#areUsed && this.#countOn(turn), MOVES_MS).unref();
+    return () => {
+      clearInterval(moves);
+      this.#leave(turn);
+    };
   }
 
   /** The file is about to be closed. */

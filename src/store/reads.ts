@@ -59,6 +59,9 @@ const errors: ReadErrors = {
   notReady: (projection, progress) => new ProjectionNotReadyError(projection, progress),
 };
 
+/** So long catching up for those who ask for a state may keep the event loop in one go, ms. */
+const CATCH_UP_MS = 5;
+
 /** What readers are given for a state. */
 function given(state: unknown): unknown {
   return state === ABSENT ? undefined : state;
@@ -169,12 +172,14 @@ export class Reads {
     if (ready) await ready;
     const look = this.look.freshen();
     if (look) await look;
-    const under = runtime.position < this.log.position && this.#catchingUp.get(runtime);
+    // What is appended from now on need not be seen: who writes all the time would be chased.
+    const { position } = this.log;
+    const under = runtime.position < position && this.#catchingUp.get(runtime);
     if (under) await under;
     const known = this.engine.getSoon(runtime, key);
     if (known !== NEEDS_IO) return given(known);
-    if (runtime.position < this.log.position) await this.#catchUpTogether(runtime);
-    return await this.log.run(this.#getKnown(runtime, key));
+    if (runtime.position < position) await this.#catchUpTogether(runtime);
+    return await this.log.run(this.#getKnown(runtime, key, position));
   }
 
   /**
@@ -184,7 +189,8 @@ export class Reads {
   #catchUpTogether(runtime: ProjectionRuntime): Promise<void> {
     const under = this.#catchingUp.get(runtime);
     if (under) return under;
-    const begun = this.log.run(this.engine.catchUp(runtime)).then(
+    // Not in turns with all other work: those who write would take most of them.
+    const begun = this.log.run(this.engine.catchUp(runtime), CATCH_UP_MS).then(
       () => void this.#catchingUp.delete(runtime),
       () => void this.#catchingUp.delete(runtime),
     );
@@ -203,9 +209,9 @@ export class Reads {
     return segments.versionNow(stream) ?? (await this.log.run(segments.version(stream)));
   }
 
-  /** As of the head that is known. */
-  *#getKnown(runtime: ProjectionRuntime, key: string): Io<unknown> {
-    yield* this.engine.catchUp(runtime);
+  /** As of a position that the log has reached, or a later one. */
+  *#getKnown(runtime: ProjectionRuntime, key: string, position: number): Io<unknown> {
+    if (runtime.position < position) yield* this.engine.catchUp(runtime);
     return given(yield* runtime.state(key));
   }
 

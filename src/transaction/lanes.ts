@@ -9,8 +9,9 @@
 import { onAbort } from '../log/on-abort.js';
 import type { Turns } from './source.js';
 
-/** So long a lane is kept to one transaction, ms. */
-const HELD_MS_MAX = 500;
+/** So long a lane is kept to one transaction, ms: or twice as long as its function ran before, so that long ones have their turn too. */
+const HELD_MS = 500;
+const HELD_MS_MAX = 10_000;
 /** So long a process passes its turn on among its own transactions before others have theirs, ms. */
 const PASSED_ON_MS_MAX = 10;
 
@@ -64,7 +65,12 @@ export class Lanes {
    * Waits for a turn in the lane: the highest priority first, then who came first. Gives the call that ends the turn.
    * @throws the signal's reason
    */
-  async enter(name: string, priority: number, signal: AbortSignal): Promise<() => void> {
+  async enter(
+    name: string,
+    priority: number,
+    signal: AbortSignal,
+    tookMs = 0,
+  ): Promise<() => void> {
     signal.throwIfAborted();
     const known = this.#lanes.get(name);
     const lane = known ?? { waiting: [], left: undefined };
@@ -80,7 +86,7 @@ export class Lanes {
       this.#next(name, lane, undefined);
       throw error;
     }
-    return this.#held(name, lane, turn);
+    return this.#held(name, lane, turn, Math.min(Math.max(HELD_MS, 2 * tookMs), HELD_MS_MAX));
   }
 
   #wait({ waiting }: Lane, priority: number, signal: AbortSignal): Promise<Turn | undefined> {
@@ -104,7 +110,7 @@ export class Lanes {
     return end && { end, begun: this.#now() };
   }
 
-  #held(name: string, lane: Lane, turn: Turn | undefined): () => void {
+  #held(name: string, lane: Lane, turn: Turn | undefined, heldMs: number): () => void {
     let left = false;
     const leave = (): void => {
       if (left) return;
@@ -112,7 +118,7 @@ export class Lanes {
       clearTimeout(timer);
       this.#next(name, lane, turn);
     };
-    const timer = setTimeout(leave, HELD_MS_MAX).unref();
+    const timer = setTimeout(leave, heldMs).unref();
     return leave;
   }
 

@@ -1,5 +1,5 @@
 /** Turns of the event loop between portions of work that wait for nothing. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Turns } from '#src/log/turns.js';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -34,6 +34,18 @@ describe('work that waits for nothing', () => {
     expect(turns.rest()).toBeUndefined();
     now = 105;
     await turns.rest();
+    expect(turns.rest()).toBeUndefined();
+  });
+
+  test('goes on when a mock of the timers that it met was never called', async () => {
+    let now = 0;
+    const turns = new Turns(() => now);
+    vi.useFakeTimers({ toFake: ['setImmediate'] });
+    expect(turns.rest()).toBeUndefined();
+    now = 5;
+    const resting = turns.rest();
+    vi.useRealTimers();
+    await resting;
     expect(turns.rest()).toBeUndefined();
   });
 

@@ -252,6 +252,34 @@ describe.each(places)('a serializable transaction over a store in $name', (place
     expect(await store.version('mine')).toBe(0);
   });
 
+  test('waits for its turn over every key that it lost over, not only the last', async () => {
+    const store = await countedStore(place);
+    const [a, b] = ['a', 'b'];
+    const ended: string[] = [];
+    let newcomer: Promise<unknown> | undefined;
+    const runsOfIt = await runs(
+      store,
+      async (tx) => {
+        await tx.get(sums, a);
+        await tx.get(sums, b);
+        // It loses over one, and then over the other; then somebody comes who would make it lose over the first again.
+        if (tx.attempt === 2) await store.append(b, added(1));
+        if (tx.attempt !== 3) return;
+        newcomer = store
+          .transaction(async (other) => {
+            await other.get(sums, a);
+            other.append(a, added(1));
+          })
+          .then(() => ended.push('newcomer'));
+        await sleep(20);
+      },
+      () => store.append(a, added(1)),
+    );
+    ended.push('it');
+    await newcomer;
+    expect({ runsOfIt, ended }).toEqual({ runsOfIt: 3, ended: ['it', 'newcomer'] });
+  });
+
   test('with no retries runs once', async () => {
     const store = await filled();
     let count = 0;

@@ -1,5 +1,5 @@
 /** Lanes: turns for transactions that lost over the same key. */
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Lanes } from '#src/transaction/lanes.js';
 import type { Turns } from '#src/transaction/source.js';
 
@@ -83,6 +83,32 @@ class GivenTurns implements Turns {
     };
   }
 }
+
+describe('a lane that is not left', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test.each([
+    { tookMs: 0, heldMs: 500 },
+    { tookMs: 1500, heldMs: 3000 },
+    { tookMs: 60_000, heldMs: 10_000 },
+  ])('is kept for $heldMs ms to one that took $tookMs ms before', async ({ tookMs, heldMs }) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const lanes = new Lanes();
+    await lanes.enter('lane', 1, signal, tookMs);
+    let entered = false;
+    const next = lanes.enter('lane', 1, signal).then((leave) => {
+      entered = true;
+      leave();
+    });
+    vi.advanceTimersByTime(heldMs - 1);
+    await settled();
+    expect(entered).toBe(false);
+    vi.advanceTimersByTime(1);
+    await next;
+  });
+});
 
 describe('a lane among processes', () => {
   function among() {
