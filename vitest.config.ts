@@ -16,8 +16,7 @@ const config: ViteUserConfig = defineConfig({
     include: ['test/**/*.test.ts', 'property-tests/**/*.test.ts'],
     exclude: ['test/long/**', '**/node_modules/**'],
     pool: 'forks',
-    // One more than the processors of a small machine: many tests wait for syncs and for processes that they kill.
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // A skipped or a focused test is a test that nobody runs.

@@ -376,7 +376,7 @@ describe('several openers of a log in memory, their calls in any order', () => {
           }
         },
       ),
-      { numRuns: times(150), seed, endOnFailure: true },
+      { numRuns: times(100), seed, endOnFailure: true },
     );
   });
 });

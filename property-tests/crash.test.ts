@@ -59,7 +59,7 @@ describe.each(Object.entries(allStories))('%s', (_name, options) => {
   it('survives a death, then a power loss while others go on', { timeout: timeoutMs }, async () => {
     await expectNothingWrong(searchKillsThenPowerLosses, again(options), {
       samples: 1,
-      crashes: times(12),
+      crashes: times(8),
     });
   });
 
@@ -75,7 +75,7 @@ describe('a small story', () => {
   it('survives every state that a power loss can leave', { timeout: timeoutMs }, async () => {
     const findings = await expectNothingWrong(searchPowerLosses, twoGroups, {
       statesMax: 100_000,
-      crashes: times(12),
+      crashes: times(8),
       // Creation alone would give 12,000 states of an anchor that nobody looks at yet.
       still: times(1) > 1 ? /lock$/ : /lock$|anchor$/,
     });

@@ -256,7 +256,7 @@ describe.each([
         const segment = pick(specimen.built.segments, which);
         tryFlip(specimen, segment, at % specimen.original(segment).length, bit);
       }),
-      { numRuns: times(300), seed },
+      { numRuns: times(200), seed },
     );
   });
 

@@ -134,13 +134,13 @@ describe.each([
           const isLost = (sector: number) => (lost & (1 << (sector % 31))) !== 0;
           attempt(size, isLost, `cut at ${size}, sectors ${lost.toString(2)} lost`);
         }),
-        { numRuns: times(18), seed },
+        { numRuns: times(12), seed },
       );
       fc.assert(
         fc.property(fc.integer({ min: begin, max: original.length }), (size) => {
           attempt(size, () => false, `cut at ${size}`);
         }),
-        { numRuns: times(18), seed },
+        { numRuns: times(12), seed },
       );
     },
   );
@@ -199,7 +199,7 @@ describe.each([
           expectRefused(specimen, `a flip of bit ${bit} of byte ${offset}`);
         },
       ),
-      { numRuns: times(80), seed },
+      { numRuns: times(50), seed },
     );
   });
 
