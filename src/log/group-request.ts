@@ -1,18 +1,8 @@
 /** What a writer asks of the critical section for one group, and what comes back. */
 import type { Place } from './place.js';
-import type { RebaseFacts } from './rebase.js';
+import type { GroupLines, RebaseFacts } from './rebase.js';
 
-/** Commit lines ready to be sealed and written behind `base`. */
-export interface GroupRequest {
-  /** Where the log ended when the group was decided. */
-  readonly base: Place;
-  /** Holds the commit lines at `[0, bytes)`, with room for the seal line behind them. */
-  readonly buffer: Buffer;
-  readonly bytes: number;
-  readonly firstPosition: number;
-  /** `firstPosition - 1` for a group that only refuses or repeats: it is checked against the end of the log and nothing is written. */
-  readonly lastPosition: number;
-  readonly salt: string;
+export interface GroupRequest extends GroupLines {
   /** There when the group may be moved behind what others wrote without a new decision, if that touches nothing of it. */
   readonly rebase?: RebaseFacts | undefined;
 }

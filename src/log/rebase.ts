@@ -24,11 +24,15 @@ export interface RebaseFacts {
   readonly clock: string;
 }
 
-interface Lines {
+/** Commit lines ready to be sealed and written behind `base`. */
+export interface GroupLines {
+  /** Where the log ended when the group was decided. */
   readonly base: Place;
+  /** Holds the commit lines at `[0, bytes)`, with room for the seal line behind them. */
   readonly buffer: Buffer;
   readonly bytes: number;
   readonly firstPosition: number;
+  /** `firstPosition - 1` for a group that only refuses or repeats: it is checked against the end of the log and nothing is written. */
   readonly lastPosition: number;
   readonly salt: string;
 }
@@ -47,7 +51,7 @@ export interface Rebased {
  * @throws SegmentProblem when what others wrote is not what the format says
  */
 export function rebase(
-  lines: Lines,
+  lines: GroupLines,
   facts: RebaseFacts,
   others: Buffer,
   end: Place,
@@ -77,7 +81,7 @@ function touches({ head }: CommitRef, { streams, keys }: Names): boolean {
   return (head.k !== undefined && keys.has(head.k)) || head.e.some(([name]) => streams.has(name));
 }
 
-function namesOf({ buffer, bytes }: Lines): Names {
+function namesOf({ buffer, bytes }: GroupLines): Names {
   const streams = new Set<string>();
   const keys = new Set<string>();
   for (let at = 0; at < bytes; ) {
@@ -96,7 +100,7 @@ function beginBytes(position: number, stamp: string): number {
 }
 
 function rewrite(
-  { buffer, bytes, firstPosition, lastPosition, salt }: Lines,
+  { buffer, bytes, firstPosition, lastPosition, salt }: GroupLines,
   timeBefore: string,
   first: number,
   time: string,

@@ -18,6 +18,7 @@ import { times } from '../support/runs.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
 import { CrashError } from '../support/simulated-process.js';
 import { DIRECTORY, environmentOn, randomOn } from '../support/story.js';
+import { verificationOf } from '../support/verification.js';
 
 afterAll(() => {
   vi.useRealTimers();
@@ -61,16 +62,7 @@ function listing(disk: SimulatedDisk) {
 
 function verified(disk: SimulatedDisk, name = 'v') {
   const environment = environmentOn(disk.process(name), disk, randomOn(disk, 1));
-  return verifyStoreOnSync(environment, {
-    paths,
-    create: undefined,
-    readOnly: true,
-    lockTimeoutMs: 0,
-    segmentBytes: 4096,
-    label: '',
-    allowSharedDirectory: false,
-    allowFileSystem: false,
-  });
+  return verifyStoreOnSync(environment, verificationOf(paths));
 }
 
 /** Everything that can be asked of a log, in one value. */

@@ -1,6 +1,6 @@
 /** Turns among processes: each instance here has a descriptor of its own, as each process has. */
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { RealDisk } from '#src/log/real-disk.js';
 import { TurnLocks } from '#src/log/turn-locks.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -57,6 +57,10 @@ class FailingDisk extends RealDisk {
 }
 
 describe('a turn', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
   test('is had by one process, and the next one has it then', async () => {
     const { all } = processes(2);
     const [one, other] = all;
@@ -120,6 +124,8 @@ describe('a turn', () => {
   });
 
   test('that never ends has another one in its place for a while, for all who waited', async () => {
+    // Who is stopped tells nobody that it moves.
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const { all, clock } = processes(3);
     const [stopped, a, b] = all as [(typeof all)[0], (typeof all)[0], (typeof all)[0]];
     const end = await stopped.locks.take('key', signal);
@@ -137,6 +143,22 @@ describe('a turn', () => {
     expect(a.locks.isBusy('key')).toBe(true);
     end();
     expect([a.areContested(), a.locks.isBusy('key')]).toEqual([false, false]);
+  });
+
+  test('that is had for long is waited for while its holder moves', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const { all, clock } = processes(2);
+    const [one, other] = all as [(typeof all)[0], (typeof all)[0]];
+    const end = await one.locks.take('key', signal);
+    const waiting = other.locks.take('key', signal);
+    for (let second = 0; second < 5; second += 1) {
+      vi.advanceTimersByTime(250);
+      clock.now += 1001;
+      expect(await isSettled(waiting)).toBe(false);
+    }
+    end();
+    (await waiting)();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test('is waited for as long as others take it', async () => {

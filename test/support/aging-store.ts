@@ -5,13 +5,13 @@ import type { Environment } from '#src/log/environment.js';
 import { type Io, runSync } from '#src/log/io.js';
 import { type StoreReport, verifyFound, verifyStoreOnSync } from '#src/log/maintenance.js';
 import { findStoreSync } from '#src/log/open.js';
-import type { OpenSettings } from '#src/log/open-settings.js';
 import { type LogListing, listLog, pathsOf } from '#src/log/paths.js';
 import type { VerifyOptions } from '#src/log/verify.js';
 import { openStoreOn, type Store } from '#src/store.js';
 import { counted } from './counted.js';
 import { SimulatedDisk } from './simulated-disk.js';
 import { DIRECTORY, environmentOn, randomOn } from './story.js';
+import { verificationOf } from './verification.js';
 
 export const paths = pathsOf(DIRECTORY);
 export const DAY_MS = 86_400_000;
@@ -63,16 +63,7 @@ export function listing(disk: SimulatedDisk): LogListing {
   return runSync(disk.process('lister'), listLog(paths));
 }
 
-const settings: OpenSettings = {
-  paths,
-  create: undefined,
-  readOnly: true,
-  lockTimeoutMs: 0,
-  segmentBytes: 4096,
-  label: '',
-  allowSharedDirectory: false,
-  allowFileSystem: false,
-};
+const settings = verificationOf(paths);
 
 export function verified(disk: SimulatedDisk, options: VerifyOptions = {}): StoreReport {
   return verifyStoreOnSync(looking(disk), settings, options);

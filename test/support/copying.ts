@@ -16,6 +16,7 @@ import { SeededRandom } from './random.js';
 import { SimulatedDisk } from './simulated-disk.js';
 import { CrashError, type CrashMoment, type SimulatedProcess } from './simulated-process.js';
 import { environmentOn } from './story.js';
+import { verificationOf } from './verification.js';
 
 export const SOURCE = '/store';
 export const EARLIER = '/earlier';
@@ -133,16 +134,7 @@ export function problemsOfTarget(disk: SimulatedDisk, copying: Copying): string[
     const log = openLogOnSync(environment, TARGET, { create: false, readOnly: true });
     const commits = log.head.position;
     log.closeSync();
-    const report = verifyStoreOnSync(environment, {
-      paths: pathsOf(TARGET),
-      create: undefined,
-      readOnly: true,
-      lockTimeoutMs: 0,
-      segmentBytes: 4096,
-      label: '',
-      allowSharedDirectory: false,
-      allowFileSystem: false,
-    });
+    const report = verifyStoreOnSync(environment, verificationOf(pathsOf(TARGET)));
     if (!report.ok) return [`the target is damaged: ${report.damage?.problem}`];
     if (commits !== copying.commits) return [`the target has ${commits} commits`];
     const hasManifest = process.facts(`${TARGET}/manifest.json`) !== undefined;
